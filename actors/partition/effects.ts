@@ -1,0 +1,182 @@
+/**
+ * What a commit of a partition says: the payload of a journal message, written by the partition actor, read by stores.
+ *
+ * Columns throughout. A series is named once, in a dictionary; rows refer to it by index.
+ */
+
+import { pack, toBytes, toFloat64, toUint32, unpack } from '../../runtime/codec.ts'
+import { CLOSED_BY, WINDOW_SIZES_MS } from '../reading/window.ts'
+import type { ClosedBy } from '../reading/window.ts'
+
+/** Fates of rows of one block that are not simply on time. A row is in one list at most; lists ascend. */
+export interface BlockFates {
+  /** Sequence of the block in its input stream. */
+  readonly seq: number
+  /** Same series, time and value as an earlier reading of an open window, or a repeated Idempotency-Key: not kept. */
+  readonly duplicate: Uint32Array
+  /** Older than retention at receipt: not kept. */
+  readonly expired: Uint32Array
+  /** The 1m window was closed: the store finds out whether each is a duplicate or late, and merges. */
+  readonly old: Uint32Array
+  /** For each of `old`: the series' windows of any size that end at or before this epoch ms are closed, the later ones are not. */
+  readonly closedUntil: Float64Array
+}
+
+export interface SeriesName {
+  readonly tenant: string
+  readonly device: string
+  readonly metric: string
+}
+
+/** A window's row, as the actor saw it. Statistics of the readings that were on time. */
+export interface WindowRow {
+  /** Index into `series` of the commit. */
+  readonly series: number
+  /** Index into `WINDOW_SIZES_MS`. */
+  readonly size: number
+  /** Epoch ms. */
+  readonly start: number
+  readonly count: number
+  readonly sum: number
+  readonly min: number
+  readonly max: number
+  /** Sample deviation; NaN for one reading (null in the lake). */
+  readonly stddev: number
+  /** By event time; of equal times the smallest value is first, the largest last. */
+  readonly first: number
+  readonly last: number
+  /** Within 1 % of the exact quantile (discrete, rank ⌈q·n⌉). */
+  readonly p50: number
+  readonly p95: number
+  readonly p99: number
+  readonly closedBy: ClosedBy
+}
+
+export interface AnomalyRow {
+  readonly series: number
+  readonly ts: number
+  readonly value: number
+  /** In [0, 1]. */
+  readonly score: number
+  readonly expected: number
+  readonly lower: number
+  readonly upper: number
+  /** A sentence. */
+  readonly reason: string
+}
+
+/** A decoded commit. */
+export interface PartitionEffects {
+  /** Accepted readings in all blocks of the partition's log up to this commit's position: on time, duplicate, expired and old together. */
+  readonly accepted: number
+  /** Series that still owe rows when nothing more comes: 0 means that every window is out, closed or provisional. */
+  readonly pending: number
+  /** The partition's log time at the end, epoch ms (greatest timestamp seen). */
+  readonly logTimeMs: number
+  readonly series: readonly SeriesName[]
+  readonly fates: readonly BlockFates[]
+  readonly windows: readonly WindowRow[]
+  readonly anomalies: readonly AnomalyRow[]
+}
+
+const WINDOW_NUMBERS = ['start', 'count', 'sum', 'min', 'max', 'stddev', 'first', 'last', 'p50', 'p95', 'p99'] as const
+
+/** Collects the results of a commit. Rows of windows go into growing columns, since they are many. */
+export class EffectsBuilder {
+  readonly series: SeriesName[] = []
+  readonly fates: BlockFates[] = []
+  readonly anomalies: AnomalyRow[] = []
+  #windowSeries: number[] = []
+  /** size · 4 + closedBy. */
+  #windowKind: number[] = []
+  #windowNumbers: number[] = []
+
+  get count(): number {
+    return this.#windowKind.length + this.fates.length + this.anomalies.length
+  }
+
+  /** Adds a name and gives its index. The caller remembers the index for the life of this builder. */
+  addSeries(name: SeriesName): number {
+    return this.series.push(name) - 1
+  }
+
+  addWindow(row: WindowRow): void {
+    this.#windowSeries.push(row.series)
+    this.#windowKind.push(row.size * 4 + CLOSED_BY.indexOf(row.closedBy))
+    this.#windowNumbers.push(row.start, row.count, row.sum, row.min, row.max, row.stddev, row.first, row.last, row.p50, row.p95, row.p99)
+  }
+
+  encode(totals: { accepted: number; pending: number; logTimeMs: number }): Uint8Array {
+    return pack({
+      v: 1,
+      a: totals.accepted,
+      p: totals.pending,
+      l: totals.logTimeMs,
+      s: this.series.map((s) => [s.tenant, s.device, s.metric]),
+      f: this.fates.map((f) => [f.seq, toBytes(f.duplicate), toBytes(f.expired), toBytes(f.old), toBytes(f.closedUntil)]),
+      ws: toBytes(Uint32Array.from(this.#windowSeries)),
+      wk: toBytes(Uint8Array.from(this.#windowKind)),
+      wn: toBytes(Float64Array.from(this.#windowNumbers)),
+      an: this.anomalies.map((a) => [a.series, a.ts, a.value, a.score, a.expected, a.lower, a.upper, a.reason]),
+    })
+  }
+}
+
+/** The effects in a commit's payload. Throws `RangeError` on another version. */
+export function decodeEffects(payload: Uint8Array): PartitionEffects {
+  const wire = unpack<{
+    v: number
+    a: number
+    p: number
+    l: number
+    s: [string, string, string][]
+    f: [number, Uint8Array, Uint8Array, Uint8Array, Uint8Array][]
+    ws: Uint8Array
+    wk: Uint8Array
+    wn: Uint8Array
+    an: [number, number, number, number, number, number, number, string][]
+  }>(payload)
+  if (wire.v !== 1) throw new RangeError(`Cannot read a commit's effects as their version must be 1: current value is ${wire.v}`)
+  const series = toUint32(wire.ws)
+  const numbers = toFloat64(wire.wn)
+  const windows: WindowRow[] = new Array(series.length)
+  for (let i = 0; i < series.length; i++) {
+    const at = i * WINDOW_NUMBERS.length
+    windows[i] = {
+      series: series[i],
+      size: wire.wk[i] >> 2,
+      closedBy: CLOSED_BY[wire.wk[i] & 3],
+      start: numbers[at],
+      count: numbers[at + 1],
+      sum: numbers[at + 2],
+      min: numbers[at + 3],
+      max: numbers[at + 4],
+      stddev: numbers[at + 5],
+      first: numbers[at + 6],
+      last: numbers[at + 7],
+      p50: numbers[at + 8],
+      p95: numbers[at + 9],
+      p99: numbers[at + 10],
+    }
+  }
+  return {
+    accepted: wire.a,
+    pending: wire.p,
+    logTimeMs: wire.l,
+    series: wire.s.map(([tenant, device, metric]) => ({ tenant, device, metric })),
+    fates: wire.f.map(([seq, duplicate, expired, old, closedUntil]) => ({
+      seq,
+      duplicate: toUint32(duplicate),
+      expired: toUint32(expired),
+      old: toUint32(old),
+      closedUntil: toFloat64(closedUntil),
+    })),
+    windows,
+    anomalies: wire.an.map(([s, ts, value, score, expected, lower, upper, reason]) => ({ series: s, ts, value, score, expected, lower, upper, reason })),
+  }
+}
+
+/** Size of a window's row, ms. */
+export function sizeMs(row: Pick<WindowRow, 'size'>): number {
+  return WINDOW_SIZES_MS[row.size]
+}

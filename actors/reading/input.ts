@@ -1,0 +1,193 @@
+/**
+ * The messages of `readings.<p>`: what edges and owners write, what partition actors and stores read.
+ *
+ * - `block`     readings of one tenant as columns, with a dictionary of their series
+ * - `rejects`   what the edge turned away: exact counts a device, and a bounded sample of the texts
+ * - `settings`  lateness, idle time, retention: from the message on, for every series of the partition
+ * - `tick`      time passes
+ *
+ * Times of receipt are not in here: a message's time is the log's own.
+ */
+
+import { pack, toBytes, toFloat64, toUint16, toUint32, unpack } from '../../runtime/codec.ts'
+
+export const SYSTEM_TENANT = 'default'
+
+/** One accepted reading. `ts` in whole epoch ms; `value` finite, of magnitude ≤ 1e100, never −0. */
+export interface Reading {
+  readonly device: string
+  readonly metric: string
+  readonly ts: number
+  readonly value: number
+}
+
+/** Rows `[from, to)` of a block that came under an Idempotency-Key. */
+export interface KeyedRows {
+  /** 128-bit hash of tenant, key, and the piece's number within its request, hexadecimal. */
+  readonly hash: string
+  readonly from: number
+  readonly to: number
+}
+
+/** Columns of one tenant's readings. Row i is series `series[row[i]]`, at `ts[i]`, of `value[i]`. */
+export interface Block {
+  readonly kind: 'block'
+  readonly tenant: string
+  readonly devices: readonly string[]
+  readonly metrics: readonly string[]
+  /** Distinct series of the block: index into `devices`, index into `metrics`. */
+  readonly seriesDevice: Uint16Array
+  readonly seriesMetric: Uint16Array
+  /** Series of each row. */
+  readonly row: Uint16Array
+  readonly ts: Float64Array
+  readonly value: Float64Array
+  readonly keyed: readonly KeyedRows[]
+}
+
+/** What the edge rejected of one request or of several. */
+export interface Rejects {
+  readonly kind: 'rejects'
+  readonly tenant: string
+  /** Count of rejected readings by device; device '' where none could be read. */
+  readonly counts: readonly (readonly [device: string, count: number])[]
+  /** Sampled: reason, and the reading as text, cut to a bound. */
+  readonly samples: readonly (readonly [reason: string, reading: string])[]
+}
+
+/** What decides when windows close and which readings are too old. */
+export interface Settings {
+  readonly latenessMs: number
+  readonly idleMs: number
+  /** Readings older than this at receipt are `expired`; 0: never. */
+  readonly retentionMs: number
+}
+
+export const DEFAULT_SETTINGS: Settings = { latenessMs: 5_000, idleMs: 60_000, retentionMs: 0 }
+
+export interface SettingsMessage {
+  readonly kind: 'settings'
+  readonly settings: Settings
+}
+
+export interface Tick {
+  readonly kind: 'tick'
+}
+
+export type Input = Block | Rejects | SettingsMessage | Tick
+
+interface WireBlock {
+  k: 'b'
+  t: string
+  d: string[]
+  m: string[]
+  sd: Uint8Array
+  sm: Uint8Array
+  r: Uint8Array
+  /** Least ts; `ts` then holds 32-bit distances to it, or doubles where `w` is 8. */
+  b: number
+  w: 4 | 8
+  ts: Uint8Array
+  v: Uint8Array
+  i?: [string, number, number][]
+}
+
+/** Bytes of a block: 14 a row where its times lie within 49 days, and the dictionary. */
+export function encodeBlock(block: Omit<Block, 'kind'>): Uint8Array {
+  const rows = block.ts.length
+  let least = Infinity
+  let most = -Infinity
+  for (let i = 0; i < rows; i++) {
+    const t = block.ts[i]
+    if (t < least) least = t
+    if (t > most) most = t
+  }
+  const narrow = most - least <= 0xffffffff
+  let ts: Uint8Array
+  if (narrow) {
+    const offsets = new Uint32Array(rows)
+    for (let i = 0; i < rows; i++) offsets[i] = block.ts[i] - least
+    ts = toBytes(offsets)
+  } else ts = toBytes(block.ts)
+  const wire: WireBlock = {
+    k: 'b',
+    t: block.tenant,
+    d: block.devices as string[],
+    m: block.metrics as string[],
+    sd: toBytes(block.seriesDevice),
+    sm: toBytes(block.seriesMetric),
+    r: toBytes(block.row),
+    b: least,
+    w: narrow ? 4 : 8,
+    ts,
+    v: toBytes(block.value),
+  }
+  if (block.keyed.length > 0) wire.i = block.keyed.map((k) => [k.hash, k.from, k.to])
+  return pack(wire)
+}
+
+export function encodeRejects(rejects: Omit<Rejects, 'kind'>): Uint8Array {
+  return pack({ k: 'x', t: rejects.tenant, c: rejects.counts, s: rejects.samples })
+}
+
+export function encodeSettings(settings: Settings): Uint8Array {
+  return pack({ k: 's', s: [settings.latenessMs, settings.idleMs, settings.retentionMs] })
+}
+
+const TICK = pack({ k: 't' })
+
+export function encodeTick(): Uint8Array {
+  return TICK
+}
+
+/**
+ * The message in `data`. Throws `RangeError` on bytes that are none; readers of the log count such a message and pass on,
+ * since someone else's bytes in the log must not stop a partition.
+ */
+export function decodeInput(data: Uint8Array): Input {
+  const wire = unpack<{ k?: string }>(data)
+  switch (wire?.k) {
+    case 'b':
+      return decodeBlock(wire as WireBlock)
+    case 't':
+      return { kind: 'tick' }
+    case 'x': {
+      const x = wire as unknown as { t: string; c: [string, number][]; s: [string, string][] }
+      return { kind: 'rejects', tenant: x.t, counts: x.c, samples: x.s }
+    }
+    case 's': {
+      const [latenessMs, idleMs, retentionMs] = (wire as unknown as { s: number[] }).s
+      return { kind: 'settings', settings: { latenessMs, idleMs, retentionMs } }
+    }
+    default:
+      throw new RangeError(`Cannot read a message of the input log as its kind must be one of b, x, s, t: current value is ${String(wire?.k)}`)
+  }
+}
+
+function decodeBlock(wire: WireBlock): Block {
+  let ts: Float64Array
+  if (wire.w === 4) {
+    const offsets = toUint32(wire.ts)
+    ts = new Float64Array(offsets.length)
+    for (let i = 0; i < ts.length; i++) ts[i] = wire.b + offsets[i]
+  } else ts = toFloat64(wire.ts)
+  const value = toFloat64(wire.v)
+  const row = toUint16(wire.r)
+  const seriesDevice = toUint16(wire.sd)
+  const seriesMetric = toUint16(wire.sm)
+  if (row.length !== ts.length || value.length !== ts.length || seriesDevice.length !== seriesMetric.length) {
+    throw new RangeError(`Cannot read a block as its columns must be of one length: current lengths are ${row.length}, ${ts.length}, ${value.length}`)
+  }
+  return {
+    kind: 'block',
+    tenant: wire.t,
+    devices: wire.d,
+    metrics: wire.m,
+    seriesDevice,
+    seriesMetric,
+    row,
+    ts,
+    value,
+    keyed: (wire.i ?? []).map(([hash, from, to]) => ({ hash, from, to })),
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * The actor contract. An actor is a state, a pure step, and codecs; it never awaits, reads no clock and draws no
+ * random number (I2 of ARCHITECTURE.md). Its host (host.ts) reads the input log, calls `step`, and commits.
+ *
+ * A state may be mutated in place: what is pure is the relation between a prefix of the input and the state after it,
+ * together with the effects of each message. Golden and simulator tests hold every actor to that.
+ */
+
+/** A message of the partition's input, in order. */
+export interface InputMessage {
+  /** Sequence in the input stream: grows strictly, with gaps (other partitions share the stream). */
+  readonly seq: number
+  /** The log's own time of the message, epoch ms; may step back. */
+  readonly timeMs: number
+  readonly data: Uint8Array
+}
+
+/**
+ * @typeParam State all that the actor remembers
+ * @typeParam Effects a growing collection of results, encoded as one commit
+ */
+export interface Actor<State, Effects> {
+  /** Name of the kind of actor: part of every snapshot's identity. */
+  readonly name: string
+  /** Number of the snapshot's format; a snapshot of another one is not restored. */
+  readonly snapshotVersion: number
+  create(): State
+  /** Applies one message and appends what follows from it to `effects`. Throws only on a bug: the partition then stops. */
+  step(state: State, message: InputMessage, effects: Effects): void
+  /** No effects yet. */
+  effects(): Effects
+  /** Results in `effects`: the host commits when they are many. */
+  count(effects: Effects): number
+  /** Whether `effects` hold something that must not wait for the next commit. */
+  urgent(effects: Effects): boolean
+  /** Called once at the commit, with the state after the last message it covers. The same prefix gives the same bytes. */
+  encode(effects: Effects, state: State): Uint8Array
+  snapshot(state: State): Uint8Array
+  /** Throws on bytes that are not a whole snapshot of this version. */
+  restore(bytes: Uint8Array): State
+  /** Whether the owner should append a tick, because something is due by the passing of time alone. */
+  wantsTick(state: State): boolean
+  /** The tick that the owner appends to the input. */
+  tick(): Uint8Array
+  /**
+   * What an owner appends to the input on taking the partition over, given its own settings (opaque to the runtime), so that
+   * settings too are a part of the log; null where the state has them already.
+   */
+  introduce(state: State, settings: unknown): Uint8Array | null
+}

@@ -1,0 +1,53 @@
+/**
+ * Bytes on the wire: msgpack for structure, raw little-endian columns for numbers.
+ *
+ * A column travels as a msgpack `bin`, so a message of 10,000 rows is a few msgpack values, and reading it back
+ * is a copy of memory. Every machine that Weir runs on is little-endian; `assertLittleEndian` says so at load.
+ */
+
+import assert from 'node:assert/strict'
+import { Packr } from 'msgpackr'
+
+assert.equal(new Uint8Array(new Uint16Array([1]).buffer)[0], 1, 'Cannot run as the byte order must be little-endian')
+
+// Plain maps (no records extension), so that any msgpack reader understands what is in the log.
+const packr = new Packr({ useRecords: false, variableMapSize: true, moreTypes: false, int64AsType: 'number' })
+
+/** `value` as msgpack. The bytes are the caller's own copy. */
+export function pack(value: unknown): Uint8Array {
+  const bytes = packr.pack(value)
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength).slice()
+}
+
+/** The value in `bytes`. Throws on malformed or truncated input. */
+export function unpack<T = unknown>(bytes: Uint8Array): T {
+  return packr.unpack(bytes) as T
+}
+
+export type Column = Float64Array | Uint32Array | Uint16Array | Uint8Array
+
+/** The memory of a column as bytes, without a copy. */
+export function toBytes(column: Column): Uint8Array {
+  return new Uint8Array(column.buffer, column.byteOffset, column.byteLength)
+}
+
+function aligned(bytes: Uint8Array, width: number): Uint8Array {
+  if (bytes.byteLength % width !== 0) throw new RangeError(`Cannot read a column as its bytes must be a multiple of ${width}: current length is ${bytes.byteLength}`)
+  return bytes.byteOffset % width === 0 ? bytes : Uint8Array.prototype.slice.call(bytes)
+}
+
+/** Reads a column of doubles; copies only where the memory is not aligned. */
+export function toFloat64(bytes: Uint8Array): Float64Array {
+  const a = aligned(bytes, 8)
+  return new Float64Array(a.buffer, a.byteOffset, a.byteLength / 8)
+}
+
+export function toUint32(bytes: Uint8Array): Uint32Array {
+  const a = aligned(bytes, 4)
+  return new Uint32Array(a.buffer, a.byteOffset, a.byteLength / 4)
+}
+
+export function toUint16(bytes: Uint8Array): Uint16Array {
+  const a = aligned(bytes, 2)
+  return new Uint16Array(a.buffer, a.byteOffset, a.byteLength / 2)
+}

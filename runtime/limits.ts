@@ -1,0 +1,68 @@
+/**
+ * Every bound of Weir in one place, with the relations between them asserted when it loads. What happens at a bound is
+ * written beside it.
+ */
+
+import assert from 'node:assert/strict'
+
+/** Largest message of the log; the embedded server is set to it, and outer ones are checked against `PAYLOAD_MIN_BYTES`. */
+export const PAYLOAD_MAX_BYTES = 8 * 1024 * 1024
+/** A commit's payload beyond this goes in parts. */
+export const COMMIT_PART_BYTES = 4 * 1024 * 1024
+/** The host commits when its effects hold so many results. */
+export const COMMIT_RESULTS_MAX = 20_000
+/** …or when the oldest uncommitted message has waited so long. */
+export const COMMIT_INTERVAL_MS = 100
+
+/** Edge: a partition's block is published when it holds so much … */
+export const BLOCK_BYTES = 16 * 1024
+/** … or when its first reading has waited so long. */
+export const BLOCK_LINGER_MS = 10
+/** Rows of one request for one partition in one block: a larger request is cut in pieces of this many rows. */
+export const BLOCK_ROWS_MAX = 32_768
+/** Edge: bytes published and not yet acknowledged; beyond it requests get 503. */
+export const EDGE_OUTSTANDING_BYTES = 64 * 1024 * 1024
+/** Body of a request, before and after decompression: beyond it 413. */
+export const BODY_MAX_BYTES = 8 * 1024 * 1024
+/** Depth of nesting of a JSON or msgpack body: beyond it 400. */
+export const BODY_DEPTH_MAX = 32
+/** Rejected readings named in one answer; the rest is counted by `rejectedCount`. */
+export const REJECTS_NAMED_MAX = 1_000
+/** Rejected readings of one request that are kept, sampled, in the `rejects` view. */
+export const REJECTS_KEPT_MAX = 20
+/** Characters of a rejected reading that are kept. */
+export const REJECT_TEXT_MAX = 512
+
+export const DEVICE_CHARS_MAX = 128
+export const METRIC_CHARS_MAX = 64
+export const VALUE_MAGNITUDE_MAX = 1e100
+/** 2000-01-01T00:00:00Z. */
+export const TS_MIN_MS = 946_684_800_000
+/** How far ahead of the edge's clock a reading may be. */
+export const TS_AHEAD_MS = 24 * 3_600_000
+
+/** Log time adds at most this for one gap between messages (I2). */
+export const QUIET_STEP_MAX_MS = 5_000
+/** How often the owner appends a tick while the actor wants it. Below the quiet step, so that quiet time runs at the pace of the clock. */
+export const TICK_INTERVAL_MS = 1_000
+/** How long a partition remembers an Idempotency-Key, in log time. */
+export const IDEMPOTENCY_MS = 24 * 3_600_000
+
+export const HEARTBEAT_MS = 400
+/** Silence after which a member counts as dead. */
+export const DEAD_AFTER_MS = 1_600
+
+/** Readings that a new owner may have to replay cost at most about this much time: a snapshot is taken before. */
+export const REPLAY_COST_MS = 300
+
+/** Store: a segment is sealed at this age of its first row, or at this many rows. */
+export const SEAL_INTERVAL_MS = 2_000
+export const SEAL_ROWS_MAX = 1_000_000
+/** Store: rows read and not yet covered by a commit; beyond it the reader of that stream waits. */
+export const STORE_WAITING_BYTES = 256 * 1024 * 1024
+
+assert(COMMIT_PART_BYTES < PAYLOAD_MAX_BYTES, 'a part of a commit must fit a message')
+assert(BLOCK_ROWS_MAX * (32 + DEVICE_CHARS_MAX + METRIC_CHARS_MAX) < PAYLOAD_MAX_BYTES, 'a block of the longest names must fit a message')
+assert(TICK_INTERVAL_MS < QUIET_STEP_MAX_MS, 'ticks must come more often than the longest step of quiet time')
+assert(HEARTBEAT_MS * 3 <= DEAD_AFTER_MS, 'a member must be able to miss two heartbeats')
+assert(BLOCK_LINGER_MS < COMMIT_INTERVAL_MS)
