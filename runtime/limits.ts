@@ -33,6 +33,11 @@ export const REJECTS_KEPT_MAX = 20
 /** Characters of a rejected reading that are kept. */
 export const REJECT_TEXT_MAX = 512
 
+/** Authorization headers that a process remembers as good; at the bound it forgets all and reads the keys anew. */
+export const KEY_CACHE_MAX = 10_000
+/** A closing HTTP server waits so long for the requests under way, then cuts them. */
+export const HTTP_GRACE_MS = 5_000
+
 export const DEVICE_CHARS_MAX = 128
 export const METRIC_CHARS_MAX = 64
 export const VALUE_MAGNITUDE_MAX = 1e100
