@@ -66,6 +66,17 @@ export const SEAL_ROWS_MAX = 1_000_000
 /** Store: rows read and not yet covered by a commit; beyond it the reader of that stream waits. */
 export const STORE_WAITING_BYTES = 256 * 1024 * 1024
 
+/** A process that is told to end has so long to drain; then it ends as it is, and says so. */
+export const DRAIN_MAX_MS = 20_000
+/** Supervisor: pause before a dead process is started again, doubling from the first to the second. */
+export const RESTART_MIN_MS = 100
+export const RESTART_MAX_MS = 5_000
+/** Life after which a process counts as healthy: its next pause is the shortest again. */
+export const RESTART_RESET_MS = 60_000
+/** A process' log file is put aside at this size; so many of those are kept. */
+export const LOG_FILE_BYTES_MAX = 16 * 1024 * 1024
+export const LOG_FILES_KEPT = 3
+
 assert(COMMIT_PART_BYTES < PAYLOAD_MAX_BYTES, 'a part of a commit must fit a message')
 assert(BLOCK_ROWS_MAX * (32 + DEVICE_CHARS_MAX + METRIC_CHARS_MAX) < PAYLOAD_MAX_BYTES, 'a block of the longest names must fit a message')
 assert(TICK_INTERVAL_MS < QUIET_STEP_MAX_MS, 'ticks must come more often than the longest step of quiet time')
