@@ -1,0 +1,36 @@
+/**
+ * `npm run bench` prints all figures; `npm run bench -- parse system` those named; `--smoke` runs each at its smallest size.
+ *
+ * - parse        bytes of a request to validated columns
+ * - worker-core  the partition actor alone: decode, step, encode
+ * - store        covered commits to sealed segments, alone
+ * - system       the real processes on this machine, load generator included
+ */
+
+import { parseArgs } from 'node:util'
+import { cpus, totalmem } from 'node:os'
+import { printRows } from './bench.ts'
+import type { Bench } from './bench.ts'
+
+const benches: Record<string, () => Promise<{ run: Bench }>> = {
+  parse: () => import('./parse.ts'),
+  'worker-core': () => import('./worker-core.ts'),
+  store: () => import('./store.ts'),
+  system: () => import('./system.ts'),
+}
+
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { smoke: { type: 'boolean', default: false } } })
+const names = positionals.length > 0 ? positionals : Object.keys(benches)
+const unknown = names.filter((name) => !(name in benches))
+if (unknown.length > 0) {
+  console.error(`Cannot run ${unknown.join(', ')} as a benchmark must be one of ${Object.keys(benches).join(', ')}`)
+  process.exit(2)
+}
+
+console.log(`${cpus().length} cores of ${cpus()[0].model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}`)
+for (const name of names) {
+  console.log(`\n${name}`)
+  const { run } = await benches[name]()
+  printRows(await run({ size: values.smoke ? 'smoke' : 'real' }))
+}
+process.exit(0)

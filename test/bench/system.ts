@@ -1,0 +1,198 @@
+/**
+ * The whole system on this machine: nats-server, edge, two workers, store and its writer, and the load generator beside them on the
+ * same cores. Figures are what a user of one such machine gets; they do not say what separate machines give.
+ *
+ * - end to end: acknowledged readings over the time from the first POST until all of them are in sealed segments
+ * - acknowledged: the same readings over the time of posting alone
+ */
+
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { withLake } from '../support/law.ts'
+import { ADMIN_KEY, descendants, eventually, startSystem } from '../support/system.ts'
+import type { System } from '../support/system.ts'
+import type { Bench, BenchRow } from './bench.ts'
+
+interface Loaded {
+  accepted: number
+  refused: number
+  lost: number
+  seconds: number
+}
+
+interface Status {
+  accepted: number
+  processed: number
+  sealed: number
+  partitions: { partition: number; owner: string; epoch: number }[]
+}
+
+function load(system: System, kind: string, seconds: number, connections: number, rate = 0): Promise<Loaded> {
+  return new Promise((resolve, reject) => {
+    const args = [join(import.meta.dirname, 'load.ts'), system.url, ADMIN_KEY, kind, String(seconds), String(connections), String(rate)]
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+    let output = ''
+    child.stdout.on('data', (chunk) => (output += chunk))
+    child.on('error', reject)
+    child.on('exit', () => resolve(JSON.parse(output)))
+  })
+}
+
+function sealedUpTo(system: System, timeoutMs = 180_000): Promise<Status> {
+  return eventually('everything accepted is sealed', async () => {
+    const status = await system.get<Status>('/v1/status').catch(() => null)
+    return status !== null && status.accepted === status.processed && status.processed === status.sealed ? status : null
+  }, timeoutMs)
+}
+
+function folderBytes(folder: string): number {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((e) => e.isFile())
+    .reduce((sum, e) => sum + statSync(join(e.parentPath, e.name)).size, 0)
+}
+
+/** Order-free hash of all readings in the lake. */
+async function lakeHash(system: System): Promise<{ hash: string; count: number }> {
+  const [row] = await withLake(system.dataDir, (query) =>
+    query('SELECT count(*)::DOUBLE AS n, bit_xor(hash(device, metric, ts, value))::VARCHAR AS x FROM readings'),
+  )
+  return { hash: createHash('sha256').update(`${row.n} ${row.x}`).digest('hex').slice(0, 12), count: Number(row.n) }
+}
+
+function percentile(sorted: number[], q: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.ceil(q * sorted.length) - 1)]
+}
+
+/** Posts a reading every 50 ms and times its way to an open live stream. */
+async function latencies(system: System, seconds: number): Promise<number[]> {
+  const abort = new AbortController()
+  const response = await system.fetch('/v1/live?device=latency-probe&kind=reading', { signal: abort.signal })
+  const sentAt = new Map<number, number>()
+  const took: number[] = []
+  const reading = (async () => {
+    const decoder = new TextDecoder()
+    let rest = ''
+    try {
+      for await (const chunk of response.body!) {
+        const now = performance.now()
+        rest += decoder.decode(chunk as Uint8Array, { stream: true })
+        const events = rest.split('\n\n')
+        rest = events.pop()!
+        for (const event of events) {
+          const data = /^data: ?(.*)$/m.exec(event)?.[1]
+          if (data === undefined || !/^event: ?reading$/m.test(event)) continue
+          const { value } = JSON.parse(data) as { value: number }
+          const sent = sentAt.get(value)
+          if (sent !== undefined) {
+            took.push(now - sent)
+            sentAt.delete(value)
+          }
+        }
+      }
+    } catch {
+      // Aborted below.
+    }
+  })()
+  const end = performance.now() + seconds * 1000
+  for (let n = 1; performance.now() < end; n++) {
+    sentAt.set(n, performance.now())
+    const posted = await system.fetch('/v1/readings', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ device: 'latency-probe', metric: 'n', ts: Date.now(), value: n }),
+    })
+    await posted.body?.cancel()
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  await eventually('the last probes arrive', () => sentAt.size === 0, 10_000).catch(() => console.log(`${sentAt.size} probes never came`))
+  abort.abort()
+  await reading
+  return took.sort((a, b) => a - b)
+}
+
+/** From SIGKILL of a worker until each of its partitions is claimed anew. */
+async function takeOverMs(system: System): Promise<number> {
+  const before = new Map((await system.get<Status>('/v1/status')).partitions.map((p) => [p.partition, p]))
+  const [pid] = system.pids('weir-worker')
+  const killed = performance.now()
+  process.kill(pid, 'SIGKILL')
+  await eventually('the partitions of the killed worker are claimed', async () => {
+    const now = (await system.get<Status>('/v1/status')).partitions
+    const moved = now.filter((p) => p.epoch > before.get(p.partition)!.epoch)
+    return moved.length >= Math.floor(now.length / 4) ? moved : null
+  }, 20_000)
+  return performance.now() - killed
+}
+
+function cpuSeconds(system: System): Map<string, number> {
+  const used = new Map<string, number>()
+  for (const p of descendants(system.pid)) {
+    const stat = processStat(p.pid)
+    if (stat !== null) used.set(p.title, (used.get(p.title) ?? 0) + stat)
+  }
+  return used
+}
+
+/** User and system seconds of a process, or null when it is gone. */
+function processStat(pid: number): number | null {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+    return (Number(fields[11]) + Number(fields[12])) / 100
+  } catch {
+    return null
+  }
+}
+
+export const run: Bench = async ({ size }) => {
+  const seconds = size === 'real' ? 20 : 2
+  const rows: BenchRow[] = []
+  for (const [kind, label, connections] of [
+    ['columns', 'msgpack columns of 500', 16],
+    ['json', 'JSON batches of 500', 16],
+    ['single', 'single-reading POSTs', 64],
+  ] as const) {
+    const system = await startSystem()
+    try {
+      await load(system, kind, Math.max(1, seconds / 5), connections)
+      const base = await sealedUpTo(system)
+      const cpuBefore = cpuSeconds(system)
+      const started = performance.now()
+      const loaded = await load(system, kind, seconds, connections)
+      const done = await sealedUpTo(system)
+      const wallSeconds = (performance.now() - started) / 1000
+      const cpuAfter = cpuSeconds(system)
+      const { hash, count } = await lakeHash(system)
+      rows.push({ name: `${label}: end to end`, value: (done.sealed - base.sealed) / wallSeconds, unit: 'readings/s', hash })
+      rows.push({ name: `${label}: acknowledged`, value: loaded.accepted / loaded.seconds, unit: 'readings/s', hash })
+      if (loaded.refused + loaded.lost > 0) rows.push({ name: `${label}: refused or lost`, value: loaded.refused + loaded.lost, unit: 'readings', hash })
+      for (const [title, used] of cpuAfter) {
+        const micros = ((used - (cpuBefore.get(title) ?? 0)) * 1e6) / (done.sealed - base.sealed)
+        if (micros > 0.05) rows.push({ name: `${label}: CPU of ${title}`, value: micros, unit: 'µs/reading', hash })
+      }
+      rows.push({ name: `${label}: log`, value: folderBytes(join(system.dataDir, 'nats')) / count, unit: 'bytes/reading', hash })
+      rows.push({ name: `${label}: lake`, value: folderBytes(join(system.dataDir, 'lake', 'segments')) / count, unit: 'bytes/reading', hash })
+      if (kind === 'columns') {
+        const background = load(system, 'columns', seconds + 2, 8, 75_000)
+        await new Promise((resolve) => setTimeout(resolve, 1_500))
+        const took = await latencies(system, seconds)
+        const half = await background
+        const unit = `ms at ${Math.round(half.accepted / half.seconds / 1000)}k/s`
+        rows.push({ name: 'reading to live event: p50', value: percentile(took, 0.5), unit, hash: String(took.length) })
+        rows.push({ name: 'reading to live event: p99', value: percentile(took, 0.99), unit, hash: String(took.length) })
+        rows.push({ name: 'take-over after SIGKILL of a worker', value: await takeOverMs(system), unit: 'ms', hash })
+      }
+    } finally {
+      await system.remove()
+    }
+  }
+  return rows
+}
+
+if (import.meta.main) {
+  const { printRows } = await import('./bench.ts')
+  printRows(await run({ size: process.argv.includes('--smoke') ? 'smoke' : 'real' }))
+  process.exit(0)
+}

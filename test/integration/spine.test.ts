@@ -1,0 +1,187 @@
+/**
+ * The main promise, on real processes: a reading that was acknowledged is in the lake exactly once, whatever was killed
+ * meanwhile, and the windows are what SQL over the readings gives.
+ */
+
+import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { lawBreakers, withLake } from '../support/law.ts'
+import { seeded } from '../support/random.ts'
+import { eventually, settled, startSystem } from '../support/system.ts'
+import type { System } from '../support/system.ts'
+
+interface Sent {
+  device: string
+  metric: string
+  ts: number
+  value: number
+}
+
+const SEED = 20_260_101
+const START_MS = Date.UTC(2026, 0, 1)
+const DEVICES = 120
+const STEPS = 1_700
+
+/** 204,000 readings of 120 devices at 10 s, of which 30 % come out of order, 5 % twice, 2 % hours late. */
+function disordered(): Sent[][] {
+  const random = seeded(SEED)
+  const events: { at: number; reading: Sent }[] = []
+  for (let step = 0; step < STEPS; step++) {
+    for (let d = 0; d < DEVICES; d++) {
+      const ts = START_MS + step * 10_000 + d * 7
+      const value = Math.round((20 + 5 * Math.sin(step / 300 + d) + random() * 2) * 100) / 100
+      const reading = { device: `field-${d % 8}/probe-${d}`, metric: 'soil_moisture', ts, value }
+      const delayMs = random() < 0.02 ? 2 * 3_600_000 * random() : random() < 0.3 ? 40_000 * random() : 0
+      events.push({ at: ts + delayMs, reading })
+      if (random() < 0.05) events.push({ at: ts + delayMs + 120_000 * random(), reading })
+    }
+  }
+  events.sort((a, b) => a.at - b.at)
+  const batches: Sent[][] = []
+  for (let i = 0; i < events.length; i += 500) batches.push(events.slice(i, i + 500).map((e) => e.reading))
+  return batches
+}
+
+/** The hourly normals of Seattle: three metrics of 8,759 hours. */
+function seattle(): Sent[][] {
+  const folder = dirname(createRequire(import.meta.url).resolve('vega-datasets/package.json'))
+  const [head, ...lines] = readFileSync(join(folder, 'data', 'seattle-weather-hourly-normals.csv'), 'utf8').trim().split('\n')
+  const metrics = head.split(',').slice(1)
+  const all: Sent[] = lines.flatMap((line) => {
+    const [date, ...values] = line.split(',')
+    return metrics.map((metric, i) => ({ device: 'seattle', metric, ts: Date.parse(`${date}Z`), value: Number(values[i]) }))
+  })
+  const batches: Sent[][] = []
+  for (let i = 0; i < all.length; i += 500) batches.push(all.slice(i, i + 500))
+  return batches
+}
+
+describe('a reading goes from a POST to the lake exactly once', () => {
+  let system: System
+  beforeAll(async () => {
+    system = await startSystem({ flags: ['--idle', '4s', '--lateness', '2s', '--workers', '2'] })
+  })
+  afterAll(() => system?.remove())
+
+  test('though a worker, the edge, the store and the log server are killed in turn under load', async () => {
+    const batches = disordered()
+    seattle().forEach((batch, i) => batches.splice(i * 5, 0, batch))
+
+    const acknowledged: Sent[] = []
+    const unanswered: Sent[] = []
+    let acceptedAnswers = 0
+    let next = 0
+    const send = async (index: number) => {
+      const batch = batches[index]
+      for (let attempt = 0; ; attempt++) {
+        try {
+          const response = await system.fetch('/v1/readings', {
+            method: 'POST',
+            headers: { 'content-type': 'application/json' },
+            body: JSON.stringify(batch),
+            signal: AbortSignal.timeout(15_000),
+          })
+          const text = await response.text()
+          if (response.status === 202) {
+            const answer = JSON.parse(text) as { accepted: number; rejected: unknown[] }
+            expect(answer).toEqual({ accepted: batch.length, rejected: [] })
+            acceptedAnswers += answer.accepted
+            acknowledged.push(...batch)
+            return
+          }
+          expect(response.status, text).toBe(503)
+        } catch (error) {
+          if ((error as Error).name === 'AssertionError') throw error
+        }
+        // Every fortieth batch is a device that does not try again: its readings may be there once, or not at all.
+        if (index % 40 === 7) {
+          unanswered.push(...batch)
+          return
+        }
+        await new Promise((resolve) => setTimeout(resolve, 100))
+      }
+    }
+    const sender = async () => {
+      while (next < batches.length) await send(next++)
+    }
+
+    const analyst = startAnalyst(system.dataDir)
+    const killing = (async () => {
+      const plan = ['weir-worker', 'weir-edge', 'weir-store', 'weir-store-writer', 'nats-server', 'weir-worker']
+      for (let i = 0; i < plan.length; i++) {
+        await eventually(`enough was sent to kill ${plan[i]}`, () => next >= ((i + 1) * batches.length) / (plan.length + 1), 240_000)
+        const pids = await eventually(`a ${plan[i]} runs`, () => (system.pids(plan[i]).length > 0 ? system.pids(plan[i]) : null))
+        process.kill(pids[0], 'SIGKILL')
+      }
+    })()
+    await Promise.all([sender(), sender(), sender(), killing])
+
+    await settled(system)
+    const analystSaw = await analyst.stop()
+    expect(analystSaw.errors).toEqual([])
+    expect(analystSaw.queries).toBeGreaterThan(5)
+
+    // What was acknowledged, against the lake.
+    const key = (r: Sent) => `${r.device}|${r.metric}|${r.ts}|${r.value}`
+    const must = new Map(acknowledged.map((r) => [key(r), r]))
+    const may = new Set(unanswered.map(key).filter((k) => !must.has(k)))
+    const rows = await withLake(system.dataDir, (query) =>
+      query(`SELECT device, metric, epoch_ms(ts) AS ts, value FROM readings`),
+    )
+    const found = new Set<string>()
+    let doubled = 0
+    let strangers = 0
+    for (const row of rows) {
+      const k = key({ device: row.device as string, metric: row.metric as string, ts: Number(row.ts), value: row.value as number })
+      if (found.has(k)) doubled++
+      found.add(k)
+      if (!must.has(k) && !may.has(k)) strangers++
+    }
+    const missing = [...must.keys()].filter((k) => !found.has(k))
+    expect({ doubled, strangers, missing: missing.length }).toEqual({ doubled: 0, strangers: 0, missing: 0 })
+    expect(acknowledged.length + unanswered.length).toBeGreaterThan(200_000)
+
+    expect(await lawBreakers(system.dataDir)).toEqual([])
+
+    const ledger = await system.get<Record<string, number>>('/v1/ledger')
+    expect(ledger.received).toBe(ledger.accepted + ledger.rejected)
+    expect(ledger.accepted).toBe(ledger.onTime + ledger.late + ledger.duplicate + ledger.expired)
+    expect(ledger.onTime + ledger.late).toBe(found.size)
+    expect(ledger.accepted).toBeGreaterThanOrEqual(acceptedAnswers)
+    expect(ledger.late).toBeGreaterThan(0)
+    expect(ledger.duplicate).toBeGreaterThan(0)
+  })
+
+  test('and goes on where it stopped after a clean stop and a second start', async () => {
+    const before = await system.get<{ accepted: number }>('/v1/status')
+    expect(await system.stop()).toBe(0)
+    system = await startSystem({ dataDir: system.dataDir, flags: ['--idle', '4s', '--lateness', '2s'] })
+    const reading = { device: 'after/restart', metric: 'level', ts: START_MS + 5, value: 1.5 }
+    const response = await system.fetch('/v1/readings', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(reading),
+    })
+    expect(response.status).toBe(202)
+    const status = await settled(system)
+    expect(status.accepted).toBe(before.accepted + 1)
+    expect(await lawBreakers(system.dataDir)).toEqual([])
+  })
+})
+
+/** Another process that opens the lake and queries it, over and over. */
+function startAnalyst(dataDir: string): { stop(): Promise<{ queries: number; errors: string[] }> } {
+  const child = spawn(process.execPath, [join(import.meta.dirname, '..', 'support', 'analyst.ts'), dataDir], { stdio: ['pipe', 'pipe', 'inherit'] })
+  let output = ''
+  child.stdout.on('data', (chunk) => (output += chunk))
+  return {
+    stop: () =>
+      new Promise((resolve) => {
+        child.on('exit', () => resolve(JSON.parse(output)))
+        child.stdin.end()
+      }),
+  }
+}
