@@ -105,12 +105,21 @@ export interface Bus {
   listen(subject: string, onMessage: (data: Uint8Array, subject: string) => void): () => void
 }
 
+/** How a bucket is made where there is none; one that is there stays as it is. */
+export interface BucketOptions {
+  /** 1 by default. */
+  readonly replicas?: number
+}
+
 /** All that a process holds of the log's servers. */
 export interface Connection {
   readonly log: Log
   readonly bus: Bus
-  kv(bucket: string): Promise<KeyValue>
-  objects(bucket: string): Promise<ObjectStore>
+  /** Opens the bucket, and makes it where there is none. */
+  kv(bucket: string, options?: BucketOptions): Promise<KeyValue>
+  objects(bucket: string, options?: BucketOptions): Promise<ObjectStore>
+  /** Largest message that the server takes, in bytes; left out: no bound of its own. */
+  readonly maxPayloadBytes?: number
   /** Version of the server, `2.9.10`. */
   readonly serverVersion: string
   /** Whether the connection stands at this moment. */

@@ -1,0 +1,370 @@
+/**
+ * One connection to NATS servers, and the two ways of asking them something: a publish that JetStream acknowledges, and a
+ * request to JetStream's API.
+ *
+ * Owns connecting, the acknowledgements under way, and the translation of every answer of a server into an `OperatingError`.
+ * Leaves reading to nats-reader.ts, buckets to nats-buckets.ts, the contract to nats-log.ts.
+ *
+ * Invariants
+ * - C1 A publish is a plain message with a reply subject of our own, never with an id for deduplication: servers disagree about
+ *   a retry that has both an id and an expected sequence.
+ * - C2 Nothing is sent while the connection is known to be down, so that no message leaves long after its publish was given up.
+ * - C3 Every publish ends: by its acknowledgement, by its time-out, by the loss of the connection, or by a refused permission.
+ */
+
+import { connect } from '@nats-io/transport-node'
+import type { Msg, MsgHdrs, NatsConnection, NodeConnectionOptions } from '@nats-io/transport-node'
+import { createInbox, errors, headers } from '@nats-io/nats-core'
+import type { Clock } from './clock.ts'
+import { ErrorCode, OperatingError } from './errors.ts'
+
+export interface NatsOptions {
+  /**
+   * `nats://user:password@host:port`, several of them separated by commas; `tls://` for TLS. `?inbox=PREFIX` after the first
+   * one names the prefix of inboxes that the user may subscribe to.
+   */
+  readonly servers: string
+  /** Shown by the server in its list of connections. */
+  readonly name: string
+  readonly clock: Clock
+  /** Prefix of inboxes; by default the one in `servers`, else `_INBOX`. */
+  readonly inboxPrefix?: string
+  /** Time in which the first connection must stand; 10,000 by default. */
+  readonly connectWithinMs?: number
+}
+
+const PUBLISH_TIMEOUT_MS = 2_000
+const REQUEST_TIMEOUT_MS = 2_000
+const SWEEP_MS = 50
+
+interface UnderWay {
+  readonly subject: string
+  readonly deadline: number
+  readonly resolve: (ack: { seq: number }) => void
+  readonly reject: (error: OperatingError) => void
+}
+
+/** An error answer of JetStream, as its API and its acknowledgements write it. */
+interface ApiError {
+  readonly code: number
+  readonly err_code?: number
+  readonly description?: string
+}
+
+/** Codes of JetStream's answers that callers of `api` branch on. */
+export const ApiCode = {
+  noMessage: 10037,
+  streamNotFound: 10059,
+  streamNameInUse: 10058,
+  consumerNotFound: 10014,
+} as const
+
+/** An answer of JetStream's API that says what is not there: callers turn it into null or into an error of their own. */
+export class ApiRefusal extends OperatingError {
+  readonly apiCode: number
+
+  constructor(code: ErrorCode, message: string, apiCode: number) {
+    super(code, message)
+    this.apiCode = apiCode
+  }
+}
+
+function refusal(what: string, error: ApiError): ApiRefusal {
+  const apiCode = error.err_code ?? error.code
+  const text = error.description ?? 'no description'
+  const message = `Cannot ${what}: the log's server answers "${text}" (${apiCode})`
+  switch (apiCode) {
+    case 10071:
+      return new ApiRefusal(ErrorCode.conflict, message, apiCode)
+    case 10023:
+    case 10047:
+    case 10077:
+      return new ApiRefusal(ErrorCode.full, message, apiCode)
+    case 10054:
+      return new ApiRefusal(ErrorCode.tooLarge, message, apiCode)
+    case ApiCode.streamNotFound:
+      return new ApiRefusal(ErrorCode.identity, message, apiCode)
+    default:
+      // 400 answers say that the request itself can't be served; all else is a state of the server that passes.
+      return new ApiRefusal(error.code === 400 ? ErrorCode.config : ErrorCode.unavailable, message, apiCode)
+  }
+}
+
+export class NatsClient {
+  readonly clock: Clock
+  readonly nc: NatsConnection
+  readonly inboxPrefix: string
+  #standing = true
+  #closed = false
+  #nextId = 0
+  #underWay = new Map<number, UnderWay>()
+  #ackInbox: string
+  #sweeping = false
+  #reconnectListeners = new Set<() => void>()
+  #closeListeners = new Set<() => void>()
+
+  constructor(nc: NatsConnection, clock: Clock, inboxPrefix: string) {
+    this.nc = nc
+    this.clock = clock
+    this.inboxPrefix = inboxPrefix
+    this.#ackInbox = `${this.inbox()}.`
+    nc.subscribe(`${this.#ackInbox}*`, { callback: (error, message) => this.#onAck(error, message) })
+    void this.#follow()
+  }
+
+  /** Connects, trying again until the time is up. Throws `unavailable`, or `config` where the credentials are refused. */
+  static async connect(options: NatsOptions): Promise<NatsClient> {
+    const { clock } = options
+    const target = parseServers(options.servers)
+    const inboxPrefix = options.inboxPrefix ?? target.inboxPrefix ?? '_INBOX'
+    const within = options.connectWithinMs ?? 10_000
+    const deadline = clock.monotonic() + within
+    for (;;) {
+      try {
+        const nc = await connect({
+          ...target.options,
+          name: options.name,
+          inboxPrefix,
+          timeout: 5_000,
+          reconnectTimeWait: 100,
+          reconnectJitter: 100,
+          maxReconnectAttempts: -1,
+          ignoreAuthErrorAbort: true,
+          pingInterval: 5_000,
+          maxPingOut: 3,
+          noAsyncTraces: true,
+        })
+        return new NatsClient(nc, clock, inboxPrefix)
+      } catch (cause) {
+        if (cause instanceof errors.AuthorizationError) {
+          throw new OperatingError(ErrorCode.config, `Cannot use the log's server at ${target.shown} as it refuses these credentials: check user and password in --nats`, { cause })
+        }
+        if (clock.monotonic() >= deadline) {
+          throw new OperatingError(
+            ErrorCode.unavailable,
+            `Cannot reach a log server at ${target.shown} within ${within} ms: start one, or name another with --nats (${cause instanceof Error ? cause.message : String(cause)})`,
+            { cause },
+          )
+        }
+        await clock.sleep(100)
+      }
+    }
+  }
+
+  get serverVersion(): string {
+    return this.nc.info?.version ?? '0.0.0'
+  }
+
+  get maxPayloadBytes(): number {
+    return this.nc.info?.max_payload ?? 1024 * 1024
+  }
+
+  connected(): boolean {
+    return this.#standing && !this.#closed
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** A subject that nobody else listens to. */
+  inbox(): string {
+    return createInbox(this.inboxPrefix)
+  }
+
+  onReconnect(run: () => void): () => void {
+    this.#reconnectListeners.add(run)
+    return () => this.#reconnectListeners.delete(run)
+  }
+
+  onClose(run: () => void): () => void {
+    this.#closeListeners.add(run)
+    return () => this.#closeListeners.delete(run)
+  }
+
+  /** Publishes to a stream; the answer is the acknowledgement. */
+  publish(subject: string, data: Uint8Array, options: { timeoutMs?: number; headers?: MsgHdrs } = {}): Promise<{ seq: number }> {
+    return new Promise((resolve, reject) => {
+      if (!this.connected()) return reject(this.#down())
+      const id = this.#nextId++
+      const deadline = this.clock.monotonic() + (options.timeoutMs ?? PUBLISH_TIMEOUT_MS)
+      this.#underWay.set(id, { subject, deadline, resolve, reject })
+      try {
+        const reply = this.#ackInbox + id
+        this.nc.publish(subject, data, options.headers === undefined ? { reply } : { reply, headers: options.headers })
+      } catch (cause) {
+        this.#underWay.delete(id)
+        if (data.byteLength > this.maxPayloadBytes - 256) {
+          const message = `Cannot publish to ${subject} as a message must be at most ${this.maxPayloadBytes} bytes: current length is ${data.byteLength}`
+          return reject(new OperatingError(ErrorCode.tooLarge, message, { cause }))
+        }
+        return reject(this.nc.isClosed() ? this.#down() : cause)
+      }
+      this.#sweepLater()
+    })
+  }
+
+  /** A request to JetStream's API, `$JS.API.<verb>`; the answer is its parsed JSON. Refusals reject with `ApiRefusal`. */
+  async api<T>(verb: string, body: unknown = undefined, timeoutMs = REQUEST_TIMEOUT_MS): Promise<T> {
+    if (!this.connected()) throw this.#down()
+    let answer: Msg
+    try {
+      answer = await this.nc.request(`$JS.API.${verb}`, body === undefined ? undefined : JSON.stringify(body), { timeout: timeoutMs })
+    } catch (cause) {
+      throw translate(`ask for ${verb}`, cause)
+    }
+    const parsed = answer.json<T & { error?: ApiError }>()
+    if (parsed.error !== undefined) throw refusal(`ask for ${verb}`, parsed.error)
+    return parsed
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    if (this.connected()) await Promise.race([this.nc.flush().catch(() => {}), this.clock.sleep(1_000)])
+    this.#end()
+    await this.nc.close()
+  }
+
+  #onAck(error: Error | null, message: Msg): void {
+    if (error !== null) return
+    const id = Number(message.subject.slice(this.#ackInbox.length))
+    const entry = this.#underWay.get(id)
+    if (entry === undefined) return
+    this.#underWay.delete(id)
+    const { data } = message
+    if (data.length === 0) {
+      return entry.reject(new OperatingError(ErrorCode.unavailable, `Cannot publish to ${entry.subject}: no stream of the log's server answers`))
+    }
+    const seq = fastSeq(data)
+    if (seq > 0) return entry.resolve({ seq })
+    const ack = message.json<{ seq?: number; error?: ApiError }>()
+    if (ack.error !== undefined) return entry.reject(refusal(`publish to ${entry.subject}`, ack.error))
+    if (typeof ack.seq === 'number') return entry.resolve({ seq: ack.seq })
+    entry.reject(new OperatingError(ErrorCode.unavailable, `Cannot publish to ${entry.subject}: the answer is not an acknowledgement`))
+  }
+
+  #sweepLater(): void {
+    if (this.#sweeping) return
+    this.#sweeping = true
+    this.clock.after(SWEEP_MS, () => {
+      this.#sweeping = false
+      const now = this.clock.monotonic()
+      for (const [id, entry] of this.#underWay) {
+        if (entry.deadline > now) continue
+        this.#underWay.delete(id)
+        entry.reject(new OperatingError(ErrorCode.timeout, `Cannot say whether the message for ${entry.subject} is stored: no answer in time`))
+      }
+      if (this.#underWay.size > 0) this.#sweepLater()
+    })
+  }
+
+  /** Follows the connection's state until it is closed. */
+  async #follow(): Promise<void> {
+    for await (const status of this.nc.status()) {
+      if (status.type === 'disconnect' || status.type === 'staleConnection') {
+        this.#standing = false
+        this.#abandon(() => true, (subject) => new OperatingError(ErrorCode.timeout, `Cannot say whether the message for ${subject} is stored: the connection was lost`))
+      } else if (status.type === 'reconnect') {
+        this.#standing = true
+        for (const run of [...this.#reconnectListeners]) run()
+      } else if (status.type === 'error' && status.error instanceof errors.PermissionViolationError) {
+        const { subject: denied, operation } = status.error
+        if (operation === 'publish') this.#abandon((subject) => subject === denied, (subject) => notPermitted(subject, status.error))
+      }
+    }
+    this.#end()
+  }
+
+  #abandon(which: (subject: string) => boolean, error: (subject: string) => OperatingError): void {
+    for (const [id, entry] of this.#underWay) {
+      if (!which(entry.subject)) continue
+      this.#underWay.delete(id)
+      entry.reject(error(entry.subject))
+    }
+  }
+
+  #end(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#abandon(() => true, (subject) => new OperatingError(ErrorCode.timeout, `Cannot say whether the message for ${subject} is stored: the connection was closed`))
+    for (const run of [...this.#closeListeners]) run()
+    this.#closeListeners.clear()
+    this.#reconnectListeners.clear()
+  }
+
+  #down(): OperatingError {
+    return new OperatingError(ErrorCode.unavailable, this.#closed ? 'Cannot use the log as its connection is closed' : "Cannot reach the log's server at present")
+  }
+}
+
+/** Headers of a publish that expects `seq` to be the last of its subject. */
+export function expecting(seq: number): MsgHdrs {
+  const h = headers()
+  h.set('Nats-Expected-Last-Subject-Sequence', String(seq))
+  return h
+}
+
+function notPermitted(what: string, cause: unknown): OperatingError {
+  return new OperatingError(ErrorCode.config, `Cannot use ${what} as the user of this connection has no permission for it`, { cause })
+}
+
+function translate(what: string, cause: unknown): OperatingError {
+  if (cause instanceof OperatingError) return cause
+  const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause
+  for (const e of [cause, inner]) {
+    if (e instanceof errors.PermissionViolationError) return notPermitted(e.subject, cause)
+    if (e instanceof errors.NoRespondersError) return new OperatingError(ErrorCode.unavailable, `Cannot ${what}: JetStream does not answer`, { cause })
+    if (e instanceof errors.TimeoutError) return new OperatingError(ErrorCode.timeout, `Cannot ${what}: no answer in time`, { cause })
+  }
+  return new OperatingError(ErrorCode.unavailable, `Cannot ${what}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+}
+
+const SEQ_MARK = [34, 115, 101, 113, 34, 58] // "seq":
+
+/** The number after `"seq":` of an acknowledgement without error, or 0 where the bytes must be parsed as JSON. */
+function fastSeq(data: Uint8Array): number {
+  // {"stream":… is a success; {"error":… is not, and goes the slow way.
+  if (data[2] !== 115 /* s */ || data.length > 160) return 0
+  for (let i = 10; i < data.length - 6; i++) {
+    if (data[i] !== 34 || data[i + 1] !== SEQ_MARK[1] || data[i + 2] !== SEQ_MARK[2] || data[i + 3] !== SEQ_MARK[3] || data[i + 4] !== 34 || data[i + 5] !== 58) continue
+    let at = i + 6
+    while (data[at] === 32) at++
+    let seq = 0
+    for (; data[at] >= 48 && data[at] <= 57; at++) seq = seq * 10 + (data[at] - 48)
+    return seq
+  }
+  return 0
+}
+
+interface Target {
+  readonly options: NodeConnectionOptions
+  readonly inboxPrefix?: string
+  /** Without credentials. */
+  readonly shown: string
+}
+
+function parseServers(list: string): Target {
+  const servers: string[] = []
+  let options: NodeConnectionOptions = {}
+  let inboxPrefix: string | undefined
+  for (const part of list.split(',').map((s) => s.trim()).filter((s) => s !== '')) {
+    let url: URL
+    try {
+      url = new URL(part.includes('://') ? part : `nats://${part}`)
+    } catch (cause) {
+      throw new OperatingError(ErrorCode.config, 'Cannot connect as each of --nats must be a URL like nats://user:password@host:4222', { cause })
+    }
+    if (url.protocol !== 'nats:' && url.protocol !== 'tls:') {
+      throw new OperatingError(ErrorCode.config, `Cannot connect as each of --nats must start with nats:// or tls://: current value is ${url.protocol}//`)
+    }
+    servers.push(`${url.hostname}:${url.port === '' ? 4222 : url.port}`)
+    if (url.protocol === 'tls:') options = { ...options, tls: {} }
+    if (url.username !== '' && options.user === undefined && options.token === undefined) {
+      const user = decodeURIComponent(url.username)
+      options = url.password === '' ? { ...options, token: user } : { ...options, user, pass: decodeURIComponent(url.password) }
+    }
+    inboxPrefix ??= url.searchParams.get('inbox') ?? undefined
+  }
+  if (servers.length === 0) throw new OperatingError(ErrorCode.config, 'Cannot connect as --nats must name a server: it is empty')
+  return { options: { ...options, servers }, inboxPrefix, shown: servers.join(', ') }
+}

@@ -1,0 +1,80 @@
+/**
+ * Streams and single stored messages through JetStream's API: what the logs and the buckets have in common.
+ */
+
+import { ErrorCode, OperatingError } from './errors.ts'
+import type { LogMessage, StreamInfo } from './log.ts'
+import { ApiCode, ApiRefusal } from './nats-client.ts'
+import type { NatsClient } from './nats-client.ts'
+
+interface ApiStreamInfo {
+  readonly config: { readonly name: string }
+  readonly created: string
+  readonly state: { readonly messages: number; readonly bytes: number; readonly first_seq: number; readonly last_seq: number }
+}
+
+/** A configuration as JetStream's API takes it. */
+export interface StreamConfig {
+  readonly name: string
+  readonly [setting: string]: unknown
+}
+
+/** Creating a stream of three replicas takes an election. */
+const CREATE_TIMEOUT_MS = 10_000
+
+/** Throws `identity` where there is no such stream. */
+export async function streamInfo(client: NatsClient, stream: string): Promise<StreamInfo> {
+  return toStreamInfo(await client.api<ApiStreamInfo>(`STREAM.INFO.${stream}`))
+}
+
+/** Makes the stream of JetStream's `config` where there is none of its name. */
+export async function ensureStream(client: NatsClient, config: StreamConfig): Promise<StreamInfo> {
+  const there = await streamInfo(client, config.name).catch((error) => {
+    if (error instanceof ApiRefusal && error.apiCode === ApiCode.streamNotFound) return null
+    throw error
+  })
+  if (there !== null) return there
+  try {
+    return toStreamInfo(await client.api<ApiStreamInfo>(`STREAM.CREATE.${config.name}`, config, CREATE_TIMEOUT_MS))
+  } catch (error) {
+    // Another process made it in between, with settings of its own.
+    if (error instanceof ApiRefusal && error.apiCode === ApiCode.streamNameInUse) return streamInfo(client, config.name)
+    if (error instanceof OperatingError && error.code === ErrorCode.full) {
+      throw new OperatingError(ErrorCode.full, `Cannot make stream ${config.name} as the server's store must hold it: ${error.message}`, { cause: error, retry: false })
+    }
+    throw error
+  }
+}
+
+function toStreamInfo(info: ApiStreamInfo): StreamInfo {
+  const { state } = info
+  return {
+    name: info.config.name,
+    created: info.created,
+    firstSeq: state.last_seq === 0 ? 0 : state.first_seq,
+    lastSeq: state.last_seq,
+    bytes: state.bytes,
+    messages: state.messages,
+  }
+}
+
+/** A message asked of the stream's leader, so that it is never an older state than what was acknowledged; null where there is none. */
+export async function storedMessage(
+  client: NatsClient,
+  stream: string,
+  which: { seq: number } | { last_by_subj: string },
+): Promise<(LogMessage & { readonly operation: string }) | null> {
+  interface Answer {
+    readonly message: { readonly subject: string; readonly seq: number; readonly hdrs?: string; readonly data?: string; readonly time: string }
+  }
+  let answer: Answer
+  try {
+    answer = await client.api<Answer>(`STREAM.MSG.GET.${stream}`, which)
+  } catch (error) {
+    if (error instanceof ApiRefusal && error.apiCode === ApiCode.noMessage) return null
+    throw error
+  }
+  const { subject, seq, hdrs, data, time } = answer.message
+  const operation = hdrs === undefined ? '' : (/^KV-Operation: *(\S+)/im.exec(Buffer.from(hdrs, 'base64').toString())?.[1] ?? '')
+  return { subject, seq, timeMs: Date.parse(time), data: new Uint8Array(Buffer.from(data ?? '', 'base64')), operation }
+}
