@@ -26,6 +26,8 @@ export const EDGE_OUTSTANDING_BYTES = 64 * 1024 * 1024
 export const BODY_MAX_BYTES = 8 * 1024 * 1024
 /** Depth of nesting of a JSON or msgpack body: beyond it 400. */
 export const BODY_DEPTH_MAX = 32
+/** Readings of one request, good and bad together: beyond it 413, since formats exist in which a byte is a reading. */
+export const BODY_READINGS_MAX = 500_000
 /** Rejected readings named in one answer; the rest is counted by `rejectedCount`. */
 export const REJECTS_NAMED_MAX = 1_000
 /** Rejected readings of one request that are kept, sampled, in the `rejects` view. */
@@ -59,6 +61,28 @@ export const DEAD_AFTER_MS = 1_600
 
 /** Readings that a new owner may have to replay cost at most about this much time: a snapshot is taken before. */
 export const REPLAY_COST_MS = 300
+/** What reading one message back costs beside its step, for that estimate. */
+export const REPLAY_MESSAGE_MS = 0.03
+/** A snapshot is also taken of this many times what taking one costs, so that large states do not spend their time on them. */
+export const SNAPSHOT_COST_FACTOR = 4
+/** A partition that is quiet for so long, or drains, takes a snapshot where its replay would cost more than this. */
+export const SNAPSHOT_QUIET_MS = 700
+export const SNAPSHOT_QUIET_COST_MS = 20
+/** …and one with anything new takes one at this age, so that the log before it can be purged. */
+export const SNAPSHOT_AGE_MAX_MS = 15 * 60_000
+/** A host stops stepping, until its commit is answered, when so many results or messages wait beside it. */
+export const COMMIT_WAITING_RESULTS_MAX = 2 * COMMIT_RESULTS_MAX
+export const COMMIT_MESSAGES_MAX = 4_096
+export const COMMIT_WAITING_MESSAGES_MAX = 2 * COMMIT_MESSAGES_MAX
+/** Pauses between tries of a host or a member, doubling from the first to the second. */
+export const RETRY_MIN_MS = 50
+export const RETRY_MAX_MS = 2_000
+/** A host that can't commit what it has when it drains gives up after this: its successor steps it again. */
+export const HOST_DRAIN_MAX_MS = 3_000
+/** How long a new owner waits for the old one to let go in good order, before it claims. */
+export const HANDOVER_MAX_MS = 1_000
+/** How often a member asks the log how far behind its partitions are, and whether streams are still the same. */
+export const MEMBER_CHECK_MS = 2_000
 
 /** Store: a segment is sealed at this age of its first row, or at this many rows. */
 export const SEAL_INTERVAL_MS = 2_000
@@ -77,8 +101,44 @@ export const RESTART_RESET_MS = 60_000
 export const LOG_FILE_BYTES_MAX = 16 * 1024 * 1024
 export const LOG_FILES_KEPT = 3
 
+/** Analytics: connections to the lake; each query takes one. Together below the four threads that all file I/O shares. */
+export const LAKE_CONNECTIONS = 3
+export const LAKE_THREADS = 2
+/** Memory of the queries of a store; a query beyond it fails, nothing else does. */
+export const LAKE_MEMORY_MIB = 1_024
+/** Queries that wait for a connection; beyond it 503. */
+export const LAKE_QUERIES_WAITING_MAX = 256
+/** A query is interrupted at this age: 503. */
+export const LAKE_QUERY_MAX_MS = 30_000
+/** Rows of a page: by default, and at most. */
+export const PAGE_ROWS = 1_000
+export const PAGE_ROWS_MAX = 100_000
+/** Devices or metrics named in one request. */
+export const NAMES_MAX = 200
+/** Rows not yet in the lake that are kept in memory for readers; beyond it the oldest show once they are sealed. */
+export const FRESH_ROWS_MAX = 16_000_000
+/** The catalog of series is read anew from the lake at most this often, when rows left it otherwise than by one. */
+export const CATALOG_REBUILD_MIN_MS = 5_000
+/** Width of a graph in pixels. */
+export const GRAPH_WIDTH_MAX = 10_000
+/** A graph is made from readings where its range holds no more of them; else from windows. */
+export const GRAPH_READINGS_MAX = 200_000
+export const GRAPH_ANOMALIES_MAX = 2_000
+/** How long a status waits for the tail to reach the ends of the logs. */
+export const STATUS_WAIT_MAX_MS = 1_000
+/** Live streams at a time; beyond it 503. */
+export const LIVE_SUBSCRIBERS_MAX = 1_000
+/** Characters that wait for a slow reader of a live stream; beyond it the stream ends, and resumes by its last id. */
+export const LIVE_QUEUE_CHARS_MAX = 4 * 1024 * 1024
+/** Series in the snapshot of a live stream. */
+export const LIVE_SNAPSHOT_MAX = 10_000
+export const LIVE_HEARTBEAT_MS = 15_000
+/** Messages of RESULTS read before the resumed position, since a commit may have begun before it. */
+export const LIVE_RESULTS_LOOKBACK = 256
+
 assert(COMMIT_PART_BYTES < PAYLOAD_MAX_BYTES, 'a part of a commit must fit a message')
 assert(BLOCK_ROWS_MAX * (32 + DEVICE_CHARS_MAX + METRIC_CHARS_MAX) < PAYLOAD_MAX_BYTES, 'a block of the longest names must fit a message')
 assert(TICK_INTERVAL_MS < QUIET_STEP_MAX_MS, 'ticks must come more often than the longest step of quiet time')
+assert(COMMIT_RESULTS_MAX <= COMMIT_WAITING_RESULTS_MAX && COMMIT_MESSAGES_MAX <= COMMIT_WAITING_MESSAGES_MAX)
 assert(HEARTBEAT_MS * 3 <= DEAD_AFTER_MS, 'a member must be able to miss two heartbeats')
 assert(BLOCK_LINGER_MS < COMMIT_INTERVAL_MS)

@@ -1,0 +1,191 @@
+/**
+ * Who is there: each process says so on the bus every HEARTBEAT_MS, and counts as gone after DEAD_AFTER_MS of silence.
+ *
+ * Owns the view of one process, by its own monotonic clock. Views of two processes may differ for a while; nothing that must be
+ * safe rests on them (I4). Leaves who owns what to ownership.ts.
+ *
+ * Messages of `weir.members.<role>.<id>`, in msgpack: `['hello' | 'beat' | 'bye', member]`. A hello is answered with a beat at once, so
+ * that a newcomer sees everyone within a round trip. A bye may be said for another, by the one that saw it die.
+ */
+
+import process from 'node:process'
+import { pack, unpack } from './codec.ts'
+import type { Clock } from './clock.ts'
+import type { Bus } from './log.ts'
+import { DEAD_AFTER_MS, HEARTBEAT_MS } from './limits.ts'
+
+export type MemberRole = 'edge' | 'worker' | 'store'
+
+/** One process, or thread, as it speaks of itself. */
+export interface Member {
+  /** Drawn anew at each start, so that a process that comes back is another member. */
+  readonly id: string
+  readonly role: MemberRole
+  /** Where it serves HTTP, or null. */
+  readonly url: string | null
+  readonly runtime: 'node' | 'deno'
+  readonly pid: number
+  /** Its own wall clock, epoch ms: information only. */
+  readonly startedAt: number
+  /** What it owns at this moment, and the input sequence up to which it is committed. */
+  readonly partitions: readonly { readonly partition: number; readonly epoch: number; readonly seq: number }[]
+}
+
+type Word = 'hello' | 'beat' | 'bye'
+
+const PREFIX = 'weir.members'
+
+const subjectOf = (role: MemberRole, id: string) => `${PREFIX}.${role}.${id}`
+
+/** Says bye for a member that someone saw die: its share is taken over at once. `role` and `id` as it announced them. */
+export function sayByeFor(bus: Bus, role: MemberRole, id: string): void {
+  bus.send(subjectOf(role, id), pack(['bye', null]))
+}
+
+/** Calls `onMember` for the hello of each member that comes, until the answer is called: for one who watches and is none itself. */
+export function watchMembers(bus: Bus, onMember: (member: Member) => void): () => void {
+  return bus.listen(`${PREFIX}.>`, (data) => {
+    const [word, member] = read(data)
+    if (word !== 'bye' && member) onMember(member)
+  })
+}
+
+/** The runtime that this code runs on. */
+export function runtimeName(): Member['runtime'] {
+  return 'deno' in process.versions ? 'deno' : 'node'
+}
+
+/**
+ * @example
+ * const membership = new Membership({ bus: connection.bus, clock, self })
+ * membership.start()
+ * membership.onChange(() => console.log(membership.view('worker').map((m) => m.id)))
+ */
+export class Membership {
+  #bus: Bus
+  #clock: Clock
+  #self: Member
+  #connected: () => boolean
+  #others = new Map<string, { member: Member; heardMs: number }>()
+  #listeners = new Set<() => void>()
+  #stopListening: () => void = () => {}
+  #cancelTimer: () => void = () => {}
+  #checkedMs = 0
+  #running = false
+
+  /** `connected` tells whether the bus can be heard at all: silence counts for nothing while it can't. */
+  constructor(options: { bus: Bus; clock: Clock; self: Member; connected?: () => boolean }) {
+    this.#bus = options.bus
+    this.#clock = options.clock
+    this.#self = options.self
+    this.#connected = options.connected ?? (() => true)
+  }
+
+  get self(): Member {
+    return this.#self
+  }
+
+  /** Listens and says hello. */
+  start(): void {
+    if (this.#running) return
+    this.#running = true
+    this.#checkedMs = this.#clock.monotonic()
+    this.#stopListening = this.#bus.listen(`${PREFIX}.>`, (data, subject) => this.#hear(data, subject))
+    this.#say('hello')
+    this.#arm()
+  }
+
+  /** Says bye and falls silent. */
+  stop(): void {
+    if (!this.#running) return
+    this.#running = false
+    this.#cancelTimer()
+    this.#say('bye')
+    this.#stopListening()
+  }
+
+  /** The living members of a role by id, this one among them where it has the role and has not stopped. */
+  view(role: MemberRole): Member[] {
+    const members = [...this.#others.values()].map((other) => other.member).filter((member) => member.role === role)
+    if (this.#running && this.#self.role === role) members.push(this.#self)
+    return members.sort((a, b) => (a.id < b.id ? -1 : 1))
+  }
+
+  /** Calls `run` whenever a member comes or goes, or lets go of or takes a partition, or changes its URL; until the answer is called. */
+  onChange(run: () => void): () => void {
+    this.#listeners.add(run)
+    return () => this.#listeners.delete(run)
+  }
+
+  /** Changes what this member says of itself, and says it at once. */
+  update(patch: Partial<Omit<Member, 'id' | 'role'>>): void {
+    this.#self = { ...this.#self, ...patch }
+    if (this.#running) this.#say('beat')
+  }
+
+  /** Asks everyone to speak, as after a connection was lost. */
+  refresh(): void {
+    if (this.#running) this.#say('hello')
+  }
+
+  #say(word: Word): void {
+    this.#bus.send(subjectOf(this.#self.role, this.#self.id), pack([word, this.#self]))
+  }
+
+  #hear(data: Uint8Array, subject: string): void {
+    if (!this.#running) return
+    const [word, member] = read(data)
+    const id = member?.id ?? subject.slice(subject.indexOf('.', PREFIX.length + 1) + 1)
+    if (id === this.#self.id) return
+    if (word === 'bye') {
+      if (this.#others.delete(id)) this.#changed()
+      return
+    }
+    if (!member) return
+    const before = this.#others.get(id)?.member
+    this.#others.set(id, { member, heardMs: this.#clock.monotonic() })
+    if (word === 'hello') this.#say('beat')
+    if (!before || before.url !== member.url || !sameOwnership(before, member)) this.#changed()
+  }
+
+  #arm(): void {
+    this.#cancelTimer = this.#clock.after(HEARTBEAT_MS, () => {
+      this.#say('beat')
+      this.#check()
+      this.#arm()
+    })
+  }
+
+  #check(): void {
+    const nowMs = this.#clock.monotonic()
+    // A process that was stopped, or could not hear, must not take its own absence for the others': their silence is not counted.
+    const deafMs = this.#connected() ? Math.max(0, nowMs - this.#checkedMs - 2 * HEARTBEAT_MS) : nowMs - this.#checkedMs
+    this.#checkedMs = nowMs
+    let gone = false
+    for (const [id, other] of this.#others) {
+      other.heardMs = Math.min(nowMs, other.heardMs + deafMs)
+      if (nowMs - other.heardMs <= DEAD_AFTER_MS) continue
+      this.#others.delete(id)
+      gone = true
+    }
+    if (gone) this.#changed()
+  }
+
+  #changed(): void {
+    for (const run of [...this.#listeners]) run()
+  }
+}
+
+function sameOwnership(a: Member, b: Member): boolean {
+  return a.partitions.length === b.partitions.length && a.partitions.every((p, i) => p.partition === b.partitions[i].partition && p.epoch === b.partitions[i].epoch)
+}
+
+/** Someone else's bytes on the bus are no member. */
+function read(data: Uint8Array): [Word | null, Member | null] {
+  try {
+    const [word, member] = unpack<[Word, Member | null]>(data)
+    return [word, member]
+  } catch {
+    return [null, null]
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * Snapshots of partitions as immutable objects: written once, checked when read, and never trusted beyond their checksum (I5).
+ *
+ * Owns the form of an object and what counts as whole. Leaves when to take one, and which are named by the log, to the host.
+ *
+ * An object is msgpack: the actor's name and snapshot version, the position, how the state is compressed (`zstd`, or `none` where that would save
+ * less than a tenth), the SHA-256 of the state's bytes, and the bytes. Its name is `<actor>.<partition>.<epoch>.<seq>`.
+ */
+
+import { createHash } from 'node:crypto'
+import { promisify } from 'node:util'
+import { constants, zstdCompress, zstdDecompress } from 'node:zlib'
+import { pack, unpack } from './codec.ts'
+import type { Position, SnapshotRef } from './journal.ts'
+import type { ObjectStore } from './log.ts'
+
+const FORMAT = 1
+/** Below this, compressing is not worth its answer. */
+const COMPRESS_FROM_BYTES = 1_024
+
+const compress = promisify(zstdCompress)
+const decompress = promisify(zstdDecompress)
+
+interface SnapshotObject {
+  f: number
+  actor: string
+  v: number
+  position: Position
+  z: 'zstd' | 'none'
+  sum: Uint8Array
+  state: Uint8Array
+}
+
+export function snapshotName(actor: string, at: { partition: number; epoch: number; position: Position }): string {
+  return `${actor}.${at.partition}.${at.epoch}.${at.position.seq}`
+}
+
+/** Partition, epoch and sequence in the name of a snapshot of `actor`, or null where it is none. */
+export function parseSnapshotName(actor: string, name: string): { partition: number; epoch: number; seq: number } | null {
+  if (!name.startsWith(`${actor}.`)) return null
+  const parts = name.slice(actor.length + 1).split('.')
+  if (parts.length !== 3 || parts.some((part) => !/^\d+$/.test(part))) return null
+  const [partition, epoch, seq] = parts.map(Number)
+  return { partition, epoch, seq }
+}
+
+/** Stores `state`, taken at `position`; resolves once the store has it whole. */
+export async function writeSnapshot(
+  store: ObjectStore,
+  options: { actor: string; version: number; partition: number; epoch: number; position: Position; state: Uint8Array },
+): Promise<SnapshotRef> {
+  const { actor, version, position, state } = options
+  const name = snapshotName(actor, options)
+  let packed: Uint8Array = state
+  if (state.byteLength >= COMPRESS_FROM_BYTES) {
+    packed = await compress(state, { params: { [constants.ZSTD_c_compressionLevel]: 1 } })
+    if (packed.byteLength > 0.9 * state.byteLength) packed = state
+  }
+  const object: SnapshotObject = { f: FORMAT, actor, v: version, position, z: packed === state ? 'none' : 'zstd', sum: checksum(state), state: packed }
+  await store.put(name, pack(object))
+  return { name, position }
+}
+
+/** The state's bytes in the object that `ref` names; null where it is absent, damaged, or of another actor, version or position. */
+export async function readSnapshot(store: ObjectStore, ref: SnapshotRef, actor: { name: string; snapshotVersion: number }): Promise<Uint8Array | null> {
+  const data = await store.get(ref.name)
+  if (data === null) return null
+  try {
+    const object = unpack<SnapshotObject>(data)
+    const { position } = object
+    if (object.f !== FORMAT || object.actor !== actor.name || object.v !== actor.snapshotVersion) return null
+    if (position.created !== ref.position.created || position.seq !== ref.position.seq) return null
+    const state = object.z === 'zstd' ? new Uint8Array(await decompress(object.state)) : object.state
+    return Buffer.compare(checksum(state), object.sum) === 0 ? state : null
+  } catch {
+    // Whatever a damaged object does to its readers, it is not whole.
+    return null
+  }
+}
+
+/** The state of the newest of `refs` (newest first) that reads whole and that `restore` takes, or null. */
+export async function restoreNewest<State>(
+  store: ObjectStore,
+  refs: readonly SnapshotRef[],
+  actor: { name: string; snapshotVersion: number; restore(bytes: Uint8Array): State },
+  onUnusable: (ref: SnapshotRef, cause: unknown) => void = () => {},
+): Promise<{ ref: SnapshotRef; state: State } | null> {
+  for (const ref of refs) {
+    const bytes = await readSnapshot(store, ref, actor)
+    if (bytes === null) {
+      onUnusable(ref, null)
+      continue
+    }
+    try {
+      return { ref, state: actor.restore(bytes) }
+    } catch (cause) {
+      onUnusable(ref, cause)
+    }
+  }
+  return null
+}
+
+/**
+ * Deletes the partition's objects that are older than all of `keep`, which a commit already names. Newer ones stay, whoever wrote them: they may
+ * be on their way into a commit.
+ */
+export async function sweepSnapshots(store: ObjectStore, options: { actor: string; partition: number; keep: readonly SnapshotRef[] }): Promise<number> {
+  const kept = options.keep.map((ref) => parseSnapshotName(options.actor, ref.name)).filter((at) => at !== null)
+  if (kept.length === 0) return 0
+  const oldest = kept.reduce((a, b) => (isBefore(a, b) ? a : b))
+  let swept = 0
+  for (const name of await store.list()) {
+    const at = parseSnapshotName(options.actor, name)
+    if (!at || at.partition !== options.partition || !isBefore(at, oldest)) continue
+    await store.delete(name)
+    swept++
+  }
+  return swept
+}
+
+/** Epochs order first: sequences start again with a new creation of the input, and that always comes with a new epoch. */
+function isBefore(a: { epoch: number; seq: number }, b: { epoch: number; seq: number }): boolean {
+  return a.epoch !== b.epoch ? a.epoch < b.epoch : a.seq < b.seq
+}
+
+function checksum(state: Uint8Array): Uint8Array {
+  return new Uint8Array(createHash('sha256').update(state).digest())
+}
