@@ -1,0 +1,146 @@
+/**
+ * `weir simulate`: feeds real weather, faster than life, and a simulated farm, as it happens, to an edge.
+ *
+ * Two senders side by side. The weather's readings keep their own, historical times and are all sent within about a minute. The
+ * farm first tells its last hours, so that its charts are full, and then goes on in the present, with its faults.
+ */
+
+import { readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import process from 'node:process'
+import { deliveries, NO_FAULTS, TSBS_RATES } from '../actors/simulation/faults.ts'
+import type { Delivery, Farm } from '../actors/simulation/faults.ts'
+import { Sender } from '../actors/simulation/sender.ts'
+import { DAILY, NORMALS, readingsOf } from '../actors/simulation/weather.ts'
+import type { Reading } from '../actors/reading/input.ts'
+import { systemClock } from '../runtime/clock.ts'
+import { readFlags } from '../runtime/config.ts'
+import type { Env, FlagSpec } from '../runtime/config.ts'
+import { OperatingError } from '../runtime/errors.ts'
+import { runProcess } from '../runtime/process.ts'
+import { createLogger } from '../runtime/telemetry.ts'
+
+const SPEC = {
+  url: { type: 'string', default: 'http://127.0.0.1:8080', help: 'edge to send to' },
+  key: { type: 'string', default: null, help: 'key of an admin or a device; without it, that in <data>/admin.key' },
+  data: { type: 'string', default: './data', help: 'data folder of weir up, for its admin key' },
+  seed: { type: 'number', default: 1, integer: true, help: 'draws the farm and its faults: the same seed, the same farm' },
+  speed: { type: 'number', default: 1, min: 0.01, max: 1000, help: 'pace of both, 2 being twice as fast' },
+  probes: { type: 'number', default: 36, integer: true, min: 0, max: 100_000, help: 'soil probes of the farm; 0 for no farm' },
+  interval: { type: 'duration', default: '2s', help: 'how often a probe measures, at speed 1' },
+  backfill: { type: 'duration', default: '6h', help: 'how much of its past the farm tells first' },
+  weather: { type: 'duration', default: '45s', help: 'time in which the weather is replayed, at speed 1; 0 for no weather' },
+  faults: { type: 'boolean', default: true, help: 'whether the farm has faults; --no-faults for a sound one' },
+  for: { type: 'duration', default: 0, help: 'time after which the farm ends; 0 for never' },
+} as const satisfies FlagSpec
+
+/** Readings of one request. */
+const BATCH = 500
+/** How often what the farm measured meanwhile is sent. */
+const ROUND_MS = 500
+/** Distance of the instants of the farm's told past, in intervals. */
+const BACKFILL_STRIDE = 15
+const REPORT_MS = 10_000
+
+export async function main(argv: string[], env: Env): Promise<void> {
+  const flags = readFlags('simulate', 'Feeds real weather and a simulated farm with faults in it.', SPEC, argv, env)
+  const clock = systemClock
+  const logger = createLogger('simulate')
+
+  await runProcess({
+    title: 'weir-simulate',
+    logger,
+    start: async (signal) => {
+      const key = flags.key ?? (await adminKey(flags.data))
+      const sender = new Sender({ url: flags.url, key, clock, onTrouble: (what) => logger.warn({}, `sending waits: ${what}`) })
+      const report = () => logger.info({ ...sender.tally }, summary(sender))
+      const reporting = (async () => {
+        while (!signal.aborted) {
+          await clock.sleep(REPORT_MS, signal)
+          if (!signal.aborted) report()
+        }
+      })()
+      const work = [weather(), farm()]
+      return {
+        done: Promise.all(work).then(() => {}),
+        stop: async () => {
+          await Promise.allSettled([...work, reporting])
+          process.stdout.write(`${summary(sender)}\n`)
+        },
+      }
+
+      async function weather(): Promise<void> {
+        if (flags.weather === 0) return
+        const sets = await Promise.all([NORMALS, DAILY].map(async (set) => readingsOf(await datasetFile(set.file), set)))
+        const batches = interleaved(sets)
+        const pauseMs = flags.weather / flags.speed / batches.length
+        const began = clock.monotonic()
+        for (const [index, batch] of batches.entries()) {
+          if (signal.aborted) return
+          await sender.send(batch, signal)
+          await clock.sleep(Math.max(0, began + (index + 1) * pauseMs - clock.monotonic()), signal)
+        }
+        logger.info({ readings: sets.flat().length }, 'the weather is told')
+      }
+
+      async function farm(): Promise<void> {
+        if (flags.probes === 0) return
+        const intervalMs = Math.max(1, Math.round(flags.interval / flags.speed))
+        const live: Farm = { seed: flags.seed, probes: flags.probes, intervalMs, spreadMs: intervalMs, rates: flags.faults ? TSBS_RATES : NO_FAULTS }
+        let waiting: Delivery[] = []
+        const sendDue = async (now: number) => {
+          const due = waiting.filter(({ atMs }) => atMs <= now)
+          waiting = waiting.filter(({ atMs }) => atMs > now)
+          for (let from = 0; from < due.length; from += BATCH) await sender.send(due.slice(from, from + BATCH).map(({ reading }) => reading), signal)
+        }
+        let told = clock.now()
+        const end = flags.for === 0 ? Infinity : clock.monotonic() + flags.for
+        // Hour by hour, so that a long past is never in memory as a whole.
+        for (let from = told - flags.backfill; from < told && !signal.aborted; from += 3_600_000) {
+          const to = Math.min(told, from + 3_600_000)
+          waiting.push(...deliveries({ ...live, intervalMs: intervalMs * BACKFILL_STRIDE }, from, to))
+          await sendDue(to)
+        }
+        while (!signal.aborted && clock.monotonic() < end) {
+          const now = clock.now()
+          // After an outage or a sleep of the machine the farm goes on from the present, after an hour at most.
+          waiting.push(...deliveries(live, Math.max(told, now - 3_600_000), now))
+          told = Math.max(told, now)
+          await sendDue(now)
+          await clock.sleep(ROUND_MS, signal)
+        }
+      }
+    },
+  })
+}
+
+/** Batches of all lists, each list spread evenly over the whole. */
+function interleaved(lists: readonly (readonly Reading[])[]): Reading[][] {
+  const placed = lists.flatMap((list) => {
+    const count = Math.ceil(list.length / BATCH)
+    return Array.from({ length: count }, (_, i) => ({ at: i / count, batch: list.slice(i * BATCH, (i + 1) * BATCH) }))
+  })
+  return placed.sort((a, b) => a.at - b.at).map(({ batch }) => batch)
+}
+
+function summary({ tally }: Sender): string {
+  const { readings, requests, retries, accepted, rejected, refused } = tally
+  return `simulate sent ${readings} readings in ${requests} requests (${retries} of them again): ${accepted} accepted, ${rejected} rejected, ${refused} batches refused`
+}
+
+async function datasetFile(name: string): Promise<string> {
+  const folder = dirname(createRequire(import.meta.url).resolve('vega-datasets/package.json'))
+  return readFile(join(folder, 'data', name), 'utf8')
+}
+
+async function adminKey(folder: string): Promise<string> {
+  const path = join(folder, 'admin.key')
+  try {
+    return (await readFile(path, 'utf8')).trim()
+  } catch (cause) {
+    throw new OperatingError('config', `Cannot send without a key: give --key, or name with --data the folder whose admin.key can be read; ${path} can not`, { cause })
+  }
+}
+
+if (import.meta.main) await main(process.argv.slice(2), process.env)
