@@ -89,6 +89,23 @@ export const SEAL_INTERVAL_MS = 2_000
 export const SEAL_ROWS_MAX = 1_000_000
 /** Store: rows read and not yet covered by a commit; beyond it the reader of that stream waits. */
 export const STORE_WAITING_BYTES = 256 * 1024 * 1024
+/** Store: how long it waits for the lock of one that is about to end; then it gives up. */
+export const STORE_LOCK_WAIT_MS = 5_000
+/** Memory of the writer's own DuckDB, and of a compaction's; beyond it they spill to the lake's `tmp` folder. */
+export const STORE_MEMORY_MIB = 1_024
+export const COMPACT_MEMORY_MIB = 1_024
+/** A segment of fewer readings is written in small blocks, since a default block holds 256 KiB however little is in it. */
+export const SMALL_SEGMENT_ROWS = 50_000
+export const SMALL_BLOCK_BYTES = 16_384
+/** Segments are merged up to this many rows; what is larger stays as it is. */
+export const COMPACT_ROWS_MAX = 64_000_000
+/** How long a segment that was replaced stays for the readers that opened it. */
+export const KEEP_SUPERSEDED_MS = 3_600_000
+/** How long the logs keep what everybody has read, by default. */
+export const KEEP_LOG_MS = 24 * 3_600_000
+/** How often the logs are purged of what nobody needs, and how often a reader notes how far it is. */
+export const PURGE_INTERVAL_MS = 60_000
+export const REGISTER_INTERVAL_MS = 10_000
 
 /** A process that is told to end has so long to drain; then it ends as it is, and says so. */
 export const DRAIN_MAX_MS = 20_000

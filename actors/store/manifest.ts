@@ -6,6 +6,10 @@
  * - M2 `<lake>/manifest-<version>.json`; versions grow by one; the newest that reads whole is the lake. Three are kept.
  */
 
+import type { FileHandle } from 'node:fs/promises'
+import { mkdir, open, readFile, readdir, rename, stat, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { OperatingError } from '../../runtime/errors.ts'
 import type { Position } from '../../runtime/journal.ts'
 
 /** A sealed DuckDB file: `<lake>/segments/<file>`, mode 0444, never written again. */
@@ -22,6 +26,9 @@ export interface Segment {
   /** Event times of its readings and windows, epoch ms; null where it has none. */
   readonly tsMin: number | null
   readonly tsMax: number | null
+  /** The same of its readings alone. */
+  readonly readingsMin: number | null
+  readonly readingsMax: number | null
 }
 
 /** How far one partition is in the lake. */
@@ -43,9 +50,152 @@ export interface Manifest {
   readonly madeAt: number
   /** Identity of the RESULTS stream. */
   readonly resultsCreated: string
+  /** Added to a sequence of RESULTS for the version of a row, so that versions grow on when RESULTS is made anew. */
+  readonly resultsBase: number
+  /** First sequence of RESULTS that a restart must read, and of each input stream: they only save reading. */
+  readonly resultsFrom: number
+  readonly inputFrom: Readonly<Record<string, { readonly created: string; readonly seq: number }>>
+  /**
+   * Event time, epoch ms, of the newest reading at the moment when a stream was found made anew, or null. The actors of a new
+   * generation know nothing of the lake, so readings and windows up to it are settled by the store.
+   */
+  readonly settleUntil: number | null
   /** By partition number. */
   readonly covered: Readonly<Record<string, Covered>>
   readonly segments: readonly Segment[]
   /** Segments replaced by compaction, still on disk until `until` (epoch ms), for readers that opened them. */
   readonly superseded: readonly { readonly file: string; readonly until: number }[]
+}
+
+/** Manifests that are kept. */
+export const MANIFESTS_KEPT = 3
+
+const NAME = /^manifest-(\d+)\.json$/
+
+export function manifestPath(lakeDir: string, version: number): string {
+  return join(lakeDir, `manifest-${version}.json`)
+}
+
+export function segmentsDir(lakeDir: string): string {
+  return join(lakeDir, 'segments')
+}
+
+/** Versions whose manifest lies in the folder, newest first, whether they read or not. */
+export async function manifestVersions(lakeDir: string): Promise<number[]> {
+  let names: string[]
+  try {
+    names = await readdir(lakeDir)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  }
+  const versions = names.flatMap((name) => {
+    const match = NAME.exec(name)
+    return match === null ? [] : [Number(match[1])]
+  })
+  return versions.sort((a, b) => b - a)
+}
+
+/** The manifest of one version, or null where it does not read whole. */
+export async function readManifest(lakeDir: string, version: number): Promise<Manifest | null> {
+  try {
+    const read = JSON.parse(await readFile(manifestPath(lakeDir, version), 'utf8')) as Manifest
+    const whole = read.format === 1 && read.version === version && Array.isArray(read.segments) && Array.isArray(read.superseded) && typeof read.covered === 'object'
+    return whole ? read : null
+  } catch {
+    return null
+  }
+}
+
+/** The newest manifest that reads whole; null of a lake that has none yet. Throws `OperatingError` `config` where some are there and none reads. */
+export async function readNewestManifest(lakeDir: string): Promise<Manifest | null> {
+  // The writer may swap the kept ones away between the listing and the reading: the second look then finds the new ones.
+  for (let look = 0; look < 2; look++) {
+    const versions = await manifestVersions(lakeDir)
+    if (versions.length === 0) return null
+    for (const version of versions) {
+      const manifest = await readManifest(lakeDir, version)
+      if (manifest !== null) return manifest
+    }
+  }
+  throw new OperatingError(
+    'config',
+    `Cannot open the lake as one of its manifests must read whole: none in ${lakeDir} does. Restore the folder from a copy, or move it away so that a new lake is filled from the logs`,
+  )
+}
+
+async function syncFolder(dir: string): Promise<void> {
+  const handle: FileHandle = await open(dir, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Makes the folders of a lake where they are missing. */
+export async function makeLake(lakeDir: string): Promise<void> {
+  await mkdir(segmentsDir(lakeDir), { recursive: true })
+  await mkdir(join(lakeDir, 'tmp'), { recursive: true })
+}
+
+/** Syncs a finished file, moves it to its name, and syncs that name's folder. Only for files that DuckDB has let go of. */
+export async function publishFile(from: string, to: string, folder: string): Promise<void> {
+  const handle = await open(from, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  await rename(from, to)
+  await syncFolder(folder)
+}
+
+/** The commit of the lake: written, synced, renamed, folder synced; then all but the newest three are removed. */
+export async function writeManifest(lakeDir: string, manifest: Manifest): Promise<void> {
+  const path = manifestPath(lakeDir, manifest.version)
+  const temporary = `${path}.tmp`
+  const handle = await open(temporary, 'w')
+  try {
+    await handle.writeFile(JSON.stringify(manifest))
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  await rename(temporary, path)
+  await syncFolder(lakeDir)
+  for (const version of (await manifestVersions(lakeDir)).slice(MANIFESTS_KEPT)) await unlink(manifestPath(lakeDir, version)).catch(() => {})
+}
+
+/**
+ * Removes segments that none of the kept manifests names, neither as its own nor as superseded and still shown. Gives the names
+ * removed. Removes nothing where any of the kept manifests does not read, or none is there.
+ */
+export async function sweep(lakeDir: string): Promise<string[]> {
+  const versions = (await manifestVersions(lakeDir)).slice(0, MANIFESTS_KEPT)
+  const named = new Set<string>()
+  for (const version of versions) {
+    const manifest = await readManifest(lakeDir, version)
+    if (manifest === null) return []
+    for (const segment of manifest.segments) named.add(segment.file)
+    for (const old of manifest.superseded) named.add(old.file)
+  }
+  if (versions.length === 0) return []
+  const removed: string[] = []
+  for (const file of await readdir(segmentsDir(lakeDir))) {
+    if (named.has(file)) continue
+    await unlink(join(segmentsDir(lakeDir), file))
+    removed.push(file)
+  }
+  return removed
+}
+
+/** Segments of a manifest that are not in the folder with the bytes that it says. */
+export async function missingSegments(lakeDir: string, manifest: Manifest): Promise<string[]> {
+  const missing: string[] = []
+  for (const segment of manifest.segments) {
+    const found = await stat(join(segmentsDir(lakeDir), segment.file)).catch(() => null)
+    if (found === null || found.size !== segment.bytes) missing.push(segment.file)
+  }
+  return missing
 }

@@ -1,0 +1,150 @@
+/**
+ * The writer's DuckDB: one instance in memory, to which segments are attached, and the fast ways in and out of it.
+ *
+ * Owns the instance, its one connection, and which segments are attached. Leaves to others what is asked of it.
+ *
+ * - D1 A segment's file is attached READ_ONLY under a name of its own, and never opened by JavaScript while it is.
+ * - D2 One statement at a time; nothing is left open between two.
+ */
+
+import { BIGINT, DOUBLE, DuckDBDataChunk, DuckDBInstance, INTEGER, TIMESTAMP, VARCHAR } from '@duckdb/node-api'
+import type { DuckDBConnection, DuckDBType } from '@duckdb/node-api'
+import bindings from '@duckdb/node-bindings'
+import { join } from 'node:path'
+import { STORE_MEMORY_MIB } from '../../runtime/limits.ts'
+import { segmentsDir } from './manifest.ts'
+import type { Segment } from './manifest.ts'
+import { literal } from './tables.ts'
+import type { TableName } from './tables.ts'
+
+/**
+ * A column to stage. `time` is epoch ms in, TIMESTAMP out; `whole` is a whole number in a double, BIGINT out. Of a pooled text,
+ * `index[i]` names the text of row i.
+ */
+export type StagedColumn =
+  | { readonly name: string; readonly kind: 'int'; readonly data: Int32Array }
+  | { readonly name: string; readonly kind: 'double' | 'time' | 'whole'; readonly data: Float64Array }
+  | { readonly name: string; readonly kind: 'text'; readonly data: readonly string[] }
+
+const TYPES: Record<StagedColumn['kind'], { type: DuckDBType; sql: string }> = {
+  int: { type: INTEGER, sql: 'INTEGER' },
+  double: { type: DOUBLE, sql: 'DOUBLE' },
+  time: { type: TIMESTAMP, sql: 'TIMESTAMP' },
+  whole: { type: BIGINT, sql: 'BIGINT' },
+  text: { type: VARCHAR, sql: 'VARCHAR' },
+}
+
+const CHUNK_ROWS = 2048
+const TWO_32 = 4_294_967_296
+
+export class LakeDatabase {
+  readonly lakeDir: string
+  #instance: DuckDBInstance
+  #connection: DuckDBConnection
+  #attached = new Map<string, string>()
+  #names = 0
+  // Whole 64-bit numbers are written as two halves, since a BigInt a row costs more than the row. Reused for every chunk.
+  #halves = new Uint32Array(CHUNK_ROWS * 2)
+
+  private constructor(lakeDir: string, instance: DuckDBInstance, connection: DuckDBConnection) {
+    this.lakeDir = lakeDir
+    this.#instance = instance
+    this.#connection = connection
+  }
+
+  static async open(lakeDir: string, options: { memoryMiB?: number; threads?: number } = {}): Promise<LakeDatabase> {
+    const instance = await DuckDBInstance.create(':memory:', {
+      threads: String(options.threads ?? 2),
+      memory_limit: `${options.memoryMiB ?? STORE_MEMORY_MIB}MiB`,
+      temp_directory: join(lakeDir, 'tmp'),
+      autoinstall_known_extensions: 'false',
+      autoload_known_extensions: 'false',
+    })
+    return new LakeDatabase(lakeDir, instance, await instance.connect())
+  }
+
+  close(): void {
+    this.#connection.closeSync()
+    this.#instance.closeSync()
+  }
+
+  /** Runs one statement and forgets its result. */
+  async run(sql: string): Promise<void> {
+    await this.#connection.run(sql)
+  }
+
+  /** Rows of one statement as arrays of JavaScript values. */
+  async rows(sql: string): Promise<unknown[][]> {
+    return (await this.#connection.runAndReadAll(sql)).getRowsJS() as unknown[][]
+  }
+
+  /** Makes the table `name` in memory, in place of any before, and fills it with `rows` rows of the columns. */
+  async stage(name: string, columns: readonly StagedColumn[], rows: number): Promise<void> {
+    await this.#connection.run(`CREATE OR REPLACE TABLE memory.main.${name} (${columns.map((c) => `"${c.name}" ${TYPES[c.kind].sql}`).join(', ')})`)
+    if (rows === 0) return
+    const appender = await this.#connection.createAppender(name, 'main', 'memory')
+    try {
+      const chunk = DuckDBDataChunk.create(columns.map((c) => TYPES[c.kind].type))
+      for (let at = 0; at < rows; at += CHUNK_ROWS) {
+        const n = Math.min(CHUNK_ROWS, rows - at)
+        chunk.reset()
+        chunk.rowCount = n
+        for (const [index, column] of columns.entries()) this.#put(chunk, index, column, at, n)
+        appender.appendDataChunk(chunk)
+      }
+    } finally {
+      appender.closeSync()
+    }
+  }
+
+  #put(chunk: DuckDBDataChunk, index: number, column: StagedColumn, at: number, n: number): void {
+    if (column.kind === 'text') {
+      chunk.setColumnValues(index, column.data.slice(at, at + n))
+      return
+    }
+    const vector = bindings.data_chunk_get_vector(chunk.chunk, index)
+    const { data } = column
+    if (column.kind === 'int' || column.kind === 'double') {
+      const width = data.BYTES_PER_ELEMENT
+      bindings.copy_data_to_vector(vector, 0, data.buffer as ArrayBuffer, data.byteOffset + at * width, n * width)
+      return
+    }
+    const scale = column.kind === 'time' ? 1000 : 1
+    const halves = this.#halves
+    for (let i = 0; i < n; i++) {
+      const whole = data[at + i] * scale
+      halves[2 * i] = whole >>> 0
+      halves[2 * i + 1] = whole / TWO_32
+    }
+    bindings.copy_data_to_vector(vector, 0, halves.buffer as ArrayBuffer, 0, n * 8)
+  }
+
+  /** The name under which a segment's tables are to be asked; attaches it where it is not yet. */
+  async attach(file: string): Promise<string> {
+    const known = this.#attached.get(file)
+    if (known !== undefined) return known
+    const alias = `s${++this.#names}`
+    await this.#connection.run(`ATTACH ${literal(join(segmentsDir(this.lakeDir), file))} AS ${alias} (READ_ONLY)`)
+    this.#attached.set(file, alias)
+    return alias
+  }
+
+  /** Lets go of the segments that `keep` does not name. */
+  async detachAllBut(keep: ReadonlySet<string>): Promise<void> {
+    for (const [file, alias] of this.#attached) {
+      if (keep.has(file)) continue
+      await this.#connection.run(`DETACH ${alias}`)
+      this.#attached.delete(file)
+    }
+  }
+
+  /** The union of one table of the given segments, as SQL that follows FROM; null where none of them has rows of it. */
+  async relation(table: TableName, segments: readonly Segment[], columns: string): Promise<string | null> {
+    const parts: string[] = []
+    for (const segment of segments) {
+      if ((segment.rows[table] ?? 0) === 0) continue
+      parts.push(`SELECT ${columns} FROM ${await this.attach(segment.file)}.main.${table}`)
+    }
+    return parts.length === 0 ? null : `(${parts.join(' UNION ALL ')})`
+  }
+}

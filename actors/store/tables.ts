@@ -1,0 +1,92 @@
+/**
+ * The tables of a segment, and the order of their rows.
+ *
+ * One list, from which segments are made, merged, and shown: a change here is a change of the lake's format.
+ */
+
+/** Column names and DuckDB types by table. Tables that begin with `tenant, device, metric` are sorted by these, then by time. */
+export const TABLES = {
+  readings: [
+    ['tenant', 'VARCHAR'],
+    ['device', 'VARCHAR'],
+    ['metric', 'VARCHAR'],
+    ['ts', 'TIMESTAMP'],
+    ['value', 'DOUBLE'],
+    ['received_at', 'TIMESTAMP'],
+  ],
+  windows: [
+    ['tenant', 'VARCHAR'],
+    ['device', 'VARCHAR'],
+    ['metric', 'VARCHAR'],
+    ['size', 'INTERVAL'],
+    ['start', 'TIMESTAMP'],
+    ['count', 'BIGINT'],
+    ['sum', 'DOUBLE'],
+    ['min', 'DOUBLE'],
+    ['max', 'DOUBLE'],
+    ['mean', 'DOUBLE'],
+    ['stddev', 'DOUBLE'],
+    ['first', 'DOUBLE'],
+    ['last', 'DOUBLE'],
+    ['p50', 'DOUBLE'],
+    ['p95', 'DOUBLE'],
+    ['p99', 'DOUBLE'],
+    ['closed_by', 'VARCHAR'],
+    ['updated_at', 'TIMESTAMP'],
+    ['version', 'BIGINT'],
+  ],
+  owned_windows: [
+    ['tenant', 'VARCHAR'],
+    ['device', 'VARCHAR'],
+    ['metric', 'VARCHAR'],
+    ['size', 'INTERVAL'],
+    ['start', 'TIMESTAMP'],
+  ],
+  anomalies: [
+    ['tenant', 'VARCHAR'],
+    ['device', 'VARCHAR'],
+    ['metric', 'VARCHAR'],
+    ['ts', 'TIMESTAMP'],
+    ['value', 'DOUBLE'],
+    ['score', 'DOUBLE'],
+    ['expected', 'DOUBLE'],
+    ['lower', 'DOUBLE'],
+    ['upper', 'DOUBLE'],
+    ['reason', 'VARCHAR'],
+  ],
+  rejects: [
+    ['tenant', 'VARCHAR'],
+    ['received_at', 'TIMESTAMP'],
+    ['reason', 'VARCHAR'],
+    ['reading', 'VARCHAR'],
+  ],
+  ledger: [
+    ['tenant', 'VARCHAR'],
+    ['device', 'VARCHAR'],
+    ['minute', 'TIMESTAMP'],
+    ['accepted', 'BIGINT'],
+    ['rejected', 'BIGINT'],
+    ['on_time', 'BIGINT'],
+    ['late', 'BIGINT'],
+    ['duplicate', 'BIGINT'],
+    ['expired', 'BIGINT'],
+  ],
+} as const satisfies Record<string, readonly (readonly [name: string, type: string])[]>
+
+export type TableName = keyof typeof TABLES
+export const TABLE_NAMES = Object.keys(TABLES) as TableName[]
+
+/** `name TYPE, …` of a table, as CREATE TABLE takes it. */
+export function columnsSql(table: TableName): string {
+  return TABLES[table].map(([name, type]) => `"${name}" ${type}`).join(', ')
+}
+
+/** A relation of no rows with the columns of a table. */
+export function emptySql(table: TableName): string {
+  return `(SELECT ${TABLES[table].map(([name, type]) => `NULL::${type} AS "${name}"`).join(', ')} WHERE false)`
+}
+
+/** Text as an SQL literal. */
+export function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`
+}
