@@ -32,6 +32,8 @@ export interface StreamInfo {
   readonly lastSeq: number
   readonly bytes: number
   readonly messages: number
+  /** Bytes at which the stream refuses; left out, or -1: no bound of its own. */
+  readonly bytesMax?: number
 }
 
 export interface StreamOptions {

@@ -8,7 +8,7 @@ import { ApiCode, ApiRefusal } from './nats-client.ts'
 import type { NatsClient } from './nats-client.ts'
 
 interface ApiStreamInfo {
-  readonly config: { readonly name: string }
+  readonly config: { readonly name: string; readonly max_bytes: number }
   readonly created: string
   readonly state: { readonly messages: number; readonly bytes: number; readonly first_seq: number; readonly last_seq: number }
 }
@@ -55,6 +55,7 @@ function toStreamInfo(info: ApiStreamInfo): StreamInfo {
     lastSeq: state.last_seq,
     bytes: state.bytes,
     messages: state.messages,
+    bytesMax: info.config.max_bytes,
   }
 }
 
