@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict'
 
-/** Largest message of the log; the embedded server is set to it, and outer ones are checked against `PAYLOAD_MIN_BYTES`. */
+/** Largest message of the log; the embedded server is set to it, and outer ones that take less are refused at start. */
 export const PAYLOAD_MAX_BYTES = 8 * 1024 * 1024
 /** A commit's payload beyond this goes in parts. */
 export const COMMIT_PART_BYTES = 4 * 1024 * 1024
