@@ -1,0 +1,117 @@
+/**
+ * The files of the dashboard as a browser takes them: types stripped, compressed, named by what they hold.
+ *
+ * Owns what is served and how it is cached. Leaves the page to page.ts and the URLs to routes.ts.
+ *
+ * Invariants
+ * - I1 Every asset lives under one folder named by the hash of all of them, so that modules can import each other by
+ *   relative path and still be cached for ever: a changed file is another folder.
+ * - I2 Nothing outside the lists below is ever read or served, whatever a URL says.
+ * - I3 There is no build step: a file is read, stripped and compressed once, in memory, when the first reader asks.
+ */
+
+import { createHash } from 'node:crypto'
+import { readFileSync, readdirSync } from 'node:fs'
+import { createRequire, stripTypeScriptTypes } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { brotliCompress, constants, gzip } from 'node:zlib'
+
+/** A file as it is served. `etag` is a quoted hash of its content. */
+export interface Asset {
+  readonly type: string
+  readonly etag: string
+  readonly identity: Buffer<ArrayBuffer>
+}
+
+/** Encodings that an asset is served in. */
+export type Encoding = 'identity' | 'gzip' | 'br'
+
+export interface Assets {
+  /** Hash of all assets together: the folder they are served under. */
+  readonly version: string
+  /** Names below the folder, such as `client/main.ts`, `style.css`. */
+  readonly names: readonly string[]
+  get(name: string): Asset | null
+  /** The bytes of `name` in `encoding`, compressed once and kept. */
+  encoded(name: string, encoding: Encoding): Promise<Buffer<ArrayBuffer>>
+}
+
+const HERE = dirname(fileURLToPath(import.meta.url))
+const TYPES = { ts: 'text/javascript; charset=utf-8', css: 'text/css; charset=utf-8', svg: 'image/svg+xml' } as const
+
+const compressGzip = promisify(gzip)
+const compressBrotli = promisify(brotliCompress)
+
+/**
+ * Reads every file of the dashboard.
+ *
+ * @throws where a client module can't be stripped of its types: a bug, since the type checker passes it
+ */
+export function loadAssets(): Assets {
+  const files = new Map<string, Asset>()
+  const add = (name: string, type: string, text: string) => {
+    const identity = Buffer.from(text)
+    files.set(name, { type, identity, etag: `"${createHash('sha256').update(identity).digest('base64url').slice(0, 22)}"` })
+  }
+
+  for (const file of readdirSync(join(HERE, 'client')).sort()) {
+    if (!file.endsWith('.ts')) continue
+    add(`client/${file}`, TYPES.ts, strip(readFileSync(join(HERE, 'client', file), 'utf8')))
+  }
+  add('style.css', TYPES.css, readFileSync(join(HERE, 'style.css'), 'utf8'))
+  add('mark.svg', TYPES.svg, readFileSync(join(HERE, 'mark.svg'), 'utf8'))
+
+  // The plotting library comes from its package. Its minified file is a classic script that makes a global: one line makes it a module.
+  const uplot = dirname(createRequire(import.meta.url).resolve('uplot/package.json'))
+  add('client/uplot.js', TYPES.ts, `${readFileSync(join(uplot, 'dist/uPlot.iife.min.js'), 'utf8')}\nexport default uPlot\n`)
+  add('uplot.css', TYPES.css, readFileSync(join(uplot, 'dist/uPlot.min.css'), 'utf8'))
+
+  const all = createHash('sha256')
+  for (const [name, asset] of files) all.update(`${name}\n`).update(asset.etag)
+  const packed = new Map<string, Promise<Buffer<ArrayBuffer>>>()
+
+  return {
+    version: all.digest('hex').slice(0, 12),
+    names: [...files.keys()],
+    get: (name) => files.get(name) ?? null,
+    encoded: (name, encoding) => {
+      const asset = files.get(name)
+      if (!asset) throw new RangeError(`Cannot encode an asset as its name must be one that is served: current value is ${name}`)
+      const key = `${encoding} ${name}`
+      let done = packed.get(key)
+      if (!done) packed.set(key, (done = encode(asset.identity, encoding)))
+      return done
+    },
+  }
+}
+
+/** The best of what `acceptEncoding` allows; a quality of zero forbids. */
+export function chooseEncoding(acceptEncoding: string | undefined): Encoding {
+  const allowed = new Set<string>()
+  for (const part of (acceptEncoding ?? '').split(',')) {
+    const [name, ...parameters] = part.trim().toLowerCase().split(';')
+    if (!parameters.some((p) => /^\s*q=0(\.0*)?\s*$/.test(p))) allowed.add(name)
+  }
+  if (allowed.has('br')) return 'br'
+  return allowed.has('gzip') ? 'gzip' : 'identity'
+}
+
+async function encode(bytes: Buffer<ArrayBuffer>, encoding: Encoding): Promise<Buffer<ArrayBuffer>> {
+  if (encoding === 'br') return compressBrotli(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 10 } })
+  if (encoding === 'gzip') return compressGzip(bytes, { level: 9 })
+  return bytes
+}
+
+/** Blanks the types of a module, and leads its import of the plotting library to where that is served. */
+function strip(source: string): string {
+  const { emitWarning } = process
+  // Node says once a process that this function may change; a log line about it helps nobody who runs the store.
+  process.emitWarning = () => {}
+  try {
+    return stripTypeScriptTypes(source, { mode: 'strip' }).replaceAll(`from 'uplot'`, `from './uplot.js'`)
+  } finally {
+    process.emitWarning = emitWarning
+  }
+}

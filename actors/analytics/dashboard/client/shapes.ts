@@ -1,0 +1,115 @@
+/** What the API answers, as far as the dashboard reads it. Times are epoch ms: every request asks for `time=ms`. */
+
+export interface SeriesRow {
+  readonly device: string
+  readonly metric: string
+  readonly count: number
+  readonly first: number
+  /** Time of the last reading by event time, and its value. */
+  readonly last: number
+  readonly value: number
+}
+
+export interface SeriesPage {
+  readonly series: readonly SeriesRow[]
+  readonly cursor: string | null
+}
+
+export interface ReadingRow {
+  readonly device: string
+  readonly metric: string
+  readonly ts: number
+  readonly value: number
+}
+
+export interface AnomalyRow {
+  readonly device: string
+  readonly metric: string
+  readonly ts: number
+  readonly value: number
+  readonly score: number
+  readonly expected: number | null
+  readonly lower: number | null
+  readonly upper: number | null
+  readonly reason: string
+}
+
+export interface WindowRow {
+  readonly device: string
+  readonly metric: string
+  readonly size: string
+  readonly start: number
+  readonly count: number
+  readonly min: number | null
+  readonly max: number | null
+  readonly mean: number | null
+  readonly p50: number | null
+  readonly p95: number | null
+  readonly closed_by: string | null
+}
+
+/** Columns ready to plot, at most a few points a pixel. */
+export interface Graph {
+  readonly from: number
+  readonly to: number
+  readonly stepMs: number
+  readonly ts: readonly number[]
+  readonly min: readonly (number | null)[]
+  readonly max: readonly (number | null)[]
+  readonly mean: readonly (number | null)[]
+  readonly gaps: readonly (readonly [from: number, to: number])[]
+  readonly anomalies: {
+    readonly ts: readonly number[]
+    readonly value: readonly number[]
+    readonly score: readonly number[]
+    readonly expected: readonly (number | null)[]
+    readonly lower: readonly (number | null)[]
+    readonly upper: readonly (number | null)[]
+    readonly reason: readonly string[]
+  }
+}
+
+export interface Ledger {
+  readonly received: number
+  readonly accepted: number
+  readonly rejected: number
+  readonly onTime: number
+  readonly late: number
+  readonly duplicate: number
+  readonly expired: number
+}
+
+export interface Status {
+  readonly accepted: number
+  readonly processed: number
+  readonly sealed: number
+  readonly settled: boolean
+  readonly lagMs: number
+  /** Number of series, where the store says it. */
+  readonly series?: number
+  readonly partitions: readonly {
+    readonly partition: number
+    readonly owner: string | null
+    readonly runtime?: string | null
+    readonly epoch?: number | null
+    readonly position?: number | null
+    readonly behind?: number | null
+  }[]
+  readonly members: readonly {
+    readonly id: string
+    readonly role: string
+    readonly runtime?: string
+    readonly pid?: number
+    readonly url?: string | null
+    readonly startedAt?: number
+  }[]
+}
+
+export interface SeriesKey {
+  readonly device: string
+  readonly metric: string
+}
+
+export function sameSeries(a: SeriesKey | null, b: SeriesKey | null): boolean {
+  return a?.device === b?.device && a?.metric === b?.metric
+}

@@ -1,0 +1,55 @@
+/**
+ * Where the dashboard is served: the page at `/`, its files below `/assets/`.
+ *
+ * Owns headers: security, caching, encoding. Needs no key, since the page holds no data: its scripts fetch that from the API,
+ * with the key that the reader gives them.
+ */
+
+import { Hono } from 'hono'
+import { chooseEncoding, loadAssets } from './assets.ts'
+import type { Assets } from './assets.ts'
+import { page } from './page.ts'
+
+/** Nothing from elsewhere and nothing inline; the page can't be framed, and gives its address to nobody. */
+const SECURITY = {
+  'Content-Security-Policy':
+    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'",
+  'X-Content-Type-Options': 'nosniff',
+  'Referrer-Policy': 'no-referrer',
+} as const
+
+/**
+ * The dashboard's routes: `GET /`, `GET /assets/<version>/<name>`. Mount them at the root of the app.
+ *
+ * @example app.route('/', dashboardRoutes())
+ */
+export function dashboardRoutes(): Hono {
+  const routes = new Hono()
+  let loaded: Assets | null = null
+  const assets = () => (loaded ??= loadAssets())
+
+  routes.get('/', (c) => c.html(page(assets()), 200, { ...SECURITY, 'Cache-Control': 'no-cache' }))
+
+  routes.get('/favicon.ico', (c) => c.redirect(`/assets/${assets().version}/mark.svg`, 302))
+
+  routes.get('/assets/:version/:name{.+}', async (c) => {
+    const { version, name } = c.req.param()
+    const asset = assets().get(name)
+    if (!asset) return c.notFound()
+    // A page of another version may still ask; it gets what there is, but must not keep it.
+    const current = version === assets().version
+    const encoding = chooseEncoding(c.req.header('Accept-Encoding'))
+    const headers: Record<string, string> = {
+      ...SECURITY,
+      'Content-Type': asset.type,
+      'Cache-Control': current ? 'public, max-age=31536000, immutable' : 'no-cache',
+      ETag: asset.etag,
+      Vary: 'Accept-Encoding',
+    }
+    if (c.req.header('If-None-Match')?.includes(asset.etag)) return c.body(null, 304, headers)
+    if (encoding !== 'identity') headers['Content-Encoding'] = encoding
+    return c.body(await assets().encoded(name, encoding), 200, headers)
+  })
+
+  return routes
+}
