@@ -109,6 +109,8 @@ export interface Bus {
 
 /** How a bucket is made where there is none; one that is there stays as it is. */
 export interface BucketOptions {
+  /** Whether to make the bucket where there is none (the default); else its absence is an `identity` error. */
+  readonly create?: boolean
   /** 1 by default. */
   readonly replicas?: number
 }

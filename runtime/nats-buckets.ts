@@ -13,13 +13,12 @@
 import { createHash } from 'node:crypto'
 import { headers } from '@nats-io/nats-core'
 import { ErrorCode, isOperating, OperatingError } from './errors.ts'
-import type { KeyValue, ObjectStore } from './log.ts'
+import type { BucketOptions, KeyValue, ObjectStore } from './log.ts'
 import { expecting } from './nats-client.ts'
 import type { NatsClient } from './nats-client.ts'
 import { NatsReader } from './nats-reader.ts'
 import type { ReadMessage } from './nats-reader.ts'
-import type { StreamConfig } from './nats-streams.ts'
-import { ensureStream, storedMessage } from './nats-streams.ts'
+import { ensureStream, storedMessage, streamInfo } from './nats-streams.ts'
 
 const CHUNK_BYTES = 128 * 1024
 /** Chunks published and not yet acknowledged. */
@@ -28,30 +27,31 @@ const CHUNK_TIMEOUT_MS = 10_000
 /** An object's next chunk must come within this. */
 const STALLED_MS = 5_000
 
-export async function openKeyValue(client: NatsClient, bucket: string, replicas: number): Promise<KeyValue> {
-  await ensureStream(client, bucketConfig(`KV_${bucket}`, [`$KV.${bucket}.>`], replicas, { max_msgs_per_subject: 1 }))
+export async function openKeyValue(client: NatsClient, bucket: string, options: BucketOptions): Promise<KeyValue> {
+  await openBucket(client, `KV_${bucket}`, [`$KV.${bucket}.>`], options, { max_msgs_per_subject: 1 })
   return new NatsKeyValue(client, bucket)
 }
 
-export async function openObjects(client: NatsClient, bucket: string, replicas: number): Promise<ObjectStore> {
-  await ensureStream(client, bucketConfig(`OBJ_${bucket}`, [`$O.${bucket}.C.>`, `$O.${bucket}.M.>`], replicas, {}))
+export async function openObjects(client: NatsClient, bucket: string, options: BucketOptions): Promise<ObjectStore> {
+  await openBucket(client, `OBJ_${bucket}`, [`$O.${bucket}.C.>`, `$O.${bucket}.M.>`], options, {})
   return new NatsObjects(client, bucket)
 }
 
-function bucketConfig(name: string, subjects: string[], replicas: number, more: object): StreamConfig {
-  return {
+async function openBucket(client: NatsClient, name: string, subjects: string[], options: BucketOptions, more: object): Promise<void> {
+  if (options.create === false) return void (await streamInfo(client, name))
+  await ensureStream(client, {
     name,
     subjects,
     retention: 'limits',
     storage: 'file',
     discard: 'new',
-    num_replicas: replicas,
+    num_replicas: options.replicas ?? 1,
     max_bytes: -1,
     max_msgs: -1,
     allow_rollup_hdrs: true,
     allow_direct: true,
     ...more,
-  }
+  })
 }
 
 class NatsKeyValue implements KeyValue {

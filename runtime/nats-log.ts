@@ -42,11 +42,11 @@ class NatsConnectionPort implements Connection {
   }
 
   kv(bucket: string, options: BucketOptions = {}): Promise<KeyValue> {
-    return openKeyValue(this.#client, bucket, options.replicas ?? 1)
+    return openKeyValue(this.#client, bucket, options)
   }
 
   objects(bucket: string, options: BucketOptions = {}): Promise<ObjectStore> {
-    return openObjects(this.#client, bucket, options.replicas ?? 1)
+    return openObjects(this.#client, bucket, options)
   }
 
   connected(): boolean {
