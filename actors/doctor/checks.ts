@@ -1,0 +1,231 @@
+/**
+ * What `weir doctor` says of the facts that it found: each check is a function from one fact to findings in plain words.
+ *
+ * Owns the judgement and its wording: what is wrong, and what to do. Leaves finding the facts to facts.ts. A check whose fact
+ * could not be found out (null) says nothing, since another check has said why.
+ */
+
+import { PAYLOAD_MAX_BYTES, TS_AHEAD_MS } from '../../runtime/limits.ts'
+
+/** One line of the answer. Where something is wrong, `fix` says what to do. */
+export interface Finding {
+  readonly ok: boolean
+  readonly says: string
+  readonly fix?: string
+}
+
+export const NODE_FLOOR = '24.2.0'
+/** The servers that Weir runs on, with one replica and with several. */
+export const SERVER_FLOOR = '2.9.10'
+export const SERVER_FLOOR_REPLICATED = '2.10.23'
+/** A disk with less than both of these is nearly full. */
+const DISK_FREE_BYTES = 2 * 1024 ** 3
+const DISK_FREE_SHARE = 0.05
+/** A stream filled beyond this share is nearly full. */
+const STREAM_FILLED_SHARE = 0.8
+/** A reader so far behind is the one that holds the log. */
+const READER_BEHIND_MESSAGES = 100_000
+const SKEW_MS = 2_000
+
+const good = (says: string): Finding => ({ ok: true, says })
+const bad = (says: string, fix: string): Finding => ({ ok: false, says, fix })
+
+/** `2.10.23` below `2.10.3`? By numbers, not by letters; what follows a `-` counts for nothing. */
+export function isBelow(version: string, floor: string): boolean {
+  const numbers = (text: string) => text.split('-')[0]!.replace(/^v/, '').split('.').map(Number)
+  const [a, b] = [numbers(version), numbers(floor)]
+  for (let i = 0; i < b.length; i++) {
+    const [left, right] = [a[i] ?? 0, b[i]!]
+    if (left !== right) return !(left > right)
+  }
+  return false
+}
+
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
+  let unit = 0
+  while (bytes >= 1024 && unit < units.length - 1) {
+    bytes /= 1024
+    unit++
+  }
+  return `${bytes >= 100 || unit === 0 ? Math.round(bytes) : bytes.toFixed(1)} ${units[unit]}`
+}
+
+export function checkRuntime({ node, deno }: { node: string; deno: string | null }): Finding[] {
+  if (deno !== null) return [good(`Deno ${deno} runs this`)]
+  if (isBelow(node, NODE_FLOOR)) return [bad(`Node ${node} is too old`, `run it with Node ${NODE_FLOOR} or later: npm ci brings one, which npx and npm start use`)]
+  return [good(`Node ${node} runs this`)]
+}
+
+export function checkServerBinary({ path, problem }: { path: string | null; problem: string | null }): Finding[] {
+  if (path !== null) return [good(`nats-server is at ${path}`)]
+  return [bad(`there is no nats-server on this machine${problem ? `: ${problem}` : ''}`, 'run sh deploy/set-up, or install one and name it in NATS_SERVER, or name running servers with --nats')]
+}
+
+export interface ServerFact {
+  /** Without its password. */
+  readonly url: string
+  /** Why there is no connection, or null. */
+  readonly problem: string | null
+  /** Whether it is the one that `weir up` runs. */
+  readonly embedded: boolean
+}
+
+export function checkServer({ url, problem, embedded }: ServerFact): Finding[] {
+  if (problem === null) return [good(`the log's server answers at ${url}`)]
+  const fix = embedded ? 'start the system with npm start, or name running servers with --nats' : 'start nats-server with JetStream there, or correct --nats (nats://user:password@host:port)'
+  return [bad(`no server of the log at ${url}: ${problem}`, fix)]
+}
+
+export function checkServerVersion({ version, replicas }: { version: string; replicas: number }): Finding[] {
+  if (isBelow(version, SERVER_FLOOR)) return [bad(`nats-server ${version} is too old`, `upgrade it to ${SERVER_FLOOR} or later`)]
+  if (replicas > 1 && isBelow(version, SERVER_FLOOR_REPLICATED)) {
+    return [bad(`nats-server ${version} is not safe with ${replicas} replicas: it can lose or accept what it must not`, `upgrade every server to ${SERVER_FLOOR_REPLICATED} or later, or run with --replicas 1`)]
+  }
+  return [good(`nats-server ${version} will do for ${replicas === 1 ? 'one replica' : `${replicas} replicas`}`)]
+}
+
+export function checkPayload(maxPayloadBytes: number | null): Finding[] {
+  if (maxPayloadBytes === null) return []
+  if (maxPayloadBytes < PAYLOAD_MAX_BYTES) {
+    return [bad(`the server takes messages of ${formatBytes(maxPayloadBytes)} only`, `set max_payload: ${PAYLOAD_MAX_BYTES} in its nats.conf and reload it`)]
+  }
+  return [good(`the server takes messages of ${formatBytes(maxPayloadBytes)}`)]
+}
+
+/** `skewMs` is the server's clock less this one's; the round trip is how far that can be off. */
+export function checkSkew(fact: { skewMs: number; roundTripMs: number } | null): Finding[] {
+  if (fact === null) return []
+  const surelyMs = Math.max(0, Math.abs(fact.skewMs) - fact.roundTripMs)
+  const said = `${(Math.abs(fact.skewMs) / 1000).toFixed(1)} s ${fact.skewMs > 0 ? 'ahead of' : 'behind'} this machine's`
+  if (surelyMs <= SKEW_MS) return [good('the clocks of this machine and of the server agree')]
+  const hours = surelyMs > TS_AHEAD_MS ? ', so that readings of the present are refused or expire' : ''
+  return [bad(`the server's clock is ${said}${hours}`, 'set both clocks by NTP (timedatectl set-ntp true)')]
+}
+
+export interface StreamFact {
+  readonly name: string
+  readonly bytes: number
+  /** −1: no bound of its own. */
+  readonly bytesMax: number
+}
+
+export function checkStreams(streams: readonly StreamFact[] | null): Finding[] {
+  if (streams === null) return []
+  if (streams.length === 0) return [bad('the streams of the log are not there', 'start the system once (npm start), or look whether --nats names the right servers')]
+  const full = streams.filter(({ bytes, bytesMax }) => bytesMax > 0 && bytes > STREAM_FILLED_SHARE * bytesMax)
+  if (full.length === 0) {
+    return [good(`the log holds ${formatBytes(streams.reduce((sum, { bytes }) => sum + bytes, 0))} in ${streams.length} streams`)]
+  }
+  return full.map(({ name, bytes, bytesMax }) =>
+    bad(
+      `stream ${name} holds ${formatBytes(bytes)} of ${formatBytes(bytesMax)}, and refuses new readings when it is full`,
+      'see below which reader holds the log; else give the streams more room (nats stream edit --max-bytes)',
+    ),
+  )
+}
+
+export interface ReaderFact {
+  readonly name: string
+  /** Messages that it has not read. */
+  readonly behind: number
+  /** How long ago it last said how far it is, in ms. */
+  readonly silentMs: number
+}
+
+export function checkReaders(readers: readonly ReaderFact[] | null): Finding[] {
+  if (readers === null) return []
+  const behind = readers.filter((reader) => reader.behind > READER_BEHIND_MESSAGES).sort((a, b) => b.behind - a.behind)
+  if (behind.length === 0) return readers.length === 0 ? [] : [good(`the registered readers (${readers.map(({ name }) => name).join(', ')}) keep up with the log`)]
+  return behind.map(({ name, behind: messages, silentMs }) => {
+    const gone = silentMs > 300_000
+    return bad(
+      `reader ${name} is ${messages} messages behind and holds the log${gone ? `: nothing was heard of it for ${Math.round(silentMs / 60_000)} minutes` : ''}`,
+      gone ? `start it again; if it is gone for good: weir store forget ${name}` : 'wait for it to catch up, and look at its log if it does not',
+    )
+  })
+}
+
+export function checkMembers(fact: { edges: number; workers: number; stores: number } | null): Finding[] {
+  if (fact === null) return []
+  const absent = (Object.entries({ edge: fact.edges, worker: fact.workers, store: fact.stores }) as [string, number][]).filter(([, count]) => count === 0)
+  const costs: Record<string, string> = { edge: 'nobody takes readings', worker: 'nothing is processed', store: 'nothing is queried, and the log only grows' }
+  if (absent.length === 0) return [good(`alive: ${fact.edges} edge, ${fact.workers} worker, ${fact.stores} store`)]
+  return absent.map(([role]) => bad(`no ${role} is alive: ${costs[role]}`, `start it with npm start, or on its own with weir ${role}`))
+}
+
+/** `owners` counts the members that say they own each partition, by its number. */
+export function checkPartitions(fact: { owners: readonly number[]; workers: number } | null): Finding[] {
+  if (fact === null || fact.workers === 0) return []
+  const orphans = fact.owners.flatMap((count, partition) => (count === 0 ? [partition] : []))
+  if (orphans.length === 0) return [good(`each of the ${fact.owners.length} partitions has an owner`)]
+  return [bad(`${orphans.length} of ${fact.owners.length} partitions have no owner: ${orphans.join(', ')}`, 'within seconds of a start this is as it should be; else the log of the workers says why they stopped (<data>/logs)')]
+}
+
+export interface PortFact {
+  readonly host: string
+  readonly port: number
+  readonly state: 'free' | 'weir' | 'taken' | 'forbidden'
+  /** Who holds it, where that could be found out. */
+  readonly by: string | null
+}
+
+export function checkPort({ host, port, state, by }: PortFact): Finding[] {
+  const where = `port ${port} of ${host}`
+  if (state === 'weir') return [good(`an edge of Weir answers on ${where}`)]
+  if (state === 'free') return [good(`${where} is free`)]
+  if (state === 'forbidden') return [bad(`${where} may not be listened on by this user`, 'choose one above 1023 with --port, or another --host')]
+  return [bad(`${where} is taken by ${by ?? 'another program'}, which is no edge of Weir`, 'end that program, or choose another port with --port')]
+}
+
+export interface DiskFact {
+  readonly path: string
+  readonly freeBytes: number
+  readonly totalBytes: number
+  /** Why the folder can't be used, or null. */
+  readonly problem: string | null
+}
+
+export function checkDisk({ path, freeBytes, totalBytes, problem }: DiskFact): Finding[] {
+  if (problem !== null) return [bad(`the data folder ${path} can't be used: ${problem}`, `make it readable and writable for this user (chown, chmod), or choose another with --data`)]
+  const free = `${formatBytes(freeBytes)} of ${formatBytes(totalBytes)} are free on the disk of ${path}`
+  if (freeBytes < DISK_FREE_BYTES && freeBytes < DISK_FREE_SHARE * totalBytes) {
+    return [bad(`only ${free}: at its end new readings are refused, and nothing that was accepted is lost`, 'free some space, shorten --retention, or move the folder to a larger disk')]
+  }
+  return [good(free)]
+}
+
+/** `mode` are the permission bits; `mine` whether the file belongs to this user. */
+export function checkAdminKey(fact: { path: string; mode: number; mine: boolean } | null): Finding[] {
+  if (fact === null) return []
+  const { path, mode, mine } = fact
+  if ((mode & 0o077) !== 0) return [bad(`others can read the admin key in ${path} (mode ${(mode & 0o777).toString(8)})`, `chmod 600 ${path}, and rotate the key if they may have: weir keys rotate`)]
+  if (!mine) return [bad(`the admin key in ${path} belongs to another user`, `chown it to the user who runs Weir`)]
+  return [good(`only its owner can read ${path}`)]
+}
+
+export interface LakeFact {
+  readonly path: string
+  /** Manifests in the folder; 0 of a lake that is not there yet. */
+  readonly manifests: number
+  /** Why none reads, or null. */
+  readonly problem: string | null
+  /** Segments that the newest manifest names and that are not there as it says. */
+  readonly missing: readonly string[]
+  readonly segments: number
+}
+
+export function checkLake(fact: LakeFact | null): Finding[] {
+  if (fact === null || (fact.manifests === 0 && fact.problem === null)) return []
+  const { path, problem, missing, segments } = fact
+  if (problem !== null) return [bad(`the lake in ${path} does not open: ${problem}`, 'restore the folder from a copy, or move it away: a new lake is then filled from what the logs still hold')]
+  if (missing.length > 0) {
+    return [bad(`the lake in ${path} misses ${missing.length} of its ${segments} segments: ${missing.slice(0, 3).join(', ')}`, 'restore those files into its folder segments, from a copy or from another store')]
+  }
+  return [good(`the lake in ${path} is whole: ${segments} segments`)]
+}
+
+/** A finding as a line. */
+export function lineOf({ ok, says, fix }: Finding): string {
+  return ok ? `ok  ${says}` : `!!  ${says} → ${fix}`
+}
