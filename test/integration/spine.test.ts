@@ -47,7 +47,7 @@ function disordered(): Sent[][] {
 
 /** The hourly normals of Seattle: three metrics of 8,759 hours. */
 function seattle(): Sent[][] {
-  const folder = dirname(createRequire(import.meta.url).resolve('vega-datasets/package.json'))
+  const folder = dirname(dirname(createRequire(import.meta.url).resolve('vega-datasets')))
   const [head, ...lines] = readFileSync(join(folder, 'data', 'seattle-weather-hourly-normals.csv'), 'utf8').trim().split('\n')
   const metrics = head.split(',').slice(1)
   const all: Sent[] = lines.flatMap((line) => {
