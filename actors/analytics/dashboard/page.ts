@@ -46,6 +46,7 @@ ${modules.map((name) => html`<link rel="modulepreload" href="${base}/${name}">\n
   <form id="sign-in-form" class="card">
     <h1>Sign in with a key</h1>
     <p class="muted">A key of the role <em>analyst</em> or <em>admin</em>. The first admin key is printed when Weir starts, and kept in <code>admin.key</code> in its data folder.</p>
+    <input type="text" name="username" autocomplete="username" value="weir" readonly hidden>
     <label for="key">Key</label>
     <input id="key" name="key" type="password" autocomplete="current-password" spellcheck="false" required aria-describedby="key-error">
     <p id="key-error" class="error" role="alert"></p>

@@ -9,7 +9,7 @@ import uPlot from 'uplot'
 import { colour, h } from './dom.ts'
 import { bucketOf } from './columns.ts'
 import type { Columns } from './columns.ts'
-import { moment, value as valueText } from './format.ts'
+import { band, moment, value as valueText } from './format.ts'
 import type { AnomalyRow } from './shapes.ts'
 
 export interface ChartOptions {
@@ -54,7 +54,7 @@ export function createChart(host: HTMLElement, options: ChartOptions): Chart {
       height: options.height,
       ms: 1,
       legend: { show: false },
-      padding: [10, 8, 0, 0],
+      padding: [12, 10, 0, 0],
       scales: { x: { time: true, auto: false }, y: { range: yRange } },
       axes: [
         { stroke: text, font: FONT, grid: { show: false }, ticks: { stroke: grid, size: 5 }, size: 42, space: 70, values: timeTicks },
@@ -79,7 +79,7 @@ export function createChart(host: HTMLElement, options: ChartOptions): Chart {
       cursor: {
         y: false,
         drag: { x: true, y: false, dist: 6 },
-        points: { size: 8, fill: () => palette.line, show: (_u, i) => (i === 3 ? cursorPoint() : h('span')) },
+        points: { size: (_u, i) => (i === 3 ? 9 : 0), width: 0, fill: () => palette.line },
         sync: { key: options.syncKey, scales: ['x', null] },
         bind: { dblclick: () => () => (options.onZoom(null), null) },
       },
@@ -98,12 +98,6 @@ export function createChart(host: HTMLElement, options: ChartOptions): Chart {
   )
   plot.over.append(marks, tip)
   plot.over.addEventListener('mouseleave', () => !pointed && (tip.hidden = true))
-
-  function cursorPoint(): HTMLElement {
-    const dot = h('span', { class: 'u-cursor-pt' })
-    dot.style.background = palette.line
-    return dot
-  }
 
   /** The anomaly at most 9 px from the cursor. */
   function near(u: uPlot): AnomalyRow | null {
@@ -246,7 +240,7 @@ function yRange(_u: uPlot, min: number | null, max: number | null): [number, num
 function readPalette() {
   return {
     line: colour('water'),
-    band: colour('water-soft'),
+    band: colour('band'),
     grid: colour('grid'),
     text: colour('muted'),
     surface: colour('surface'),
@@ -280,11 +274,13 @@ function tickText(v: number, splits: readonly number[]): string {
   const step = splits.length > 1 ? Math.abs(splits[1] - splits[0]) : Math.abs(v)
   const size = Math.max(Math.abs(splits[0]), Math.abs(splits.at(-1) ?? 0))
   if (size >= 1e6 || (size < 1e-3 && size > 0)) return v === 0 ? '0' : v.toExponential(1)
-  return v.toFixed(Math.max(0, Math.min(6, -Math.floor(Math.log10(step || 1)))))
+  let decimals = 0
+  while (decimals < 6 && Math.abs(step * 10 ** decimals - Math.round(step * 10 ** decimals)) > 1e-6) decimals++
+  return v.toFixed(decimals)
 }
 
 /** What is said of an anomaly where it is pointed at. */
 export function anomalyLines(a: AnomalyRow): string[] {
-  const expected = a.lower !== null && a.upper !== null ? [`expected ${valueText(a.lower)} to ${valueText(a.upper)}`] : []
+  const expected = a.lower !== null && a.upper !== null ? [`expected ${band(a.lower, a.upper)}`] : []
   return [valueText(a.value), a.reason, ...expected, moment(a.ts, Date.now())]
 }

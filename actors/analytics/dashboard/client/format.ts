@@ -26,6 +26,14 @@ export function value(v: number | null | undefined): string {
   return new Intl.NumberFormat(undefined, { maximumSignificantDigits: Math.max(5, Math.ceil(Math.log10(size + 1))), useGrouping: size >= 1e4 }).format(v)
 }
 
+/** From one value to another, in as few digits as tell the two apart well. */
+export function band(lower: number, upper: number): string {
+  const spread = Math.abs(upper - lower)
+  const decimals = spread > 0 ? Math.min(6, Math.max(0, 2 - Math.floor(Math.log10(spread)))) : 2
+  const round = (v: number) => value(Number(v.toFixed(decimals)))
+  return `${round(lower)} to ${round(upper)}`
+}
+
 /** A rate a second: 0.4, 12, 85.3k. */
 export function rate(perSecond: number): string {
   if (perSecond === 0) return '0'

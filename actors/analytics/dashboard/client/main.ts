@@ -77,14 +77,21 @@ function renderListSoon(): void {
 
 async function refreshCatalog(): Promise<void> {
   clearTimeout(catalogTimer)
+  let answered = false
   try {
     if (!document.hidden || catalog.rows().length === 0) await catalog.refresh()
+    answered = true
   } catch (error) {
     if (error instanceof ApiError && (error.status === 401 || error.status === 403)) return refused(error)
   }
   if (!signedIn) return
   const rows = catalog.rows()
   const empty = rows.length === 0
+  // Silence is not emptiness: without an answer the page stays as it is.
+  if (empty && !answered) {
+    catalogTimer = setTimeout(() => void refreshCatalog(), CATALOG_EVERY_EMPTY_MS)
+    return
+  }
   byId('board').hidden = empty
   byId('empty').hidden = !empty
   if (!empty) {
@@ -138,7 +145,7 @@ function enter(): void {
 
 function curlLine(key: string): string {
   const reading = JSON.stringify({ device: 'field-1/probe-1', metric: 'soil_moisture', value: 23.4 })
-  return `curl ${location.origin}/v1/readings \\\n  -H 'Authorization: Bearer ${key}' \\\n  -H 'Content-Type: application/json' \\\n  -d '${reading}'`
+  return `curl ${location.origin}/v1/readings \\\n  -H "Authorization: Bearer ${key}" \\\n  -H 'Content-Type: application/json' \\\n  -d '${reading}'`
 }
 
 byId('copy').addEventListener('click', () => {

@@ -35,7 +35,8 @@ function scoreWord(word: string, text: string): number {
     if (next > from && from > 0) gaps++
     from = next + 1
   }
-  return Math.max(10, 40 - 8 * gaps)
+  // More pieces than three, and nearly any long name would match.
+  return gaps <= 2 ? 40 - 10 * gaps : 0
 }
 
 /** The best `limit` of `all`, best first, equals by name. With nothing typed, the first ones by name. */

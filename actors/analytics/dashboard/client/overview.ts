@@ -8,6 +8,7 @@ import type { Api } from './api.ts'
 import { ApiError } from './api.ts'
 import { byId, h, setText } from './dom.ts'
 import { age, compact, count, duration, rate } from './format.ts'
+import { health } from './health.ts'
 import type { AnomalyRow, Ledger, Status } from './shapes.ts'
 import { drawSpark } from './spark.ts'
 
@@ -16,8 +17,6 @@ const ANOMALIES_EVERY_MS = 10_000
 const RATES_KEPT = 60
 /** Anomalies counted exactly; more are "1,000+". */
 const ANOMALIES_MAX = 1_000
-/** Beyond this, lag is worth a word. */
-const LAG_WARN_MS = 10_000
 
 const FATES = [
   { key: 'onTime', label: 'on time', about: 'came while their window was open' },
@@ -143,17 +142,6 @@ export function createOverview(api: Api, listener: OverviewListener): Overview {
     },
     recolour: () => drawSpark(byId<HTMLCanvasElement>('rate-line'), rates, { fill: true, zeroBased: true }),
   }
-}
-
-/** Who is there and whether all is owned, in a few words. */
-export function health(status: Status): { state: 'good' | 'warn' | 'bad'; text: string } {
-  const of = (role: string) => status.members.filter((m) => m.role === role).length
-  const orphans = status.partitions.filter((p) => p.owner === null || p.owner === '').length
-  if (status.members.length > 0 && of('worker') === 0) return { state: 'bad', text: 'No worker' }
-  if (orphans > 0) return { state: 'warn', text: `${orphans} partition${orphans === 1 ? '' : 's'} without a worker` }
-  if (status.processed < status.accepted && status.lagMs > LAG_WARN_MS) return { state: 'warn', text: `Behind by ${duration(status.lagMs)}` }
-  const people = [`${of('worker')} worker${of('worker') === 1 ? '' : 's'}`, `${of('store')} store${of('store') === 1 ? '' : 's'}`]
-  return { state: 'good', text: status.members.length > 0 ? `All well · ${people.join(', ')}` : 'All well' }
 }
 
 function showOperator(status: Status): void {

@@ -133,7 +133,7 @@ export function createSeriesView(api: Api, catalog: Catalog, listener: SeriesVie
       const host = h('div', { class: 'linked-chart', 'aria-hidden': 'true' })
       const pick = h('button', { type: 'button', class: 'as-link', title: 'Show it large', onclick: () => listener.onPick({ device, metric: other.metric }) }, other.metric)
       linkedHost.append(h('div', { class: 'linked-pane' }, h('p', { class: 'linked-head' }, pick, label), host))
-      panes.push({ metric: other.metric, chart: createChart(host, { height: 110, syncKey, small: true, onZoom }), columns: emptyColumns(), anomalies: [], label })
+      panes.push({ metric: other.metric, chart: createChart(host, { height: 128, syncKey, small: true, onZoom }), columns: emptyColumns(), anomalies: [], label })
     }
   }
 

@@ -1,7 +1,7 @@
 /** The tables beneath the chart: anomalies, and rows of windows. */
 
 import { byId, h, setText } from './dom.ts'
-import { count, moment, value } from './format.ts'
+import { band, count, moment, value } from './format.ts'
 import type { AnomalyRow, WindowRow } from './shapes.ts'
 
 /** Rows shown, the newest first. */
@@ -24,15 +24,14 @@ export function showAnomalies(rows: readonly AnomalyRow[], onPoint: (anomaly: An
   const now = Date.now()
   host.replaceChildren(
     h('table', { class: 'anomaly-table' },
-      h('thead', {}, h('tr', {}, ...['Time', 'Value', 'Expected', 'Score', 'Reason'].map((head, i) => h('th', { scope: 'col', class: i > 0 && i < 4 ? 'number' : null }, head)))),
+      h('thead', {}, h('tr', {}, ...['Time and reason', 'Value', 'Expected', 'Score'].map((head, i) => h('th', { scope: 'col', class: i > 0 ? 'number' : null }, head)))),
       h('tbody', {},
         ...rows.slice(0, ROWS_MAX).map((a) =>
           h('tr', { onmouseenter: () => onPoint(a), onmouseleave: () => onPoint(null) },
-            h('td', {}, h('button', { type: 'button', class: 'as-link', 'data-ts': a.ts, title: 'Zoom to it', onfocus: () => onPoint(a), onblur: () => onPoint(null), onclick: () => onZoom(a) }, moment(a.ts, now))),
+            h('td', {}, h('button', { type: 'button', class: 'as-link', 'data-ts': a.ts, title: 'Zoom to it', onfocus: () => onPoint(a), onblur: () => onPoint(null), onclick: () => onZoom(a) }, moment(a.ts, now)), h('span', { class: 'reason' }, a.reason)),
             h('td', { class: 'number' }, value(a.value)),
             h('td', { class: 'number' }, expectedText(a)),
             h('td', { class: 'number' }, a.score.toFixed(a.score < 10 ? 2 : 1)),
-            h('td', {}, a.reason),
           ),
         ),
       ),
@@ -43,7 +42,7 @@ export function showAnomalies(rows: readonly AnomalyRow[], onPoint: (anomaly: An
 }
 
 function expectedText(a: AnomalyRow): string {
-  if (a.lower !== null && a.upper !== null) return `${value(a.lower)} to ${value(a.upper)}`
+  if (a.lower !== null && a.upper !== null) return band(a.lower, a.upper)
   return value(a.expected)
 }
 

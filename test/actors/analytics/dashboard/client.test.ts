@@ -1,0 +1,171 @@
+/** Laws of the dashboard's pure parts: finding, columns of a chart, the event stream, the address. */
+
+import { describe, expect, test } from 'vitest'
+import { addReading, bucketOf, dropBefore, emptyColumns, toColumns } from '../../../../actors/analytics/dashboard/client/columns.ts'
+import { band, duration, value } from '../../../../actors/analytics/dashboard/client/format.ts'
+import { createEventParser, follow } from '../../../../actors/analytics/dashboard/client/live.ts'
+import type { StreamEvent, StreamState } from '../../../../actors/analytics/dashboard/client/live.ts'
+import { compareSeries, rank, score } from '../../../../actors/analytics/dashboard/client/match.ts'
+import { createApi } from '../../../../actors/analytics/dashboard/client/api.ts'
+import { health } from '../../../../actors/analytics/dashboard/client/health.ts'
+import { placeQuery, readPlace } from '../../../../actors/analytics/dashboard/client/place.ts'
+import type { Graph, Status } from '../../../../actors/analytics/dashboard/client/shapes.ts'
+
+const series = (device: string, metric: string) => ({ device, metric })
+
+describe('finding', () => {
+  const all = [series('field-7/probe-10', 'ec'), series('field-7/probe-2', 'soil_moisture'), series('seattle', 'air_pressure'), series('tank', 'level')]
+
+  test('puts what begins with the words before what holds them', () => {
+    expect(rank('sea', all, 10)[0]).toEqual(all[2])
+    expect(rank('moist', all, 10)).toEqual([all[1]])
+    expect(score('soil', all[1])).toBeGreaterThan(score('oil', all[1])!)
+  })
+
+  test('takes words in any order, of device and metric together', () => {
+    expect(rank('moisture field', all, 10)).toEqual([all[1]])
+    expect(rank('field moisture', all, 10)).toEqual([all[1]])
+    expect(rank('field pressure', all, 10)).toEqual([])
+  })
+
+  test('takes letters in order with some left out', () => {
+    expect(rank('sttl', all, 10)).toEqual([all[2]])
+    expect(rank('zzz', all, 10)).toEqual([])
+  })
+
+  test('sorts numbers in names by their size, and gives everything when nothing is typed', () => {
+    expect(compareSeries(all[1], all[0])).toBeLessThan(0)
+    expect(rank('', all, 2)).toEqual([all[1], all[0]])
+  })
+})
+
+function graph(over: Partial<Graph>): Graph {
+  const ts = over.ts ?? []
+  const same = ts.map((_, i) => i)
+  return {
+    from: 0, to: 100, stepMs: 0, ts, min: same, max: same, mean: same, gaps: [],
+    anomalies: { ts: [], value: [], score: [], expected: [], lower: [], upper: [], reason: [] },
+    ...over,
+  }
+}
+
+describe('columns of a chart', () => {
+  test('have a point of nulls in each gap, and only there', () => {
+    const columns = toColumns(graph({ ts: [10, 20, 60, 70], gaps: [[20, 60]] }))
+    expect(columns.ts).toEqual([10, 20, 40, 60, 70])
+    expect(columns.mean).toEqual([0, 1, null, 2, 3])
+  })
+
+  test('grow strictly in time, whatever the server says', () => {
+    expect(toColumns(graph({ ts: [10, 10, 5, 20] })).ts).toEqual([10, 20])
+  })
+
+  test('take a reading after the end as a new point, within the last bucket as a part of it', () => {
+    const columns = toColumns(graph({ stepMs: 10, ts: [0, 10], min: [1, 2], max: [1, 2], mean: [1, 2] }))
+    expect(addReading(columns, 19, 8)).toBe(true)
+    expect(columns.ts).toEqual([0, 10])
+    expect([columns.min[1], columns.max[1]]).toEqual([2, 8])
+    expect(addReading(columns, 47, 3)).toBe(true)
+    expect(columns.ts).toEqual([0, 10, 40])
+  })
+
+  test('take a late reading into the bucket that covers it, and say so when none does', () => {
+    const columns = toColumns(graph({ stepMs: 10, ts: [0, 40], min: [1, 2], max: [1, 2], mean: [1, 2] }))
+    expect(addReading(columns, 5, -4)).toBe(true)
+    expect(columns.min[0]).toBe(-4)
+    expect(addReading(columns, 25, 1)).toBe(false)
+    const single = toColumns(graph({ ts: [0, 40] }))
+    expect(addReading(single, 25, 1)).toBe(false)
+  })
+
+  test('are not changed by a reading that they hold already', () => {
+    const columns = emptyColumns()
+    addReading(columns, 5, 7)
+    const before = structuredClone(columns)
+    expect(addReading(columns, 5, 7)).toBe(true)
+    expect(columns).toEqual(before)
+  })
+
+  test('keep the one point before the view, so that its line leads in', () => {
+    const columns = toColumns(graph({ ts: [0, 10, 20, 30] }))
+    dropBefore(columns, 25)
+    expect(columns.ts).toEqual([20, 30])
+    expect(bucketOf([0, 10, 20], 19)).toBe(1)
+    expect(bucketOf([0, 10, 20], -1)).toBe(-1)
+  })
+})
+
+describe('the event stream', () => {
+  const text = 'id: 7\r\nevent: reading\r\ndata: {"a":1}\r\n\r\n: still here\n\ndata: one\ndata: two\nid: 8\n\nevent: lost\ndata: half'
+
+  test('gives the same whole events however it is cut', () => {
+    const whole = createEventParser()(text)
+    expect(whole).toEqual([
+      { event: 'reading', data: '{"a":1}', id: '7' },
+      { event: 'message', data: 'one\ntwo', id: '8' },
+    ])
+    for (let size = 1; size < 9; size++) {
+      const parse = createEventParser()
+      const events: StreamEvent[] = []
+      for (let i = 0; i < text.length; i += size) events.push(...parse(text.slice(i, i + size)))
+      expect(events).toEqual(whole)
+    }
+  })
+
+  function listener() {
+    const events: string[] = []
+    const states: StreamState[] = []
+    let onRefused: () => void = () => {}
+    const refused = new Promise<void>((resolve) => (onRefused = resolve))
+    return { events, states, refused, on: { onEvent: (e: StreamEvent) => events.push(e.data), onState: (s: StreamState) => states.push(s), onRefused } }
+  }
+
+  test('goes on after the last event that was given, and ends when the key is refused', async () => {
+    const asked: (string | undefined)[] = []
+    const api = { ...createApi(() => null), open: async (_path: string, _parameters: unknown, headers: Record<string, string>) => {
+      asked.push(headers['Last-Event-ID'])
+      if (asked.length === 1) return new Response('id: 41\ndata: a\n\nid: 42\ndata: b\n\nid: 43\ndata: cut')
+      const { ApiError } = await import('../../../../actors/analytics/dashboard/client/api.ts')
+      throw new ApiError(401, 'gone')
+    } }
+    const seen = listener()
+    follow(api, '/v1/live', {}, seen.on)
+    await seen.refused
+    expect(seen.events).toEqual(['a', 'b'])
+    expect(asked).toEqual([undefined, '42'])
+    expect(seen.states).toEqual(['connecting', 'live', 'waiting', 'refused'])
+  })
+})
+
+describe('the address', () => {
+  test('holds series and range, and gives them back', () => {
+    for (const place of [{ series: series('field-7/probe:2', 'ec'), range: '7d' }, { series: series('a&b', 'm'), range: '1h' }] as const) {
+      expect(readPlace(placeQuery(place))).toEqual(place)
+    }
+  })
+
+  test('falls back to the last hour of no series in particular', () => {
+    expect(readPlace('?device=x&range=99y')).toEqual({ series: null, range: '1h' })
+  })
+})
+
+test('values, spans and bands are said in few digits', () => {
+  expect([value(23.4), value(0), value(-0.00001234), value(1e30), value(null)]).toEqual(['23.4', '0', '-1.23e-5', '1.00e+30', '–'])
+  expect([duration(80), duration(4_200), duration(61_000), duration(90_000_000)]).toEqual(['80 ms', '4.2 s', '1 min', '25 h'])
+  expect(band(22.8812345, 24.8851)).toBe('22.88 to 24.89')
+})
+
+describe('health', () => {
+  const status: Status = {
+    accepted: 10, processed: 10, sealed: 10, settled: true, lagMs: 0,
+    partitions: [{ partition: 0, owner: 'w' }, { partition: 1, owner: 'w' }],
+    members: [{ id: 'w', role: 'worker' }, { id: 's', role: 'store' }],
+  }
+
+  test('is good only while every partition has a worker that keeps up', () => {
+    expect(health(status)).toEqual({ state: 'good', text: 'All well · 1 worker, 1 store' })
+    expect(health({ ...status, members: [{ id: 's', role: 'store' }] }).text).toBe('No worker')
+    expect(health({ ...status, partitions: [{ partition: 0, owner: null }] }).text).toBe('1 partition without a worker')
+    expect(health({ ...status, processed: 3, lagMs: 14_000 }).text).toBe('Behind by 14 s')
+  })
+})
