@@ -9,11 +9,10 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
-import { deliveries, NO_FAULTS, TSBS_RATES } from '../actors/simulation/faults.ts'
-import type { Delivery, Farm } from '../actors/simulation/faults.ts'
+import { NO_FAULTS, TSBS_RATES } from '../actors/simulation/faults.ts'
+import { feedFarm, feedSeries } from '../actors/simulation/feed.ts'
 import { Sender } from '../actors/simulation/sender.ts'
 import { DAILY, NORMALS, readingsOf } from '../actors/simulation/weather.ts'
-import type { Reading } from '../actors/reading/input.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { readFlags } from '../runtime/config.ts'
 import type { Env, FlagSpec } from '../runtime/config.ts'
@@ -35,12 +34,7 @@ const SPEC = {
   for: { type: 'duration', default: 0, help: 'time after which the farm ends; 0 for never' },
 } as const satisfies FlagSpec
 
-/** Readings of one request. */
-const BATCH = 500
-/** How often what the farm measured meanwhile is sent. */
-const ROUND_MS = 500
-/** Distance of the instants of the farm's told past, in intervals. */
-const BACKFILL_STRIDE = 15
+/** How often it says how far it is. */
 const REPORT_MS = 10_000
 
 export async function main(argv: string[], env: Env): Promise<void> {
@@ -61,7 +55,8 @@ export async function main(argv: string[], env: Env): Promise<void> {
           if (!signal.aborted) report()
         }
       })()
-      const work = [weather(), farm()]
+      const feeding = { sender, clock, signal }
+      const work = [feedWeather(), feedProbes()]
       return {
         done: Promise.all(work).then(() => {}),
         stop: async () => {
@@ -70,58 +65,21 @@ export async function main(argv: string[], env: Env): Promise<void> {
         },
       }
 
-      async function weather(): Promise<void> {
+      async function feedWeather(): Promise<void> {
         if (flags.weather === 0) return
-        const sets = await Promise.all([NORMALS, DAILY].map(async (set) => readingsOf(await datasetFile(set.file), set)))
-        const batches = interleaved(sets)
-        const pauseMs = flags.weather / flags.speed / batches.length
-        const began = clock.monotonic()
-        for (const [index, batch] of batches.entries()) {
-          if (signal.aborted) return
-          await sender.send(batch, signal)
-          await clock.sleep(Math.max(0, began + (index + 1) * pauseMs - clock.monotonic()), signal)
-        }
-        logger.info({ readings: sets.flat().length }, 'the weather is told')
+        const series = await Promise.all([NORMALS, DAILY].map(async (set) => readingsOf(await datasetFile(set.file), set)))
+        await feedSeries(feeding, series, flags.weather / flags.speed)
+        logger.info({ readings: series.flat().length }, 'the weather is told')
       }
 
-      async function farm(): Promise<void> {
+      async function feedProbes(): Promise<void> {
         if (flags.probes === 0) return
         const intervalMs = Math.max(1, Math.round(flags.interval / flags.speed))
-        const live: Farm = { seed: flags.seed, probes: flags.probes, intervalMs, spreadMs: intervalMs, rates: flags.faults ? TSBS_RATES : NO_FAULTS }
-        let waiting: Delivery[] = []
-        const sendDue = async (now: number) => {
-          const due = waiting.filter(({ atMs }) => atMs <= now)
-          waiting = waiting.filter(({ atMs }) => atMs > now)
-          for (let from = 0; from < due.length; from += BATCH) await sender.send(due.slice(from, from + BATCH).map(({ reading }) => reading), signal)
-        }
-        let told = clock.now()
-        const end = flags.for === 0 ? Infinity : clock.monotonic() + flags.for
-        // Hour by hour, so that a long past is never in memory as a whole.
-        for (let from = told - flags.backfill; from < told && !signal.aborted; from += 3_600_000) {
-          const to = Math.min(told, from + 3_600_000)
-          waiting.push(...deliveries({ ...live, intervalMs: intervalMs * BACKFILL_STRIDE }, from, to))
-          await sendDue(to)
-        }
-        while (!signal.aborted && clock.monotonic() < end) {
-          const now = clock.now()
-          // After an outage or a sleep of the machine the farm goes on from the present, after an hour at most.
-          waiting.push(...deliveries(live, Math.max(told, now - 3_600_000), now))
-          told = Math.max(told, now)
-          await sendDue(now)
-          await clock.sleep(ROUND_MS, signal)
-        }
+        const rates = flags.faults ? TSBS_RATES : NO_FAULTS
+        await feedFarm(feeding, { seed: flags.seed, probes: flags.probes, intervalMs, spreadMs: intervalMs, rates }, { pastMs: flags.backfill, forMs: flags.for })
       }
     },
   })
-}
-
-/** Batches of all lists, each list spread evenly over the whole. */
-function interleaved(lists: readonly (readonly Reading[])[]): Reading[][] {
-  const placed = lists.flatMap((list) => {
-    const count = Math.ceil(list.length / BATCH)
-    return Array.from({ length: count }, (_, i) => ({ at: i / count, batch: list.slice(i * BATCH, (i + 1) * BATCH) }))
-  })
-  return placed.sort((a, b) => a.at - b.at).map(({ batch }) => batch)
 }
 
 function summary({ tally }: Sender): string {
@@ -130,7 +88,8 @@ function summary({ tally }: Sender): string {
 }
 
 async function datasetFile(name: string): Promise<string> {
-  const folder = dirname(createRequire(import.meta.url).resolve('vega-datasets/package.json'))
+  // Its package.json and its data are not among what the package exports: the way to them is from its entry, in build/.
+  const folder = dirname(dirname(createRequire(import.meta.url).resolve('vega-datasets')))
   return readFile(join(folder, 'data', name), 'utf8')
 }
 
