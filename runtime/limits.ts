@@ -22,6 +22,26 @@ export const BLOCK_LINGER_MS = 10
 export const BLOCK_ROWS_MAX = 32_768
 /** Edge: bytes published and not yet acknowledged; beyond it requests get 503. */
 export const EDGE_OUTSTANDING_BYTES = 64 * 1024 * 1024
+/** Edge: blocks sent at once, without lingering, in a second and in a burst; beyond it blocks wait for `BLOCK_LINGER_MS`. */
+export const EDGE_EAGER_PER_S = 500
+export const EDGE_EAGER_BURST = 64
+/** Edge: a block that found no log is sent once more after this pause. */
+export const EDGE_RETRY_MS = 250
+/** Edge: devices and series whose names are remembered as valid; at the bound all are forgotten and learnt anew. */
+export const EDGE_NAMES_MAX = 200_000
+/** Edge: bodies up to this size are inflated on the spot, larger ones by another thread. */
+export const INFLATE_HERE_BYTES = 64 * 1024
+/** Edge: rejects wait so long for others of their partition, and are kept for so many devices while the log is away. */
+export const REJECTS_LINGER_MS = 100
+export const REJECTS_DEVICES_MAX = 10_000
+/** Edge: samples in one message of rejects. */
+export const REJECTS_SAMPLES_MAX = 200
+/** Edge: tenants and keys whose quota is remembered; at the bound all start anew. */
+export const QUOTAS_MAX = 10_000
+/** Edge: a store that refused a connection is not asked for so long, where there is another. */
+export const PROXY_AVOID_MS = 2_000
+/** Characters of an Idempotency-Key. */
+export const IDEMPOTENCY_KEY_CHARS_MAX = 255
 /** Body of a request, before and after decompression: beyond it 413. */
 export const BODY_MAX_BYTES = 8 * 1024 * 1024
 /** Depth of nesting of a JSON or msgpack body: beyond it 400. */
@@ -54,6 +74,10 @@ export const QUIET_STEP_MAX_MS = 5_000
 export const TICK_INTERVAL_MS = 1_000
 /** How long a partition remembers an Idempotency-Key, in log time. */
 export const IDEMPOTENCY_MS = 24 * 3_600_000
+/** Idempotency-Keys that a partition remembers; beyond it the oldest are forgotten, and repetitions of them are found by value. */
+export const IDEMPOTENCY_KEYS_MAX = 524_288
+/** Readings of one series in one minute that the partition holds; beyond it the minute closes early, and what follows is settled by the store. */
+export const MINUTE_READINGS_MAX = 262_144
 
 export const HEARTBEAT_MS = 400
 /** Silence after which a member counts as dead. */
@@ -150,6 +174,10 @@ export const LIVE_QUEUE_CHARS_MAX = 4 * 1024 * 1024
 /** Series in the snapshot of a live stream. */
 export const LIVE_SNAPSHOT_MAX = 10_000
 export const LIVE_HEARTBEAT_MS = 15_000
+/** A live stream that resumes further back than so many messages begins with a snapshot instead. */
+export const LIVE_RESUME_MESSAGES_MAX = 500_000
+/** How long a resumed stream waits for a process that has just started to reach its place. */
+export const LIVE_RESUME_WAIT_MS = 20_000
 /** Messages of RESULTS read before the resumed position, since a commit may have begun before it. */
 export const LIVE_RESULTS_LOOKBACK = 256
 

@@ -81,8 +81,12 @@ export interface PartitionEffects {
 
 const WINDOW_NUMBERS = ['start', 'count', 'sum', 'min', 'max', 'stddev', 'first', 'last', 'p50', 'p95', 'p99'] as const
 
+let generations = 0
+
 /** Collects the results of a commit. Rows of windows go into growing columns, since they are many. */
 export class EffectsBuilder {
+  /** Another one for each builder of a process: who remembers an index remembers this with it. */
+  readonly generation = ++generations
   readonly series: SeriesName[] = []
   readonly fates: BlockFates[] = []
   readonly anomalies: AnomalyRow[] = []

@@ -10,8 +10,11 @@
  */
 
 import { pack, toBytes, toFloat64, toUint16, toUint32, unpack } from '../../runtime/codec.ts'
+import { VALUE_MAGNITUDE_MAX } from '../../runtime/limits.ts'
 
 export const SYSTEM_TENANT = 'default'
+/** Furthest date that a clock can show, epoch ms. */
+const TS_MAGNITUDE_MAX_MS = 8.64e15
 
 /** One accepted reading. `ts` in whole epoch ms; `value` finite, of magnitude ≤ 1e100, never −0. */
 export interface Reading {
@@ -157,6 +160,9 @@ export function decodeInput(data: Uint8Array): Input {
     }
     case 's': {
       const [latenessMs, idleMs, retentionMs] = (wire as unknown as { s: number[] }).s
+      if (!(latenessMs >= 0 && idleMs >= 0 && retentionMs >= 0)) {
+        throw new RangeError(`Cannot read settings as each must be at least 0: current values are ${latenessMs}, ${idleMs}, ${retentionMs}`)
+      }
       return { kind: 'settings', settings: { latenessMs, idleMs, retentionMs } }
     }
     default:
@@ -178,7 +184,7 @@ function decodeBlock(wire: WireBlock): Block {
   if (row.length !== ts.length || value.length !== ts.length || seriesDevice.length !== seriesMetric.length) {
     throw new RangeError(`Cannot read a block as its columns must be of one length: current lengths are ${row.length}, ${ts.length}, ${value.length}`)
   }
-  return {
+  const block: Block = {
     kind: 'block',
     tenant: wire.t,
     devices: wire.d,
@@ -190,4 +196,24 @@ function decodeBlock(wire: WireBlock): Block {
     value,
     keyed: (wire.i ?? []).map(([hash, from, to]) => ({ hash, from, to })),
   }
+  assertSound(block)
+  return block
+}
+
+/** Every reader passes over the same blocks: those that point outside themselves or hold what no edge lets in. */
+function assertSound(block: Block): void {
+  const { devices, metrics, seriesDevice, seriesMetric, row, ts, value } = block
+  let sound = typeof block.tenant === 'string' && Array.isArray(devices) && Array.isArray(metrics)
+  if (sound) {
+    for (const name of devices) sound &&= typeof name === 'string'
+    for (const name of metrics) sound &&= typeof name === 'string'
+    for (let i = 0; i < seriesDevice.length; i++) sound &&= seriesDevice[i] < devices.length && seriesMetric[i] < metrics.length
+    const series = seriesDevice.length
+    for (let i = 0; i < row.length; i++) {
+      // Written so that NaN fails each comparison.
+      sound &&= row[i] < series && Math.abs(value[i]) <= VALUE_MAGNITUDE_MAX && Math.abs(ts[i]) <= TS_MAGNITUDE_MAX_MS && ts[i] % 1 === 0
+    }
+    for (const { hash, from, to } of block.keyed) sound &&= typeof hash === 'string' && from >= 0 && from <= to && to <= row.length
+  }
+  if (!sound) throw new RangeError('Cannot read a block as its rows must be finite readings of the series that it names')
 }

@@ -1,0 +1,138 @@
+/**
+ * The partition actor: takes each message of `readings.<p>` to the part that it concerns, and gives each row its fate.
+ *
+ * Owns the order of things within a message. Leaves time to log-time.ts and wheel.ts, names to state.ts, windows to series/,
+ * repeated keys to idempotency.ts, and the form of snapshots to snapshot.ts.
+ *
+ * - A1 A message first moves time, and what time makes due is emitted; then it is applied.
+ * - A2 Each row of a block has one fate: duplicate by key, expired, old, duplicate by value, or on time, tried in this order.
+ * - A3 A message that can't be read is counted and passed over.
+ */
+
+import type { Actor, InputMessage } from '../../runtime/actor.ts'
+import { decodeInput, encodeSettings, encodeTick } from '../reading/input.ts'
+import type { Block, Input, Settings } from '../reading/input.ts'
+import { EffectsBuilder } from './effects.ts'
+import { followWatermark, passTime, rearmAll, speak, closeUntil } from './series/closing.ts'
+import { DETECTOR_FIELDS, observe, reasonOf, verdict } from './series/detector.ts'
+import type { Series } from './series/series.ts'
+import { MINUTE_MS } from '../reading/window.ts'
+import { MINUTE_READINGS_MAX } from '../../runtime/limits.ts'
+import { readSnapshot, SNAPSHOT_VERSION, writeSnapshot } from './snapshot.ts'
+import { PartitionState } from './state.ts'
+
+export { PartitionState } from './state.ts'
+
+export const partitionActor: Actor<PartitionState, EffectsBuilder> = {
+  name: 'partition',
+  snapshotVersion: SNAPSHOT_VERSION,
+  create: () => new PartitionState(),
+  step,
+  effects: () => new EffectsBuilder(),
+  count: (effects) => effects.count,
+  urgent: (effects) => effects.anomalies.length > 0,
+  encode: (effects, state) => effects.encode({ accepted: state.accepted, pending: state.pending, logTimeMs: state.time.logMs }),
+  snapshot: writeSnapshot,
+  restore: readSnapshot,
+  wantsTick: (state) => state.pending > 0,
+  tick: encodeTick,
+  introduce,
+}
+
+function step(state: PartitionState, message: InputMessage, effects: EffectsBuilder): void {
+  if (state.time.advance(message.timeMs)) passTime(state, effects)
+  let input: Input
+  try {
+    input = decodeInput(message.data)
+  } catch {
+    state.malformed++
+    return
+  }
+  if (input.kind === 'block') applyBlock(state, message.seq, input, effects)
+  else if (input.kind === 'settings') {
+    state.settings = input.settings
+    rearmAll(state)
+  }
+}
+
+/** Series of the block at hand: kept between blocks only for its memory. */
+const table: Series[] = []
+const duplicate: number[] = []
+const expired: number[] = []
+const old: number[] = []
+const closedUntil: number[] = []
+
+function applyBlock(state: PartitionState, seq: number, block: Block, effects: EffectsBuilder): void {
+  const { row, ts: times, value: values } = block
+  const repeated = block.keyed.length === 0 ? null : repeatedRows(state, seq, block)
+  const oldestMs = state.settings.retentionMs > 0 ? state.time.logMs - state.settings.retentionMs : -Infinity
+  state.resolve(block, table)
+  state.accepted += row.length
+  for (let i = 0; i < row.length; i++) {
+    const ts = times[i]
+    if (repeated !== null && repeated[i] === 1) duplicate.push(i)
+    else if (ts < oldestMs) expired.push(i)
+    else {
+      const series = table[row[i]]
+      if (ts < series.closedUntilMs) {
+        old.push(i)
+        closedUntil.push(series.closedUntilMs)
+        speak(state, series)
+      } else {
+        // Negative zero becomes zero here.
+        const value = values[i] + 0
+        const minute = series.minuteOf(ts, state.minutePool)
+        if (!minute.add(ts, value)) duplicate.push(i)
+        else {
+          if (ts > series.greatestMs) series.greatestMs = ts
+          speak(state, series)
+          if (observe(state.detectors, series.id * DETECTOR_FIELDS, ts, value)) reportAnomaly(series, ts, value, effects)
+          if (minute.count >= MINUTE_READINGS_MAX) closeUntil(state, series, minute.start + MINUTE_MS, 'watermark', effects)
+          followWatermark(state, series, effects)
+        }
+      }
+    }
+  }
+  if (duplicate.length + expired.length + old.length > 0) {
+    effects.fates.push({
+      seq,
+      duplicate: Uint32Array.from(duplicate),
+      expired: Uint32Array.from(expired),
+      old: Uint32Array.from(old),
+      closedUntil: Float64Array.from(closedUntil),
+    })
+    duplicate.length = expired.length = old.length = closedUntil.length = 0
+  }
+}
+
+/** Marks the rows whose Idempotency-Key was seen before; null where there is none. */
+function repeatedRows(state: PartitionState, seq: number, block: Block): Uint8Array | null {
+  let marks: Uint8Array | null = null
+  for (const { hash, from, to } of block.keyed) {
+    if (!state.keys.repeated(hash, { seq, atMs: state.time.logMs })) continue
+    marks ??= new Uint8Array(block.row.length)
+    marks.fill(1, from, to)
+  }
+  return marks
+}
+
+function reportAnomaly(series: Series, ts: number, value: number, effects: EffectsBuilder): void {
+  effects.anomalies.push({
+    series: series.indexIn(effects),
+    ts,
+    value,
+    score: verdict.score,
+    expected: verdict.expected,
+    lower: verdict.lower,
+    upper: verdict.upper,
+    reason: reasonOf(value),
+  })
+}
+
+function introduce(state: PartitionState, settings: unknown): Uint8Array | null {
+  if (settings === null || settings === undefined) return null
+  const { latenessMs, idleMs, retentionMs } = settings as Settings
+  const now = state.settings
+  if (now.latenessMs === latenessMs && now.idleMs === idleMs && now.retentionMs === retentionMs) return null
+  return encodeSettings({ latenessMs, idleMs, retentionMs })
+}

@@ -1,0 +1,200 @@
+/**
+ * When windows close, and what is emitted then.
+ *
+ * - By the watermark: min(greatest event time, log time) − lateness, looked at after each reading on time, and by the passing of log
+ *   time where only that holds it back.
+ * - By idleness: a series quiet for the idle time, of whose open windows the log time has passed the end by lateness + idle.
+ * - A series that goes quiet shows what stays open as provisional rows, once for each time that it goes quiet.
+ *
+ * - C1 Closing goes from the minute up: what closes merges into its parent before the parent may close.
+ * - C2 Everything here is a function of the state: a wheel's late or repeated call changes nothing.
+ */
+
+import { MINUTE_MS, WINDOW_SIZES_MS, windowStart } from '../../reading/window.ts'
+import type { ClosedBy } from '../../reading/window.ts'
+import type { EffectsBuilder } from '../effects.ts'
+import type { PartitionState } from '../state.ts'
+import { Phase, summaryAt, UPPER_SIZES } from './series.ts'
+import type { Series } from './series.ts'
+import { Summary } from './summary.ts'
+
+/** Holds a minute's statistics on their way to the row and to the parent. */
+const minuteSummary = new Summary(0)
+
+/** Closes every window that ends at or before `untilMs`, a multiple of a minute that is not below `series.closedUntilMs`. */
+export function closeUntil(state: PartitionState, series: Series, untilMs: number, closedBy: ClosedBy, effects: EffectsBuilder): void {
+  series.closedUntilMs = untilMs
+  if (series.nextEndMs > untilMs) return
+  for (let minute = series.minutes; minute !== null && minute.start + MINUTE_MS <= untilMs; minute = series.minutes) {
+    minute.summarize(minuteSummary)
+    series.dropMinute(state.minutePool)
+    emit(series, 0, minuteSummary, closedBy, effects)
+    series.upperAt(1, windowStart(minuteSummary.start, WINDOW_SIZES_MS[1])).absorb(minuteSummary)
+  }
+  for (let size = 1; size <= UPPER_SIZES; size++) {
+    for (let window = series.upper[size - 1]; window !== null && window.start + WINDOW_SIZES_MS[size] <= untilMs; window = series.upper[size - 1]) {
+      series.upper[size - 1] = window.next
+      emit(series, size, window, closedBy, effects)
+      if (size < UPPER_SIZES) series.upperAt(size + 1, windowStart(window.start, WINDOW_SIZES_MS[size + 1])).absorb(window)
+    }
+  }
+  series.refreshNextEnd()
+}
+
+/** To be called after each reading on time, and when log time may have moved the watermark. */
+export function followWatermark(state: PartitionState, series: Series, effects: EffectsBuilder): void {
+  const own = series.greatestMs - state.settings.latenessMs
+  const watermark = Math.min(own, state.time.logMs - state.settings.latenessMs)
+  if (watermark - series.closedUntilMs >= MINUTE_MS) closeUntil(state, series, windowStart(watermark, MINUTE_MS), 'watermark', effects)
+  // What its own time allows to close waits for the log's: a device whose clock is ahead.
+  if (own >= series.nextEndMs) armLogTime(state, series)
+}
+
+/** To be called when a reading changed something: the series is not quiet. */
+export function speak(state: PartitionState, series: Series): void {
+  series.spokeAtMs = state.time.activityMs
+  if (series.phase === Phase.speaking || series.nextEndMs === Infinity) return
+  setPhase(state, series, Phase.speaking)
+  series.quietBucket = state.quietWheel.bucketOf(series.spokeAtMs + state.settings.idleMs)
+  state.quietWheel.put(series, series.quietBucket)
+}
+
+/** Looks at all that the clocks have made due. */
+export function passTime(state: PartitionState, effects: EffectsBuilder): void {
+  for (const series of state.logWheel.advance(state.time.logMs)) {
+    if (series.logBucket === 0 || !state.logWheel.passed(series.logBucket)) continue
+    series.logBucket = 0
+    followWatermark(state, series, effects)
+    if (series.phase !== Phase.speaking) closeIdle(state, series, effects)
+    if (series.phase === Phase.settling && !minuteClosesSoon(state, series)) setPhase(state, series, Phase.rest)
+    armLogTime(state, series)
+  }
+  for (const series of state.quietWheel.advance(state.time.activityMs)) {
+    if (series.quietBucket === 0 || !state.quietWheel.passed(series.quietBucket)) continue
+    const bucket = state.quietWheel.bucketOf(series.spokeAtMs + state.settings.idleMs)
+    if (series.spokeAtMs + state.settings.idleMs > state.time.activityMs) {
+      series.quietBucket = bucket
+      state.quietWheel.put(series, bucket)
+    } else {
+      series.quietBucket = 0
+      goQuiet(state, series, effects)
+    }
+  }
+}
+
+/** Puts every series where it belongs under settings that have just changed. */
+export function rearmAll(state: PartitionState): void {
+  state.quietWheel.clear()
+  state.logWheel.clear()
+  for (const series of state.series) {
+    series.quietBucket = 0
+    series.logBucket = 0
+    if (series.phase === Phase.speaking) {
+      series.quietBucket = state.quietWheel.bucketOf(series.spokeAtMs + state.settings.idleMs)
+      state.quietWheel.put(series, series.quietBucket)
+    }
+    armLogTime(state, series)
+  }
+}
+
+function goQuiet(state: PartitionState, series: Series, effects: EffectsBuilder): void {
+  closeIdle(state, series, effects)
+  emitOpen(series, effects)
+  setPhase(state, series, minuteClosesSoon(state, series) ? Phase.settling : Phase.rest)
+  armLogTime(state, series)
+}
+
+/** Closes every open window whose end the log time has passed by lateness and idle time; `closedUntilMs` becomes the last of those ends. */
+function closeIdle(state: PartitionState, series: Series, effects: EffectsBuilder): void {
+  const passed = state.time.logMs - state.settings.latenessMs - state.settings.idleMs
+  if (series.nextEndMs > passed) return
+  let until = series.closedUntilMs
+  // A window above is open as soon as one of its minutes is (T2), so each object is looked at together with its parents.
+  for (let minute = series.minutes; minute !== null; minute = minute.next) until = Math.max(until, lastEndOf(minute.start, 0, passed))
+  for (let size = 1; size <= UPPER_SIZES; size++) {
+    for (let window = series.upper[size - 1]; window !== null; window = window.next) until = Math.max(until, lastEndOf(window.start, size, passed))
+  }
+  if (until > series.closedUntilMs) closeUntil(state, series, until, 'idle', effects)
+}
+
+/** The greatest end, not beyond `passedMs`, of the windows of size `size` and up that hold `start`; 0 where none ends so early. */
+function lastEndOf(start: number, size: number, passedMs: number): number {
+  let last = 0
+  for (let s = size; s <= UPPER_SIZES; s++) {
+    const end = windowStart(start, WINDOW_SIZES_MS[s]) + WINDOW_SIZES_MS[s]
+    if (end <= passedMs) last = Math.max(last, end)
+  }
+  return last
+}
+
+/** Emits all that is open as provisional rows, each window with all that is open below it. */
+function emitOpen(series: Series, effects: EffectsBuilder): void {
+  let below: Summary | null = null
+  let lastBelow: Summary | null = null
+  for (let minute = series.minutes; minute !== null; minute = minute.next) {
+    const summary = new Summary(minute.start)
+    minute.summarize(summary)
+    emit(series, 0, summary, 'open', effects)
+    if (lastBelow === null) below = summary
+    else lastBelow.next = summary
+    lastBelow = summary
+  }
+  for (let size = 1; size <= UPPER_SIZES; size++) {
+    let copies: Summary | null = null
+    for (let window = series.upper[size - 1]; window !== null; window = window.next) copies = absorbInto(copies, window.start, window)
+    for (let part = below; part !== null; part = part.next) copies = absorbInto(copies, windowStart(part.start, WINDOW_SIZES_MS[size]), part)
+    for (let window = copies; window !== null; window = window.next) emit(series, size, window, 'open', effects)
+    below = copies
+  }
+}
+
+/** Merges `part` into the window of `start` in the chain; gives the chain's head. */
+function absorbInto(chain: Summary | null, start: number, part: Summary): Summary | null {
+  const { summary, head } = summaryAt(chain, start)
+  summary.absorb(part)
+  return head ?? chain
+}
+
+function minuteClosesSoon(state: PartitionState, series: Series): boolean {
+  return series.minutes !== null && series.minutes.start <= state.time.logMs
+}
+
+/** Sees to it that the series is looked at when log time next closes something of it. */
+function armLogTime(state: PartitionState, series: Series): void {
+  if (series.nextEndMs === Infinity) return
+  const { latenessMs, idleMs } = state.settings
+  let dueMs = series.nextEndMs + latenessMs
+  if (series.greatestMs - latenessMs < series.nextEndMs) {
+    if (series.phase === Phase.speaking) return
+    dueMs += idleMs
+  }
+  const bucket = state.logWheel.bucketOf(dueMs)
+  if (series.logBucket !== 0 && series.logBucket <= bucket) return
+  series.logBucket = bucket
+  state.logWheel.put(series, bucket)
+}
+
+function setPhase(state: PartitionState, series: Series, phase: Phase): void {
+  if (series.phase === Phase.rest && phase !== Phase.rest) state.pending++
+  else if (series.phase !== Phase.rest && phase === Phase.rest) state.pending--
+  series.phase = phase
+}
+
+function emit(series: Series, size: number, summary: Summary, closedBy: ClosedBy, effects: EffectsBuilder): void {
+  effects.addWindow({
+    series: series.indexIn(effects),
+    size,
+    start: summary.start,
+    count: summary.count,
+    sum: summary.sum + summary.carry,
+    min: summary.min,
+    max: summary.max,
+    stddev: summary.stddev(),
+    first: summary.first,
+    last: summary.last,
+    p50: summary.percentile(50),
+    p95: summary.percentile(95),
+    p99: summary.percentile(99),
+    closedBy,
+  })
+}

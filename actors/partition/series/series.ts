@@ -1,0 +1,143 @@
+/**
+ * One series of a partition: its place in event time and its open windows. Rules that move it are in closing.ts.
+ *
+ * - T1 `closedUntilMs` never decreases and is a multiple of a minute; a window of any size is closed exactly if it ends at or before it.
+ * - T2 An open window of a size exists as an object once something merged into it; before that it is open all the same, in the
+ *   windows below it.
+ * - T3 `nextEndMs` is the least end of the objects: nothing closes before it.
+ */
+
+import type { EffectsBuilder } from '../effects.ts'
+import { MINUTE_MS, WINDOW_SIZES_MS } from '../../reading/window.ts'
+import { MinuteWindow } from './minute-window.ts'
+import { Summary } from './summary.ts'
+
+/** A device of a tenant, with its series. */
+export interface Device {
+  readonly tenant: string
+  readonly name: string
+  readonly series: Series[]
+}
+
+/**
+ * Whether a series still owes rows when nothing more comes.
+ * - `rest`     no: what is open was emitted as provisional rows, or nothing is open
+ * - `speaking` it has open windows and is not yet quiet
+ * - `settling` it is quiet, and a minute of it closes soon
+ */
+export const Phase = { rest: 0, speaking: 1, settling: 2 } as const
+export type Phase = (typeof Phase)[keyof typeof Phase]
+
+/** Sizes above the minute. */
+export const UPPER_SIZES = WINDOW_SIZES_MS.length - 1
+
+export class Series {
+  /** Number in order of first appearance. */
+  readonly id: number
+  readonly device: Device
+  readonly metric: string
+  /** Epoch ms (T1). */
+  closedUntilMs = 0
+  /** Greatest event time that was on time, epoch ms. */
+  greatestMs = -Infinity
+  /** Activity clock at the last reading that changed something. */
+  spokeAtMs = 0
+  /** Epoch ms (T3). */
+  nextEndMs = Infinity
+  phase: Phase = Phase.rest
+  /** Bucket of the quiet wheel in which it waits; 0: in none. */
+  quietBucket = 0
+  /** Bucket of the log-time wheel in which it waits; 0: in none. */
+  logBucket = 0
+  /** Open minutes, oldest first. */
+  minutes: MinuteWindow | null = null
+  /** Where the last reading went: the next one usually goes there too. */
+  #recent: MinuteWindow | null = null
+  /** Open windows of each size above the minute, oldest first. */
+  readonly upper: (Summary | null)[] = [null, null, null]
+  /** Which builder `index` belongs to; no part of the state. */
+  #generation = 0
+  #index = 0
+
+  constructor(id: number, device: Device, metric: string) {
+    this.id = id
+    this.device = device
+    this.metric = metric
+  }
+
+  /** Index of its name in the dictionary of `effects`. */
+  indexIn(effects: EffectsBuilder): number {
+    if (this.#generation !== effects.generation) {
+      this.#generation = effects.generation
+      this.#index = effects.addSeries({ tenant: this.device.tenant, device: this.device.name, metric: this.metric })
+    }
+    return this.#index
+  }
+
+  /** The open minute of `ts`, made with the help of `pool` where there is none. */
+  minuteOf(ts: number, pool: MinuteWindow[]): MinuteWindow {
+    const recent = this.#recent
+    if (recent !== null && ts >= recent.start && ts < recent.start + MINUTE_MS) return recent
+    return (this.#recent = this.#findMinute(Math.floor(ts / MINUTE_MS) * MINUTE_MS, pool))
+  }
+
+  #findMinute(start: number, pool: MinuteWindow[]): MinuteWindow {
+    let before: MinuteWindow | null = null
+    let at = this.minutes
+    while (at !== null && at.start < start) {
+      before = at
+      at = at.next
+    }
+    if (at !== null && at.start === start) return at
+    const made = pool.pop() ?? new MinuteWindow(start)
+    made.start = start
+    made.next = at
+    if (before === null) this.minutes = made
+    else before.next = made
+    if (start + MINUTE_MS < this.nextEndMs) this.nextEndMs = start + MINUTE_MS
+    return made
+  }
+
+  /** Takes the oldest open minute out. */
+  dropMinute(pool: MinuteWindow[]): void {
+    const minute = this.minutes!
+    this.minutes = minute.next
+    if (this.#recent === minute) this.#recent = null
+    if (minute.reset() && pool.length < POOL_MAX) pool.push(minute)
+  }
+
+  /** The open window of size `size` (1 and up) that begins at `start`, made where there is none. */
+  upperAt(size: number, start: number): Summary {
+    const made = summaryAt(this.upper[size - 1], start)
+    if (made.head !== null) this.upper[size - 1] = made.head
+    return made.summary
+  }
+
+  /** Brings `nextEndMs` up to date. */
+  refreshNextEnd(): void {
+    let end = this.minutes === null ? Infinity : this.minutes.start + MINUTE_MS
+    for (let size = 1; size <= UPPER_SIZES; size++) {
+      const oldest = this.upper[size - 1]
+      if (oldest !== null) end = Math.min(end, oldest.start + WINDOW_SIZES_MS[size])
+    }
+    this.nextEndMs = end
+  }
+}
+
+/** Empty minutes kept for use. */
+const POOL_MAX = 4_096
+
+/** Finds or makes the summary of `start` in a chain; `head` is set where the chain has a new first. */
+export function summaryAt(chain: Summary | null, start: number): { summary: Summary; head: Summary | null } {
+  let before: Summary | null = null
+  let at = chain
+  while (at !== null && at.start < start) {
+    before = at
+    at = at.next
+  }
+  if (at !== null && at.start === start) return { summary: at, head: null }
+  const summary = new Summary(start)
+  summary.next = at
+  if (before !== null) before.next = summary
+  return { summary, head: before === null ? summary : null }
+}

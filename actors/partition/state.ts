@@ -1,0 +1,114 @@
+/**
+ * All that a partition remembers, and how a name finds its series. What is written of it into snapshots stands in snapshot.ts.
+ *
+ * - P1 Series are numbered in order of first appearance; nothing depends on the order of a map.
+ * - P2 A series is never forgotten: what it has closed must stay closed.
+ */
+
+import type { Block, Settings } from '../reading/input.ts'
+import { DEFAULT_SETTINGS } from '../reading/input.ts'
+import { Idempotency } from './idempotency.ts'
+import { LogTime } from './log-time.ts'
+import { DETECTOR_FIELDS } from './series/detector.ts'
+import type { MinuteWindow } from './series/minute-window.ts'
+import { Series } from './series/series.ts'
+import type { Device } from './series/series.ts'
+import { Wheel } from './wheel.ts'
+
+/** Series of one device that are looked through one by one; beyond, by map. */
+const LOOK_THROUGH_MAX = 8
+
+export class PartitionState {
+  settings: Settings = DEFAULT_SETTINGS
+  readonly time: LogTime
+  /** Rows of all blocks so far. */
+  accepted = 0
+  /** Messages that could not be read, and were passed over. */
+  malformed = 0
+  /** Series that still owe rows (`Phase`). */
+  pending = 0
+  readonly keys = new Idempotency()
+  /** By number. */
+  readonly series: Series[] = []
+  /** Detectors of all series, `DETECTOR_FIELDS` doubles each, by number. */
+  detectors = new Float64Array(64 * DETECTOR_FIELDS)
+  /** Wakes series that may have gone quiet, by the activity clock. */
+  readonly quietWheel: Wheel<Series>
+  /** Wakes series of which log time closes something. */
+  readonly logWheel: Wheel<Series>
+  /** Empty windows for use; no part of the state. */
+  readonly minutePool: MinuteWindow[] = []
+  readonly #tenants = new Map<string, Map<string, Device>>()
+  readonly #byMetric = new Map<Device, Map<string, Series>>()
+  /** One copy of each metric's name. */
+  readonly #metrics = new Map<string, string>()
+
+  constructor(time = new LogTime()) {
+    this.time = time
+    this.quietWheel = new Wheel(time.activityMs)
+    this.logWheel = new Wheel(time.logMs)
+  }
+
+  /** Writes the series of the block's dictionary into `table`, in the dictionary's order. */
+  resolve(block: Block, table: Series[]): void {
+    const { seriesDevice, seriesMetric, devices, metrics } = block
+    const tenant = this.#tenant(block.tenant)
+    let device: Device | null = null
+    let deviceAt = -1
+    for (let i = 0; i < seriesDevice.length; i++) {
+      if (device === null || seriesDevice[i] !== deviceAt) {
+        deviceAt = seriesDevice[i]
+        device = deviceOf(tenant, block.tenant, devices[deviceAt])
+      }
+      table[i] = this.#seriesOf(device, metrics[seriesMetric[i]])
+    }
+  }
+
+  /** The series of that name, made where there is none. */
+  seriesAt(tenant: string, device: string, metric: string): Series {
+    return this.#seriesOf(deviceOf(this.#tenant(tenant), tenant, device), metric)
+  }
+
+  #tenant(name: string): Map<string, Device> {
+    let devices = this.#tenants.get(name)
+    if (devices === undefined) this.#tenants.set(name, (devices = new Map()))
+    return devices
+  }
+
+  #seriesOf(device: Device, metric: string): Series {
+    const known = device.series
+    if (known.length <= LOOK_THROUGH_MAX) {
+      for (let i = 0; i < known.length; i++) if (known[i].metric === metric) return known[i]
+    } else {
+      const there = this.#byMetric.get(device)!.get(metric)
+      if (there !== undefined) return there
+    }
+    return this.#makeSeries(device, metric)
+  }
+
+  #makeSeries(device: Device, metric: string): Series {
+    let name = this.#metrics.get(metric)
+    if (name === undefined) this.#metrics.set(metric, (name = metric))
+    const series = new Series(this.series.length, device, name)
+    this.series.push(series)
+    device.series.push(series)
+    if (device.series.length > LOOK_THROUGH_MAX) {
+      const byMetric = this.#byMetric.get(device)
+      if (byMetric === undefined) this.#byMetric.set(device, new Map(device.series.map((s) => [s.metric, s])))
+      else byMetric.set(name, series)
+    }
+    const needed = this.series.length * DETECTOR_FIELDS
+    if (needed > this.detectors.length) {
+      const grown = new Float64Array(this.detectors.length * 2)
+      grown.set(this.detectors)
+      this.detectors = grown
+    }
+    return series
+  }
+}
+
+function deviceOf(tenant: Map<string, Device>, tenantName: string, name: string): Device {
+  let device = tenant.get(name)
+  if (device === undefined) tenant.set(name, (device = { tenant: tenantName, name, series: [] }))
+  return device
+}
