@@ -1,0 +1,99 @@
+/**
+ * Who may do what on the embedded nats-server, and its configuration.
+ *
+ * Each role has the least rights that its work needs (the server refuses the rest), and an inbox prefix of its own, so that no role
+ * reads the answers to another. `$JS.>` is never granted as a whole: on some servers it reaches beyond its own account.
+ */
+
+import { BUCKET_KEYS, BUCKET_META, BUCKET_SNAPSHOTS, RESULTS, STREAMS_MAX } from './topology.ts'
+
+export const NATS_ROLES = ['edge', 'worker', 'store', 'admin'] as const
+export type NatsRole = (typeof NATS_ROLES)[number]
+
+/** Password of each role. */
+export type NatsCredentials = Readonly<Record<NatsRole, string>>
+
+export interface NatsConfigOptions {
+  readonly port: number
+  readonly storeDir: string
+  readonly storeBytesMax: number
+  readonly payloadMaxBytes: number
+  readonly pidFile: string
+  readonly portsDir: string
+  readonly logFile: string
+  readonly credentials: NatsCredentials
+  /** Sync each message to disk before it is acknowledged. */
+  readonly syncAlways: boolean
+}
+
+/** Where members speak to each other. */
+const MEMBERS = 'weir.>'
+const INPUTS = Array.from({ length: STREAMS_MAX }, (_, i) => `READINGS_${i}`)
+
+export function inboxPrefix(role: NatsRole): string {
+  return `_INBOX_${role}`
+}
+
+/** What the client and the reader ask of a stream to read it. */
+function reading(stream: string): string[] {
+  return [
+    `$JS.API.STREAM.MSG.GET.${stream}`,
+    `$JS.API.CONSUMER.CREATE.${stream}.>`,
+    `$JS.API.CONSUMER.MSG.NEXT.${stream}.*`,
+    `$JS.API.CONSUMER.DELETE.${stream}.*`,
+  ]
+}
+
+function purging(stream: string): string {
+  return `$JS.API.STREAM.PURGE.${stream}`
+}
+
+const KEYS = `KV_${BUCKET_KEYS}`
+const META = `KV_${BUCKET_META}`
+const SNAPSHOTS = `OBJ_${BUCKET_SNAPSHOTS}`
+const COMMON = [MEMBERS, '$JS.API.STREAM.INFO.*', ...reading(META)]
+
+/** Subjects that each role may publish to. */
+const MAY_PUBLISH: Readonly<Record<NatsRole, readonly string[]>> = {
+  edge: [...COMMON, 'readings.>', ...reading(KEYS)],
+  // Workers append ticks and settings to the input; their snapshots replace and remove older ones.
+  worker: [...COMMON, 'readings.>', 'results.>', ...[...INPUTS, RESULTS, SNAPSHOTS].flatMap(reading), `$O.${BUCKET_SNAPSHOTS}.>`, purging(SNAPSHOTS)],
+  // Stores purge what every reader has behind it, and register themselves as readers. They write to no log.
+  store: [
+    ...COMMON,
+    ...[...INPUTS, RESULTS, SNAPSHOTS, KEYS].flatMap(reading),
+    ...[...INPUTS, RESULTS, SNAPSHOTS].map(purging),
+    `$KV.${BUCKET_META}.readers.>`,
+  ],
+  admin: [MEMBERS, 'readings.>', 'results.>', '$KV.>', '$O.>', '$JS.API.INFO', '$JS.API.STREAM.>', '$JS.API.CONSUMER.>', '$JS.API.DIRECT.GET.>'],
+}
+
+/** The text of nats.conf. It holds the passwords: only its owner may read it. */
+export function natsConfig(options: NatsConfigOptions): string {
+  const users = NATS_ROLES.map((role) => {
+    const permissions = { publish: { allow: MAY_PUBLISH[role] }, subscribe: { allow: [`${inboxPrefix(role)}.>`, MEMBERS] } }
+    return `    ${JSON.stringify({ user: role, password: options.credentials[role], permissions })}`
+  })
+  return [
+    '# Written anew at each start of Weir: changes here are lost.',
+    'server_name: weir',
+    `listen: "127.0.0.1:${options.port}"`,
+    `max_payload: ${options.payloadMaxBytes}`,
+    `pid_file: ${JSON.stringify(options.pidFile)}`,
+    `ports_file_dir: ${JSON.stringify(options.portsDir)}`,
+    `log_file: ${JSON.stringify(options.logFile)}`,
+    'logfile_size_limit: 64MB',
+    'jetstream {',
+    `  store_dir: ${JSON.stringify(options.storeDir)}`,
+    `  max_file_store: ${options.storeBytesMax}`,
+    '  max_memory_store: 64MB',
+    ...(options.syncAlways ? ['  sync_interval: always'] : []),
+    '}',
+    'authorization {',
+    '  users: [',
+    users.join(',\n'),
+    '  ]',
+    '}',
+    '',
+  ].join('\n')
+}
