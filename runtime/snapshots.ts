@@ -3,13 +3,15 @@
  *
  * Owns the form of an object and what counts as whole. Leaves when to take one, and which are named by the log, to the host.
  *
- * An object is msgpack: the actor's name and snapshot version, the position, how the state is compressed (`zstd`, or `none` where that would save
- * less than a tenth), the SHA-256 of the state's bytes, and the bytes. Its name is `<actor>.<partition>.<epoch>.<seq>`.
+ * An object is msgpack `[format, checksum, body]`, the checksum being the SHA-256 of the body: the actor's name and snapshot version, the position,
+ * the state's bytes, and how they are compressed (`zstd`, or `none` where that would save less than a tenth). Its name is
+ * `<actor>.<partition>.<epoch>.<seq>`.
  */
 
+import { Buffer } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
-import { constants, zstdCompress, zstdDecompress } from 'node:zlib'
+import { constants, zstdCompress, zstdCompressSync, zstdDecompress, zstdDecompressSync } from 'node:zlib'
 import { pack, unpack } from './codec.ts'
 import type { Position, SnapshotRef } from './journal.ts'
 import type { ObjectStore } from './log.ts'
@@ -18,16 +20,18 @@ const FORMAT = 1
 /** Below this, compressing is not worth its answer. */
 const COMPRESS_FROM_BYTES = 1_024
 
-const compress = promisify(zstdCompress)
-const decompress = promisify(zstdDecompress)
+/** Above this, compressing goes to another thread. */
+const COMPRESS_ASIDE_BYTES = 256 * 1024
 
-interface SnapshotObject {
-  f: number
+const compressAside = promisify(zstdCompress)
+const decompressAside = promisify(zstdDecompress)
+const fast = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
+
+interface SnapshotBody {
   actor: string
-  v: number
+  version: number
   position: Position
-  z: 'zstd' | 'none'
-  sum: Uint8Array
+  compression: 'zstd' | 'none'
   state: Uint8Array
 }
 
@@ -53,11 +57,11 @@ export async function writeSnapshot(
   const name = snapshotName(actor, options)
   let packed: Uint8Array = state
   if (state.byteLength >= COMPRESS_FROM_BYTES) {
-    packed = await compress(state, { params: { [constants.ZSTD_c_compressionLevel]: 1 } })
+    packed = state.byteLength > COMPRESS_ASIDE_BYTES ? await compressAside(state, fast) : zstdCompressSync(state, fast)
     if (packed.byteLength > 0.9 * state.byteLength) packed = state
   }
-  const object: SnapshotObject = { f: FORMAT, actor, v: version, position, z: packed === state ? 'none' : 'zstd', sum: checksum(state), state: packed }
-  await store.put(name, pack(object))
+  const body = pack({ actor, version, position, compression: packed === state ? 'none' : 'zstd', state: packed } satisfies SnapshotBody)
+  await store.put(name, pack([FORMAT, checksum(body), body]))
   return { name, position }
 }
 
@@ -66,12 +70,12 @@ export async function readSnapshot(store: ObjectStore, ref: SnapshotRef, actor: 
   const data = await store.get(ref.name)
   if (data === null) return null
   try {
-    const object = unpack<SnapshotObject>(data)
-    const { position } = object
-    if (object.f !== FORMAT || object.actor !== actor.name || object.v !== actor.snapshotVersion) return null
+    const [format, sum, packed] = unpack<[number, Uint8Array, Uint8Array]>(data)
+    if (format !== FORMAT || Buffer.compare(checksum(packed), sum) !== 0) return null
+    const { actor: name, version, position, compression, state } = unpack<SnapshotBody>(packed)
+    if (name !== actor.name || version !== actor.snapshotVersion) return null
     if (position.created !== ref.position.created || position.seq !== ref.position.seq) return null
-    const state = object.z === 'zstd' ? new Uint8Array(await decompress(object.state)) : object.state
-    return Buffer.compare(checksum(state), object.sum) === 0 ? state : null
+    return compression === 'zstd' ? await expand(state) : state
   } catch {
     // Whatever a damaged object does to its readers, it is not whole.
     return null
@@ -123,6 +127,10 @@ function isBefore(a: { epoch: number; seq: number }, b: { epoch: number; seq: nu
   return a.epoch !== b.epoch ? a.epoch < b.epoch : a.seq < b.seq
 }
 
-function checksum(state: Uint8Array): Uint8Array {
-  return new Uint8Array(createHash('sha256').update(state).digest())
+async function expand(packed: Uint8Array): Promise<Uint8Array> {
+  return packed.byteLength > COMPRESS_ASIDE_BYTES ? decompressAside(packed) : zstdDecompressSync(packed)
+}
+
+function checksum(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(createHash('sha256').update(bytes).digest())
 }

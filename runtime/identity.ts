@@ -1,0 +1,41 @@
+/**
+ * Whether the input log that is there is the one that a position speaks of (I10).
+ *
+ * Never is a message that someone was told is stored skipped as already read: a stream that was made anew is read from its first
+ * message, and a log that lost what was already read stops its partition, until a person decides.
+ */
+
+import { OperatingError } from './errors.ts'
+import type { Position } from './journal.ts'
+import type { Log, StreamInfo } from './log.ts'
+
+export type Identity =
+  | { readonly kind: 'same'; readonly info: StreamInfo; /** Last sequence that a replay up to the position can expect to read. */ readonly target: number }
+  | { readonly kind: 'new-generation'; readonly info: StreamInfo }
+
+/**
+ * Compares `position`, reached by reading `subject`, with `stream`. Throws `OperatingError` `identity` where the stream is the same
+ * creation, but shorter than the position, or holds another message there.
+ */
+export async function identify(log: Log, stream: string, subject: string, position: Position): Promise<Identity> {
+  const info = await log.info(stream)
+  if (info.created !== position.created) return { kind: 'new-generation', info }
+  if (position.seq === 0) return { kind: 'same', info, target: 0 }
+  if (info.lastSeq < position.seq) throw lost(stream, subject, `end at sequence ${position.seq} or later`, `its last sequence is ${info.lastSeq}`)
+  const message = await log.at(stream, position.seq)
+  // A message that was purged can't be compared; what is left of the subject before it ends the replay.
+  if (message === null) return { kind: 'same', info, target: Math.min(position.seq, (await log.last(stream, subject))?.seq ?? 0) }
+  if (message.subject !== subject || message.timeMs !== position.timeMs) {
+    const [wanted, found] = [position.timeMs, message.timeMs].map((ms) => new Date(ms).toISOString())
+    throw lost(stream, subject, `hold a message of ${wanted} on ${subject} at sequence ${position.seq}`, `the one there is of ${found} on ${message.subject}`)
+  }
+  return { kind: 'same', info, target: position.seq }
+}
+
+function lost(stream: string, subject: string, must: string, is: string): OperatingError {
+  return new OperatingError(
+    'identity',
+    `Cannot go on with ${subject} as stream ${stream} must ${must}: ${is}. The log lost messages that were already processed, as a power cut can do. ` +
+      `Restore the stream from a backup; or delete it and make it anew, which starts a new generation, and send again what was not yet processed.`,
+  )
+}

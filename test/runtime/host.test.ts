@@ -1,0 +1,538 @@
+import { describe, expect, it } from 'vitest'
+import { HEARTBEAT_MS, TICK_INTERVAL_MS } from '../../runtime/limits.ts'
+import type { SnapshotRef } from '../../runtime/journal.ts'
+import { BUCKET_SNAPSHOTS } from '../../runtime/topology.ts'
+import { settle } from '../support/manual-clock.ts'
+import { oracle, stage } from '../support/stage.ts'
+import type { Stage } from '../support/stage.ts'
+import { toyActor } from '../support/toy-actor.ts'
+
+const numbered = (count: number, from = 0) => Array.from({ length: count }, (_, i) => `m${from + i}`)
+
+/** Everything that was said gave exactly the results that the actor alone gives, in order, once. */
+function expectExactlyOnce(s: Stage): void {
+  const wanted = oracle(s.world.messages('READINGS_0'))
+  const { results, commits } = s.told()
+  expect(results).toEqual(wanted.results)
+  const last = commits.at(-1)!
+  expect([last.count, last.hash]).toEqual([wanted.state.count, wanted.state.hash])
+}
+
+describe('a host', () => {
+  it('claims a partition, steps its input from the first message on, and commits results with the position they cover', async () => {
+    const s = await stage()
+    await s.say(numbered(5))
+    const host = s.host('a')
+    await s.covered()
+    await s.say(numbered(5, 5))
+    await s.covered()
+    expect(s.told().claims.map((c) => [c.owner, c.epoch])).toEqual([['a', 1]])
+    expect(host.phase.kind).toBe('running')
+    expectExactlyOnce(s)
+    expect(await host.stop()).toEqual({ kind: 'stopped', reason: 'asked' })
+  })
+
+  it('commits what must not wait at once, the rest within the interval, and nothing when nothing was read', async () => {
+    const s = await stage()
+    const host = s.host('a')
+    await s.clock.until(() => host.phase.kind === 'running')
+    await s.clock.advance(5_000)
+    expect(s.told().commits).toHaveLength(0)
+    await s.say(['plain'])
+    await s.clock.advance(50)
+    expect(s.told().commits).toHaveLength(0)
+    await s.say(['urgent x'])
+    await settle()
+    expect(s.told().commits.map((c) => c.results.length)).toEqual([2])
+    await s.say(['plain'])
+    await s.clock.advance(100)
+    expect(s.told().commits).toHaveLength(2)
+    await host.stop()
+  })
+
+  it('moves its position over messages without results', async () => {
+    const s = await stage()
+    const host = s.host('a')
+    await s.say(['quiet 1', 'quiet 2'])
+    await s.covered()
+    expect(s.told().results).toEqual([])
+    expect(host.committed.seq).toBe(2)
+    await host.stop()
+  })
+
+  it('commits by the number of results, and steps on while a commit is under way', async () => {
+    const s = await stage()
+    const host = s.host('a', { bounds: { commitResultsMax: 10 } })
+    await s.clock.until(() => host.phase.kind === 'running')
+    const release = s.world.holdPublishes('results.0')
+    await s.say(['many 10', 'many 9', 'many 9'])
+    await settle()
+    expect(host.state.count).toBe(3)
+    // At twice the bound the loop waits for the answer.
+    await s.say(['many 9', 'many 9'])
+    await settle()
+    expect(host.state.count).toBe(4)
+    release()
+    await s.covered()
+    expect(s.told().commits.map((c) => c.results.length)).toEqual([10, 27, 9])
+    expectExactlyOnce(s)
+    await host.stop()
+  })
+
+  it('stores a commit that is too large for one message in parts, of which readers make one commit', async () => {
+    const s = await stage()
+    const host = s.host('a', { bounds: { commitPartBytes: 1_000 } })
+    await s.say(['big 4500', 'small'])
+    await s.covered()
+    expect(s.told().commits).toHaveLength(1)
+    expect(s.world.messages('RESULTS').length).toBeGreaterThan(5)
+    expectExactlyOnce(s)
+    await host.stop()
+  })
+
+  it('voids the parts of an owner that was overtaken, and commits what they held once', async () => {
+    const s = await stage()
+    const connection = s.world.connect()
+    const first = s.host('a', { connection, bounds: { commitPartBytes: 1_000 } })
+    await s.clock.until(() => first.phase.kind === 'running')
+    let parts = 0
+    s.world.publishFault = (subject) => (subject === 'results.0' && ++parts === 3 ? (connection.die(), 'unavailable') : null)
+    await s.say(['big 4500', 'small'])
+    await s.clock.advance(200)
+    s.world.publishFault = null
+    expect(s.told().commits).toHaveLength(0)
+    const second = s.host('b')
+    await s.covered()
+    expectExactlyOnce(s)
+    await second.stop()
+  })
+
+  it('commits exactly once whatever becomes of publishes and their answers', async () => {
+    for (let seed = 1; seed <= 12; seed++) {
+      const s = await stage({ seed })
+      const host = s.host('a', { bounds: { commitPartBytes: 400, replayCostMs: 0.5 } })
+      s.world.publishFault = (subject) => {
+        if (!subject.startsWith('results') || s.clock.random() < 0.6) return null
+        return (['lost-ack', 'lost', 'unavailable', 'full'] as const)[Math.floor(s.clock.random() * 4)]
+      }
+      for (let i = 0; i < 30; i++) {
+        await s.say(numbered(3, i * 3))
+        await s.clock.advance(200)
+      }
+      s.world.publishFault = null
+      await s.covered()
+      expectExactlyOnce(s)
+      expect(s.told().claims).toHaveLength(1)
+      expect((await host.stop()).kind).toBe('stopped')
+    }
+  })
+
+  it('recognises a commit that arrives long after it was given up for lost, and goes on', async () => {
+    const s = await stage()
+    const host = s.host('a')
+    await s.clock.until(() => host.phase.kind === 'running')
+    const release = s.world.holdPublishes('results.0')
+    await s.say(['urgent 1'])
+    await s.clock.advance(2_010)
+    release()
+    await s.clock.advance(3_000)
+    await s.say(['urgent 2'])
+    await s.covered()
+    expectExactlyOnce(s)
+    expect(s.told().commits).toHaveLength(2)
+    expect(host.phase.kind).toBe('running')
+    await host.stop()
+  })
+
+  it('fences a zombie: two hosts of one partition, of which the later claim wins and the effects are there once', async () => {
+    const s = await stage()
+    const [one, two] = [s.world.connect(), s.world.connect()]
+    const first = s.host('a', { connection: one })
+    await s.say(numbered(5))
+    await s.covered()
+    const release = s.world.holdDeliveries('readings.0')
+    one.cut()
+    await s.say(numbered(5, 5))
+    release()
+    const second = s.host('b', { connection: two })
+    await s.covered()
+    await s.say(numbered(5, 10))
+    one.heal()
+    await s.covered()
+    await s.clock.advance(5_000)
+    expect(await first.ended).toEqual({ kind: 'fenced', by: 'b' })
+    expect(second.phase.kind).toBe('running')
+    expectExactlyOnce(s)
+    await second.stop()
+  })
+
+  it('fences a zombie whose commit was on its way when the claim came', async () => {
+    const s = await stage()
+    const first = s.host('a')
+    await s.clock.until(() => first.phase.kind === 'running')
+    const release = s.world.holdPublishes('results.0')
+    await s.say(['urgent late'])
+    await settle()
+    const second = s.host('b')
+    await s.clock.advance(1)
+    release()
+    await s.clock.advance(100)
+    await s.say(numbered(3))
+    await s.covered()
+    await s.clock.advance(3_000)
+    const ends = [first, second].map((h) => h.phase.kind)
+    expect(ends).toEqual(['fenced', 'running'])
+    expectExactlyOnce(s)
+    await second.stop()
+  })
+
+  it('tells a partition with nothing to commit, too, that it was taken over', async () => {
+    const s = await stage()
+    const first = s.host('a')
+    await s.clock.until(() => first.phase.kind === 'running')
+    const second = s.host('b')
+    await s.clock.until(() => second.phase.kind === 'running')
+    await s.clock.until(() => first.phase.kind === 'fenced', { maxMs: 10_000 })
+    await second.stop()
+  })
+
+  it('lets one of many that claim at the same time win', async () => {
+    const s = await stage()
+    const hosts = ['a', 'b', 'c', 'd'].map((owner) => s.host(owner))
+    await s.say(numbered(10))
+    await s.covered()
+    await s.clock.advance(10_000)
+    expect(hosts.map((h) => h.phase.kind).sort()).toEqual(['fenced', 'fenced', 'fenced', 'running'])
+    expectExactlyOnce(s)
+    await Promise.all(hosts.map((h) => h.stop()))
+  })
+
+  it('finds its own claim again when the answer to it was lost', async () => {
+    const s = await stage()
+    s.world.failNext('results.0', 'lost-ack')
+    const host = s.host('a')
+    await s.say(numbered(3))
+    await s.covered()
+    expect(s.told().claims).toHaveLength(1)
+    expectExactlyOnce(s)
+    await host.stop()
+  })
+})
+
+describe('a host and its snapshots', () => {
+  const bounds = { replayCostMs: 0.3, quietCostMs: 0.03 }
+
+  it('takes one when a replay would cost much, names it in a later commit, keeps two, and a new owner starts from the newest', async () => {
+    const s = await stage()
+    const first = s.host('a', { bounds })
+    for (let i = 0; i < 20; i++) {
+      await s.say(numbered(5, 5 * i))
+      await s.clock.advance(100)
+    }
+    await s.covered()
+    const connection = s.world.connect()
+    const objects = await connection.objects(BUCKET_SNAPSHOTS)
+    await first.stop()
+    await settle()
+    const refs = s.told().commits.at(-1)!.header.snapshots
+    expect(refs).toHaveLength(2)
+    expect(refs[0].position.seq).toBeGreaterThan(refs[1].position.seq)
+    expect((await objects.list()).sort()).toEqual(refs.map((r) => r.name).sort())
+    const stepped: string[] = []
+    const second = s.host('b', { bounds, actor: toyActor({ onStep: (text) => stepped.push(text) }) })
+    await s.say(['next'])
+    await s.covered()
+    expect(stepped).toEqual(numbered(100).slice(refs[0].position.seq).concat('next'))
+    expectExactlyOnce(s)
+    await second.stop()
+  })
+
+  it('drains with a snapshot of everything, so that the next owner replays nothing', async () => {
+    const s = await stage()
+    const first = s.host('a', { bounds })
+    await s.clock.until(() => first.phase.kind === 'running')
+    await s.say(numbered(5))
+    await first.stop()
+    const header = s.told().commits.at(-1)!.header
+    expect([header.position.seq, header.snapshots[0]?.position.seq]).toEqual([5, 5])
+    const stepped: string[] = []
+    const second = s.host('b', { actor: toyActor({ onStep: (text) => stepped.push(text) }) })
+    await s.clock.until(() => second.phase.kind === 'running')
+    expect(stepped).toEqual([])
+    expect(second.state).toEqual(oracle(s.world.messages('READINGS_0')).state)
+    await second.stop()
+  })
+
+  it('takes one when the partition goes quiet', async () => {
+    const s = await stage()
+    const host = s.host('a', { bounds: { ...bounds, replayCostMs: 1_000 } })
+    await s.say(numbered(5))
+    await s.clock.advance(3_000)
+    expect(s.told().commits.at(-1)!.header.snapshots.map((r) => r.position.seq)).toEqual([5])
+    await host.stop()
+  })
+
+  /** Runs until two snapshots are named, ends without a drain, and gives their names. */
+  async function untilTwo(s: Stage): Promise<readonly SnapshotRef[]> {
+    const connection = s.world.connect()
+    s.host('a', { bounds, connection })
+    for (let i = 0; (s.told().commits.at(-1)?.header.snapshots.length ?? 0) < 2; i++) {
+      await s.say(numbered(5, 5 * i))
+      await s.clock.advance(100)
+    }
+    await s.say(numbered(5, 1_000))
+    await s.covered()
+    connection.die()
+    return s.told().commits.at(-1)!.header.snapshots
+  }
+
+  for (const how of ['damaged', 'flipped', 'lost'] as const) {
+    it(`restores the older one where the newest is ${how}, and from the log alone where both are`, async () => {
+      const s = await stage()
+      const [newest, older] = await untilTwo(s)
+      s.world.harmObject(BUCKET_SNAPSHOTS, newest.name, how)
+      const stepped: string[] = []
+      const connection = s.world.connect()
+      const second = s.host('b', { connection, actor: toyActor({ onStep: (text) => stepped.push(text) }) })
+      await s.clock.until(() => second.phase.kind === 'running')
+      expect(stepped).toHaveLength(second.committed.seq - older.position.seq)
+      connection.die()
+      s.world.harmObject(BUCKET_SNAPSHOTS, older.name, how)
+      stepped.length = 0
+      const third = s.host('c', { actor: toyActor({ onStep: (text) => stepped.push(text) }) })
+      await s.say(['next'])
+      await s.covered()
+      expect(stepped).toHaveLength(third.committed.seq)
+      expectExactlyOnce(s)
+      await third.stop()
+    })
+  }
+
+  it('stops loudly where no snapshot is whole and the log before them is purged', async () => {
+    const s = await stage()
+    const refs = await untilTwo(s)
+    for (const ref of refs) s.world.harmObject(BUCKET_SNAPSHOTS, ref.name, 'lost')
+    await s.producer.log.purge('READINGS_0', { beforeSeq: refs[1].position.seq })
+    const host = s.host('b')
+    expect(await host.ended).toMatchObject({ kind: 'failed', error: { code: 'identity' } })
+    expect(s.lines.some((l) => l.level === 50 && l.msg.includes('stopped'))).toBe(true)
+  })
+
+  it('restores from a snapshot whose log before it is purged', async () => {
+    const s = await stage()
+    const refs = await untilTwo(s)
+    const all = [...s.world.messages('READINGS_0')]
+    await s.producer.log.purge('READINGS_0', { beforeSeq: refs[1].position.seq + 1 })
+    const host = s.host('b')
+    await s.clock.until(() => host.phase.kind === 'running')
+    expect(host.state).toEqual(oracle(all).state)
+    await host.stop()
+  })
+})
+
+describe('a host and the identity of its log', () => {
+  async function committed(s: Stage, count = 10): Promise<void> {
+    const first = s.host('a', { bounds: { quietCostMs: 0.01 } })
+    await s.say(numbered(count))
+    await s.covered()
+    await first.stop()
+  }
+
+  it('reads a stream that was made anew from its first message, and its state goes on as it is', async () => {
+    const s = await stage()
+    await committed(s)
+    const before = [...s.world.messages('READINGS_0')]
+    s.world.recreateStream('READINGS_0')
+    await s.say(['new1', 'new2'])
+    const host = s.host('b')
+    await s.clock.advance(1_000)
+    const wanted = oracle([...before, ...s.world.messages('READINGS_0')])
+    expect(s.told().results).toEqual(wanted.results)
+    expect(host.state).toEqual(wanted.state)
+    expect(host.committed.created).toBe((await s.producer.log.info('READINGS_0')).created)
+    expect(host.committed.seq).toBe(2)
+    await host.stop()
+    // A third owner restores the root of the new generation and not the state before it.
+    const third = s.host('c')
+    await s.clock.until(() => third.phase.kind === 'running')
+    expect(third.state).toEqual(wanted.state)
+    await third.stop()
+  })
+
+  it('notices while it runs that the stream was made anew, and lets go for a new generation with all that it knows', async () => {
+    for (const reconnect of [true, false]) {
+      const s = await stage()
+      const connection = s.world.connect()
+      const host = s.host('a', { connection })
+      await s.say(numbered(10))
+      await s.covered()
+      const before = [...s.world.messages('READINGS_0')]
+      if (reconnect) connection.cut()
+      s.world.recreateStream('READINGS_0')
+      await s.say(numbered(20, 100))
+      if (reconnect) connection.heal()
+      await s.clock.until(() => host.phase.kind === 'stopped')
+      expect(await host.ended).toEqual({ kind: 'stopped', reason: 'new-generation' })
+      const next = s.host('a')
+      await s.clock.advance(1_000)
+      // Without a reconnection messages may come before the change is noticed: never are they skipped, which is what counts here.
+      if (reconnect) expect(s.told().results).toEqual(oracle([...before, ...s.world.messages('READINGS_0')]).results)
+      for (let i = 100; i < 120; i++) expect(s.told().results.some((r) => r.includes(` m${i} `))).toBe(true)
+      await next.stop()
+    }
+  })
+
+  it('stops loudly at a log that is shorter than what was read', async () => {
+    const s = await stage()
+    await committed(s)
+    s.world.truncateStream('READINGS_0', 6)
+    const host = s.host('b')
+    const end = await host.ended
+    expect(end).toMatchObject({ kind: 'failed', error: { code: 'identity' } })
+    expect(String((end as { error: Error }).error.message)).toMatch(/Cannot go on with readings\.0 .* sequence 10 or later: its last sequence is 5.*Restore/s)
+    expect(s.told().claims).toHaveLength(1)
+  })
+
+  it('stops loudly at a log that holds another message where it stopped reading', async () => {
+    const s = await stage()
+    await committed(s)
+    s.world.truncateStream('READINGS_0', 6)
+    await s.say(numbered(10, 50))
+    expect(await s.host('b').ended).toMatchObject({ kind: 'failed', error: { code: 'identity' } })
+  })
+
+  it('commits nothing more when the log comes back shorter after a power cut', async () => {
+    const s = await stage()
+    const connection = s.world.connect()
+    const host = s.host('a', { connection })
+    await s.say(numbered(10))
+    await s.covered()
+    await s.say(numbered(5, 10))
+    connection.cut()
+    s.world.truncateStream('READINGS_0', 12)
+    await s.clock.advance(300)
+    connection.heal()
+    expect(await host.ended).toMatchObject({ kind: 'failed', error: { code: 'identity' } })
+    expect(s.told().commits.at(-1)!.header.position.seq).toBe(10)
+  })
+
+  it('goes on after a reconnection to the log that it knows', async () => {
+    const s = await stage()
+    const connection = s.world.connect()
+    const host = s.host('a', { connection })
+    for (let i = 0; i < 5; i++) {
+      await s.say(numbered(3, 3 * i))
+      connection.cut()
+      await s.say(['urgent while cut'])
+      await s.clock.advance(500)
+      connection.heal()
+    }
+    await s.covered()
+    expectExactlyOnce(s)
+    expect(host.phase.kind).toBe('running')
+    await host.stop()
+  })
+})
+
+describe('a host and time', () => {
+  it('appends a tick a second while the actor wants one and nothing else comes, one at a time', async () => {
+    const s = await stage()
+    const host = s.host('a')
+    await s.say(['wait'])
+    await s.clock.advance(TICK_INTERVAL_MS + HEARTBEAT_MS)
+    expect(s.world.messages('READINGS_0').map((m) => new TextDecoder().decode(m.data))).toEqual(['wait', 'tick'])
+    await s.clock.advance(5_000)
+    expect(s.world.messages('READINGS_0')).toHaveLength(2)
+    const release = s.world.holdDeliveries('readings.0')
+    await s.say(['wait'])
+    release()
+    await settle()
+    const again = s.world.holdDeliveries('readings.0')
+    await s.clock.advance(4_000)
+    expect(s.world.messages('READINGS_0')).toHaveLength(4)
+    again()
+    await s.covered()
+    expectExactlyOnce(s)
+    await host.stop()
+  })
+
+  it('introduces its settings as a message of the log, unless the state has them', async () => {
+    const s = await stage()
+    const first = s.host('a', { settings: 'x' })
+    await s.clock.until(() => first.state.setting === 'x')
+    await first.stop()
+    const second = s.host('b', { settings: 'x' })
+    await s.clock.until(() => second.phase.kind === 'running')
+    await s.clock.advance(1_000)
+    expect(s.world.messages('READINGS_0')).toHaveLength(1)
+    await second.stop()
+    const third = s.host('c', { settings: 'y' })
+    await s.clock.until(() => third.state.setting === 'y')
+    await s.covered()
+    expectExactlyOnce(s)
+    await third.stop()
+  })
+})
+
+describe('the end of a host', () => {
+  it('is `failed` at a step that throws, loudly, with the log intact and other partitions at work', async () => {
+    const s = await stage({ partitions: 2 })
+    const host = s.host('a')
+    const other = s.host('a', { partition: 1 })
+    await s.say(['fine'])
+    await s.covered()
+    const stored = s.world.messages('RESULTS').length
+    await s.say(['lost with the bug', 'boom', 'after'])
+    await s.say(['other'], 1)
+    const end = await host.ended
+    expect(end).toMatchObject({ kind: 'failed' })
+    expect((end as { error: Error }).error).toBeInstanceOf(TypeError)
+    expect(s.lines.some((l) => l.level === 50 && l.msg.includes('bug'))).toBe(true)
+    await s.covered(1)
+    expect(other.phase.kind).toBe('running')
+    expect(s.world.messages('RESULTS').slice(stored).every((m) => m.subject === 'results.1')).toBe(true)
+    await other.stop()
+    // The same log under a version without the bug loses nothing.
+    const fixed = toyActor()
+    const fixedHost = s.host('b', { actor: { ...fixed, step: (state, m, e) => (m.seq === 3 ? undefined : fixed.step(state, m, e)) } })
+    await s.covered()
+    expect(s.told().results.map((r) => r.split(' ')[1])).toEqual(['fine', 'lost', 'after'])
+    await fixedHost.stop()
+  })
+
+  it('is `failed`, and the process goes on, where the actor throws as it encodes', async () => {
+    const s = await stage()
+    const actor = toyActor()
+    const host = s.host('a', { actor: { ...actor, encode: () => { throw new RangeError('encode') } } })
+    await s.say(['x'])
+    await s.clock.advance(1_000)
+    expect(await host.ended).toMatchObject({ kind: 'failed' })
+  })
+
+  it('comes within a bound although the log is away, and the next owner commits what was left', async () => {
+    const s = await stage()
+    const connection = s.world.connect()
+    const host = s.host('a', { connection })
+    await s.say(numbered(3))
+    await s.covered()
+    await s.say(numbered(3, 3))
+    connection.cut()
+    const ended = host.stop()
+    await s.clock.advance(10_000)
+    expect(await ended).toEqual({ kind: 'stopped', reason: 'asked' })
+    const next = s.host('b')
+    await s.covered()
+    expectExactlyOnce(s)
+    await next.stop()
+  })
+
+  it('comes at once to a host that waits for a log that is away', async () => {
+    const s = await stage()
+    const connection = s.world.connect()
+    connection.cut()
+    const host = s.host('a', { connection })
+    await s.clock.advance(1_000)
+    expect(host.phase.kind).toBe('claiming')
+    expect((await host.stop()).kind).toBe('stopped')
+  })
+})
