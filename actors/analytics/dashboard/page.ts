@@ -33,7 +33,7 @@ ${modules.map((name) => html`<link rel="modulepreload" href="${base}/${name}">\n
   <a class="brand" href="/"><img src="${base}/mark.svg" alt="" width="28" height="28"><span>Weir</span></a>
   <p id="health" class="health" data-state="unknown"><span class="dot" aria-hidden="true"></span><span id="health-text">Not connected</span></p>
   <div class="top-actions">
-    <button id="theme" type="button" class="quiet" aria-label="Colours: as the system"><span aria-hidden="true">◐</span> <span id="theme-text">Auto</span></button>
+    <button id="theme" type="button" class="quiet" aria-label="Colours: Auto"><span aria-hidden="true">◐</span> <span id="theme-text">Auto</span></button>
     <button id="sign-out" type="button" class="quiet" hidden>Sign out</button>
   </div>
 </header>
@@ -116,17 +116,17 @@ ${modules.map((name) => html`<link rel="modulepreload" href="${base}/${name}">\n
         <div id="linked" class="linked"></div>
       </div>
       <div class="panels">
-        <section class="card panel" aria-labelledby="anomalies-title">
+        <div class="card panel">
           <h2 id="anomalies-title">Anomalies <span id="anomalies-count" class="count"></span></h2>
           <div id="anomalies" class="table-scroll" tabindex="0" role="region" aria-labelledby="anomalies-title"></div>
-        </section>
-        <section class="card panel" aria-labelledby="windows-title">
+        </div>
+        <div class="card panel">
           <div class="panel-head">
             <h2 id="windows-title">Windows</h2>
             <fieldset id="sizes" class="segments"><legend class="unseen">Window size</legend></fieldset>
           </div>
           <div id="windows" class="table-scroll" tabindex="0" role="region" aria-labelledby="windows-title"></div>
-        </section>
+        </div>
       </div>
     </section>
   </div>

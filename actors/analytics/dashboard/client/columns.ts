@@ -31,7 +31,8 @@ export function toColumns(graph: Graph): Columns {
     if (before !== undefined && t <= before) continue
     while (g < graph.gaps.length && graph.gaps[g][1] <= (before ?? -Infinity)) g++
     const gap = graph.gaps[g]
-    if (before !== undefined && gap && gap[0] < t && gap[1] > before) pushPoint(columns, before + (t - before) / 2, null, null, null)
+    // A silence within neighbouring buckets is too short to be seen at this width.
+    if (before !== undefined && gap && gap[0] < t && gap[1] > before && t - before > graph.stepMs) pushPoint(columns, before + (t - before) / 2, null, null, null)
     pushPoint(columns, t, graph.min[i], graph.max[i], graph.mean[i])
   }
   return columns

@@ -52,7 +52,8 @@ export function duration(ms: number): string {
 }
 
 /** How long ago `ts` was: `now`, `3 s ago`, `in 2 h`; a date where it is more than a month. */
-export function age(ts: number, nowMs: number): string {
+export function age(ts: number | null, nowMs: number): string {
+  if (ts === null) return ''
   const ms = nowMs - ts
   if (Math.abs(ms) < 1.5 * SECOND) return 'now'
   if (ms < 0) return `in ${duration(-ms)}`

@@ -13,6 +13,7 @@ import { ApiError } from './api.ts'
 import type { Api, Parameters } from './api.ts'
 
 export interface StreamEvent {
+  /** Empty where the server only moved the id on. */
   readonly event: string
   readonly data: string
   readonly id: string | null
@@ -32,6 +33,7 @@ export function createEventParser(): (text: string) => StreamEvent[] {
   let event = ''
   let data: string[] = []
   let id: string | null = null
+  let given: string | null = null
   return (text) => {
     const events: StreamEvent[] = []
     rest += text
@@ -43,6 +45,8 @@ export function createEventParser(): (text: string) => StreamEvent[] {
       rest = rest.slice(end.index + end[0].length)
       if (line === '') {
         if (data.length > 0) events.push({ event: event || 'message', data: data.join('\n'), id })
+        else if (id !== given) events.push({ event: '', data: '', id })
+        given = id
         event = ''
         data = []
         continue
@@ -110,7 +114,7 @@ export function follow(api: Api, path: string, parameters: Parameters, listener:
         for (const event of parse(value)) {
           onFirst()
           if (event.id !== null) lastId = event.id
-          listener.onEvent(event)
+          if (event.event !== '') listener.onEvent(event)
         }
       }
     } finally {

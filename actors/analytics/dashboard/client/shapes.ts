@@ -4,7 +4,8 @@ export interface SeriesRow {
   readonly device: string
   readonly metric: string
   readonly count: number
-  readonly first: number
+  /** Null until a reading of it is stored. */
+  readonly first: number | null
   /** Time of the last reading by event time, and its value. */
   readonly last: number
   readonly value: number

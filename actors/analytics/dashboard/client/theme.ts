@@ -4,7 +4,7 @@ import { byId, setText } from './dom.ts'
 import { store, stored } from './place.ts'
 
 const THEMES = ['auto', 'light', 'dark'] as const
-const TEXT = { auto: ['◐', 'Auto', 'as the system'], light: ['☀', 'Light', 'light'], dark: ['☾', 'Dark', 'dark'] } as const
+const TEXT = { auto: ['◐', 'Auto'], light: ['☀', 'Light'], dark: ['☾', 'Dark'] } as const
 
 /** Wires the button; `onChange` is called after each change, the system's own included. */
 export function startTheme(onChange: () => void): void {
@@ -13,10 +13,10 @@ export function startTheme(onChange: () => void): void {
   const apply = () => {
     if (theme === 'auto') delete document.documentElement.dataset.theme
     else document.documentElement.dataset.theme = theme
-    const [icon, label, words] = TEXT[theme]
+    const [icon, label] = TEXT[theme]
     setText(button.firstElementChild as HTMLElement, icon)
     setText(byId('theme-text'), label)
-    button.setAttribute('aria-label', `Colours: ${words}`)
+    button.setAttribute('aria-label', `Colours: ${label}`)
   }
   button.addEventListener('click', () => {
     theme = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length]

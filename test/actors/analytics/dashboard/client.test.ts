@@ -56,6 +56,10 @@ describe('columns of a chart', () => {
     expect(columns.mean).toEqual([0, 1, null, 2, 3])
   })
 
+  test('have no gap where neighbouring buckets follow each other', () => {
+    expect(toColumns(graph({ stepMs: 10, ts: [0, 10, 20], gaps: [[2, 9], [12, 19]] })).ts).toEqual([0, 10, 20])
+  })
+
   test('grow strictly in time, whatever the server says', () => {
     expect(toColumns(graph({ ts: [10, 10, 5, 20] })).ts).toEqual([10, 20])
   })
@@ -135,6 +139,13 @@ describe('the event stream', () => {
     expect(asked).toEqual([undefined, '42'])
     expect(seen.states).toEqual(['connecting', 'live', 'waiting', 'refused'])
   })
+})
+
+test('an id without an event moves the place to resume from', () => {
+  expect(createEventParser()('data: a\nid: 1\n\n: heartbeat\nid: 2\n\n: heartbeat\n\n')).toEqual([
+    { event: 'message', data: 'a', id: '1' },
+    { event: '', data: '', id: '2' },
+  ])
 })
 
 describe('the address', () => {
