@@ -13,10 +13,10 @@ import { NO_FAULTS, TSBS_RATES } from '../actors/simulation/faults.ts'
 import { feedFarm, feedSeries } from '../actors/simulation/feed.ts'
 import { Sender } from '../actors/simulation/sender.ts'
 import { DAILY, NORMALS, readingsOf } from '../actors/simulation/weather.ts'
+import { readAdminKey } from '../runtime/admin-key.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { readFlags } from '../runtime/config.ts'
 import type { Env, FlagSpec } from '../runtime/config.ts'
-import { OperatingError } from '../runtime/errors.ts'
 import { runProcess } from '../runtime/process.ts'
 import { createLogger } from '../runtime/telemetry.ts'
 
@@ -46,7 +46,7 @@ export async function main(argv: string[], env: Env): Promise<void> {
     title: 'weir-simulate',
     logger,
     start: async (signal) => {
-      const key = flags.key ?? (await adminKey(flags.data))
+      const key = flags.key ?? (await readAdminKey(flags.data))
       const sender = new Sender({ url: flags.url, key, clock, onTrouble: (what) => logger.warn({}, `sending waits: ${what}`) })
       const report = () => logger.info({ ...sender.tally }, summary(sender))
       const reporting = (async () => {
@@ -91,15 +91,6 @@ async function datasetFile(name: string): Promise<string> {
   // Its package.json and its data are not among what the package exports: the way to them is from its entry, in build/.
   const folder = dirname(dirname(createRequire(import.meta.url).resolve('vega-datasets')))
   return readFile(join(folder, 'data', name), 'utf8')
-}
-
-async function adminKey(folder: string): Promise<string> {
-  const path = join(folder, 'admin.key')
-  try {
-    return (await readFile(path, 'utf8')).trim()
-  } catch (cause) {
-    throw new OperatingError('config', `Cannot send without a key: give --key, or name with --data the folder whose admin.key can be read; ${path} can not`, { cause })
-  }
 }
 
 if (import.meta.main) await main(process.argv.slice(2), process.env)

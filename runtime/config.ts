@@ -52,9 +52,7 @@ export type FlagSpec = Readonly<Record<string, Flag>>
 type ValueOf<F extends Flag> = F extends { type: 'boolean' }
   ? boolean
   : F extends { type: 'string' }
-    ? F['default'] extends string
-      ? string
-      : string | null
+    ? (F extends { choices: readonly (infer Choice)[] } ? Choice : string) | (F['default'] extends string ? never : null)
     : F['default'] extends string | number
       ? number
       : number | null
