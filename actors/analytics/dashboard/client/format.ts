@@ -6,7 +6,8 @@ const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 
 const grouped = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 })
-const short = new Intl.NumberFormat(undefined, { notation: 'compact', maximumSignificantDigits: 3 })
+// K, M, B in the page's own language: an m of another one would read as minutes.
+const short = new Intl.NumberFormat('en-US', { notation: 'compact', maximumSignificantDigits: 3 })
 
 /** A whole count, grouped: 12,345. */
 export function count(n: number): string {

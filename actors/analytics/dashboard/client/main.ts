@@ -18,6 +18,11 @@ import type { Status } from './shapes.ts'
 import { startTheme } from './theme.ts'
 
 const CATALOG_EVERY_MS = 5_000
+/** Many series are much to send. */
+const CATALOG_EVERY_MANY_MS = 20_000
+const MANY = 300
+/** How long a hidden tab keeps its stream. */
+const HIDDEN_MAX_MS = 20_000
 /** While nothing is there yet, someone waits for the first reading to appear. */
 const CATALOG_EVERY_EMPTY_MS = 1_000
 
@@ -103,7 +108,7 @@ async function refreshCatalog(): Promise<void> {
     }
     showPlace()
   }
-  catalogTimer = setTimeout(() => void refreshCatalog(), empty ? CATALOG_EVERY_EMPTY_MS : CATALOG_EVERY_MS)
+  catalogTimer = setTimeout(() => void refreshCatalog(), empty ? CATALOG_EVERY_EMPTY_MS : rows.length > MANY ? CATALOG_EVERY_MANY_MS : CATALOG_EVERY_MS)
 }
 
 function signIn(message = ''): void {
@@ -198,8 +203,14 @@ window.addEventListener('hashchange', () => {
   takeKeyFromAddress()
   location.reload()
 })
+let hiding: ReturnType<typeof setTimeout> | undefined
 document.addEventListener('visibilitychange', () => {
-  if (!document.hidden && signedIn) void refreshCatalog()
+  clearTimeout(hiding)
+  if (document.hidden) hiding = setTimeout(() => view.pause(), HIDDEN_MAX_MS)
+  else {
+    view.resume()
+    if (signedIn) void refreshCatalog()
+  }
 })
 setInterval(() => {
   if (signedIn) view.tick()

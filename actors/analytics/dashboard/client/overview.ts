@@ -13,7 +13,8 @@ import type { AnomalyRow, Ledger, Status } from './shapes.ts'
 import { drawSpark } from './spark.ts'
 
 const STATUS_EVERY_MS = 2_000
-const ANOMALIES_EVERY_MS = 10_000
+/** The sums of the ledger and the anomalies of an hour change slowly, and cost a query. */
+const SUMS_EVERY_MS = 6_000
 const RATES_KEPT = 60
 /** Anomalies counted exactly; more are "1,000+". */
 const ANOMALIES_MAX = 1_000
@@ -46,7 +47,7 @@ export function createOverview(api: Api, listener: OverviewListener): Overview {
   let asked = new AbortController()
   let before: { accepted: number; atMs: number } | null = null
   let rates: number[] = []
-  let anomaliesAt = 0
+  let sumsAt = 0
 
   const bar = byId('fate-bar')
   const list = byId('fates')
@@ -97,16 +98,15 @@ export function createOverview(api: Api, listener: OverviewListener): Overview {
   async function round(): Promise<void> {
     const { signal } = asked
     try {
-      const [status, ledger] = await Promise.all([
-        api.get<Status>('/v1/status', {}, signal),
-        api.get<Ledger>('/v1/ledger', {}, signal),
-      ])
-      showStatus(status)
-      showLedger(ledger)
+      showStatus(await api.get<Status>('/v1/status', {}, signal))
       listener.onConnected(true, '')
-      if (performance.now() - anomaliesAt > ANOMALIES_EVERY_MS || anomaliesAt === 0) {
-        anomaliesAt = performance.now()
-        const page = await api.get<{ anomalies: AnomalyRow[]; cursor: string | null }>('/v1/anomalies', { from: '-1h', limit: ANOMALIES_MAX }, signal)
+      if (performance.now() - sumsAt > SUMS_EVERY_MS || sumsAt === 0) {
+        const [ledger, page] = await Promise.all([
+          api.get<Ledger>('/v1/ledger', {}, signal),
+          api.get<{ anomalies: AnomalyRow[]; cursor: string | null }>('/v1/anomalies', { from: '-1h', limit: ANOMALIES_MAX }, signal),
+        ])
+        sumsAt = performance.now()
+        showLedger(ledger)
         setText(byId('anomaly-count'), count(page.anomalies.length) + (page.cursor ? '+' : ''))
         byId('anomaly-figure').classList.toggle('has-anomalies', page.anomalies.length > 0)
       }
@@ -133,7 +133,7 @@ export function createOverview(api: Api, listener: OverviewListener): Overview {
       clearTimeout(timer)
       asked = new AbortController()
       before = null
-      anomaliesAt = 0
+      sumsAt = 0
       void again()
     },
     stop() {

@@ -56,6 +56,9 @@ export interface SeriesView {
   /** Every second: ages, and the span that follows the present. */
   tick(): void
   recolour(): void
+  /** Lets go of the stream: a browser has but six connections to a host, and hidden tabs would hold them all. */
+  pause(): void
+  resume(): void
   stop(): void
 }
 
@@ -75,12 +78,14 @@ export function createSeriesView(api: Api, catalog: Catalog, listener: SeriesVie
   let zoom: Span | null = null
   let panes: Pane[] = []
   let stopStream: () => void = () => {}
+  let paused = false
   let loading = new AbortController()
   let loadedAt = 0
   let loaded = false
   let size: SizeName = '1m'
   let sizeChosen = false
   let drawAsked = false
+  let drawnTo = 0
   let reloadTimer: ReturnType<typeof setTimeout> | undefined
   let windowsTimer: ReturnType<typeof setTimeout> | undefined
 
@@ -199,6 +204,7 @@ export function createSeriesView(api: Api, catalog: Catalog, listener: SeriesVie
   function draw(): void {
     if (!series) return
     const shown = span()
+    drawnTo = shown.to
     for (const pane of panes) {
       if (!zoom) dropBefore(pane.columns, shown.from)
       pane.chart.draw(pane.columns, pane.anomalies, shown)
@@ -298,7 +304,7 @@ export function createSeriesView(api: Api, catalog: Catalog, listener: SeriesVie
 
   function listen(): void {
     stopStream()
-    if (!series) return
+    if (!series || paused) return
     let broken = false
     stopStream = follow(api, '/v1/live', { device: series.device }, {
       onEvent,
@@ -320,7 +326,7 @@ export function createSeriesView(api: Api, catalog: Catalog, listener: SeriesVie
     show(wanted, wantedRange) {
       const sameDevice = series?.device === wanted.device
       const same = sameSeries(series, wanted)
-      if (same && range === wantedRange && zoom === null) return
+      if (same && range === wantedRange) return
       series = wanted
       range = wantedRange
       zoom = null
@@ -351,10 +357,22 @@ export function createSeriesView(api: Api, catalog: Catalog, listener: SeriesVie
       const { from, to } = span()
       const pixelMs = (to - from) / Math.max(100, chartHost.clientWidth)
       if (Date.now() - loadedAt > RELOAD_MS && loaded) void load()
-      else if (pixelMs < 2_000) draw()
+      else if (to - drawnTo >= pixelMs) draw()
     },
     recolour() {
       for (const pane of panes) pane.chart.recolour()
+    },
+    pause() {
+      stopStream()
+      stopStream = () => {}
+      paused = true
+    },
+    resume() {
+      if (!paused) return
+      paused = false
+      if (!series) return
+      listen()
+      void load()
     },
     stop() {
       stopStream()
