@@ -1,0 +1,45 @@
+/**
+ * The second half of deploy/set-up, on the project's own Node: makes sure of nats-server and, with `--with-tests`, of a Chromium.
+ *
+ * A Chromium that can't be had is no failure here: the tests that need one say so themselves.
+ */
+
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { isOperating } from '../runtime/errors.ts'
+import { findNatsServer, obtainNatsServer } from '../runtime/nats-binary.ts'
+import { findChromium } from './chromium.ts'
+
+const run = promisify(execFile)
+const say = (line: string): void => console.log(`set-up: ${line}`)
+
+async function ensureNatsServer(): Promise<void> {
+  const cacheDir = join(import.meta.dirname, '..', '.cache', 'nats-server')
+  if ((await findNatsServer({ cacheDir })) === null) await obtainNatsServer({ cacheDir, log: say })
+}
+
+async function ensureChromium(): Promise<void> {
+  if (findChromium() !== null) return
+  const byHand = 'install Chromium, or name one in CHROMIUM; the tests of the dashboard can not run without it'
+  if (process.getuid?.() !== 0) return say(`there is no Chromium, and only root can install Debian's: ${byHand}`)
+  say("installing Debian's chromium for the tests of the dashboard")
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  const apt = (...args: string[]) => run('apt-get', args, { env, maxBuffer: 64 * 1024 * 1024 })
+  try {
+    await apt('update')
+    await apt('install', '-y', '--no-install-recommends', 'chromium', 'fonts-dejavu-core')
+  } catch (error) {
+    const { code, stderr, message } = error as NodeJS.ErrnoException & { stderr?: string }
+    say(`cannot install Chromium (${code === 'ENOENT' ? 'there is no apt-get' : (stderr?.trim().split('\n').at(-1) ?? message)}): ${byHand}`)
+  }
+}
+
+try {
+  await ensureNatsServer()
+  if (process.argv.includes('--with-tests')) await ensureChromium()
+} catch (error) {
+  if (!isOperating(error)) throw error
+  console.error(`set-up: ${error.message}`)
+  process.exit(1)
+}
