@@ -1,0 +1,236 @@
+/**
+ * Rows that commits covered and that no segment holds yet: the memory part of the lake.
+ *
+ * Owns the columns and the counts of fates of one seal. Leaves the settling of old rows to settle.ts, and files to segment.ts.
+ *
+ * - B1 Rows that a commit calls duplicate or expired are counted and not kept; old ones are kept aside until they are settled.
+ * - B2 A series is named once; rows refer to it by number. Numbers mean something within one buffer only.
+ */
+
+import { CLOSED_BY } from '../reading/window.ts'
+import type { Block, Rejects } from '../reading/input.ts'
+import type { BlockFates, PartitionEffects } from '../partition/effects.ts'
+import { GrowingColumns } from './columns.ts'
+import type { CoveredCommit } from './follow.ts'
+
+const MINUTE_MS = 60_000
+
+/** Counts in a row of the ledger, in this order. Accepted is the sum of the last four. */
+export const LEDGER_COUNTS = ['rejected', 'on_time', 'late', 'duplicate', 'expired'] as const
+const REJECTED = 0
+const ON_TIME = 1
+export const LATE = 2
+export const DUPLICATE = 3
+const EXPIRED = 4
+
+const ROW_ON_TIME = 0
+const ROW_DROPPED = 1
+const ROW_OLD = 2
+
+/** Numbers of a window's row that travel through unchanged. */
+export const WINDOW_DOUBLES = ['start', 'count', 'sum', 'min', 'max', 'stddev', 'first', 'last', 'p50', 'p95', 'p99', 'updated_at', 'version'] as const
+
+export interface Ledger {
+  readonly tenant: string[]
+  readonly device: string[]
+  readonly minute: number[]
+  /** By row, `LEDGER_COUNTS.length` counts. */
+  readonly counts: number[]
+}
+
+export interface AnomalyRows {
+  readonly series: number[]
+  readonly ts: number[]
+  readonly value: number[]
+  readonly score: number[]
+  readonly expected: number[]
+  readonly lower: number[]
+  readonly upper: number[]
+  readonly reason: string[]
+}
+
+export interface RejectRows {
+  readonly tenant: string[]
+  readonly receivedAt: number[]
+  readonly reason: string[]
+  readonly reading: string[]
+}
+
+export class SealBuffer {
+  /** By series number: tenant, device and metric, each ended by a line feed but the last; sorts as the three do. */
+  readonly keys: string[] = []
+  /** Readings to keep, old ones included. */
+  readonly readings = new GrowingColumns(['series'], ['ts', 'value', 'received_at'])
+  /** The old ones among them: row of `readings`, row of the ledger; what was closed then; version and time of the commit. */
+  readonly old = new GrowingColumns(['row', 'ledger'], ['closedUntil', 'version', 'updated_at'])
+  readonly windows = new GrowingColumns(['series', 'size', 'closed_by'], WINDOW_DOUBLES)
+  readonly anomalies: AnomalyRows = { series: [], ts: [], value: [], score: [], expected: [], lower: [], upper: [], reason: [] }
+  readonly rejects: RejectRows = { tenant: [], receivedAt: [], reason: [], reading: [] }
+  readonly ledger: Ledger = { tenant: [], device: [], minute: [], counts: [] }
+  #numbers = new Map<string, number>()
+  #ledgerRows = new Map<number, Map<string, number>>()
+  #settleUntil: number
+
+  /** @param settleUntil readings up to this event time (epoch ms) are old whatever the commit says; −Infinity for none. */
+  constructor(settleUntil: number) {
+    this.#settleUntil = settleUntil
+  }
+
+  get rows(): number {
+    return this.readings.length + this.windows.length + this.ledger.minute.length + this.anomalies.ts.length + this.rejects.reason.length
+  }
+
+  /** Takes over what a commit covers. Versions of its rows follow from `seq`, which is its sequence in RESULTS, or more. */
+  add({ commit, effects, messages }: CoveredCommit, seq: number): void {
+    for (const { timeMs, input, fates } of messages) {
+      if (input.kind === 'block') this.#addBlock(input, fates, timeMs, { version: seq * 2, timeMs: commit.timeMs })
+      else this.#addRejects(input, timeMs)
+    }
+    this.#addResults(effects, commit.timeMs, seq * 2)
+  }
+
+  count(ledgerRow: number, what: number, times = 1): void {
+    this.ledger.counts[ledgerRow * LEDGER_COUNTS.length + what] += times
+  }
+
+  #number(tenant: string, device: string, metric: string): number {
+    const key = `${tenant}\n${device}\n${metric}`
+    let number = this.#numbers.get(key)
+    if (number === undefined) {
+      number = this.keys.push(key) - 1
+      this.#numbers.set(key, number)
+    }
+    return number
+  }
+
+  #ledgerRow(tenant: string, device: string, timeMs: number): number {
+    const minute = Math.floor(timeMs / MINUTE_MS) * MINUTE_MS
+    let devices = this.#ledgerRows.get(minute)
+    if (devices === undefined) this.#ledgerRows.set(minute, (devices = new Map()))
+    const key = `${tenant}\n${device}`
+    let row = devices.get(key)
+    if (row === undefined) {
+      row = this.ledger.minute.push(minute) - 1
+      this.ledger.tenant.push(tenant)
+      this.ledger.device.push(device)
+      for (let i = 0; i < LEDGER_COUNTS.length; i++) this.ledger.counts.push(0)
+      devices.set(key, row)
+    }
+    return row
+  }
+
+  #addBlock(block: Block, fates: BlockFates | null, timeMs: number, commit: { version: number; timeMs: number }): void {
+    const rows = block.ts.length
+    const names = block.seriesDevice.length
+    const number = new Int32Array(names)
+    const onTime = new Int32Array(names)
+    const ledger = new Int32Array(block.devices.length).fill(-1)
+    const ledgerOf = (series: number): number => {
+      const device = block.seriesDevice[series]
+      if (ledger[device] < 0) ledger[device] = this.#ledgerRow(block.tenant, block.devices[device], timeMs)
+      return ledger[device]
+    }
+    for (let s = 0; s < names; s++) number[s] = this.#number(block.tenant, block.devices[block.seriesDevice[s]], block.metrics[block.seriesMetric[s]])
+    const marks = this.#marks(block, fates, ledgerOf)
+    const { readings } = this
+    readings.reserve(rows)
+    const { series } = readings.int
+    const { ts, value, received_at } = readings.double
+    let at = readings.length
+    let nextOld = 0
+    for (let i = 0; i < rows; i++) {
+      const s = block.row[i]
+      if (marks !== null && marks[i] !== ROW_ON_TIME) {
+        if (marks[i] === ROW_DROPPED) continue
+        // A row that only the new generation's rule calls old has no list entry: of its windows none counts as closed.
+        const listed = fates !== null && fates.old[nextOld] === i
+        this.#addOld(at, ledgerOf(s), listed ? fates.closedUntil[nextOld] : -Infinity, commit)
+        if (listed) nextOld++
+      } else onTime[s]++
+      series[at] = number[s]
+      ts[at] = block.ts[i]
+      value[at] = block.value[i]
+      received_at[at] = timeMs
+      at++
+    }
+    readings.length = at
+    for (let s = 0; s < names; s++) if (onTime[s] > 0) this.count(ledgerOf(s), ON_TIME, onTime[s])
+  }
+
+  /** What becomes of each row, or null where all are on time. */
+  #marks(block: Block, fates: BlockFates | null, ledgerOf: (series: number) => number): Uint8Array | null {
+    let marks: Uint8Array | null = null
+    if (this.#settleUntil > -Infinity) {
+      for (let i = 0; i < block.ts.length; i++) if (block.ts[i] <= this.#settleUntil) (marks ??= new Uint8Array(block.ts.length))[i] = ROW_OLD
+    }
+    if (fates === null) return marks
+    marks ??= new Uint8Array(block.ts.length)
+    for (const i of fates.old) marks[i] = ROW_OLD
+    for (const [rows, what] of [[fates.duplicate, DUPLICATE], [fates.expired, EXPIRED]] as const) {
+      for (const i of rows) {
+        marks[i] = ROW_DROPPED
+        this.count(ledgerOf(block.row[i]), what)
+      }
+    }
+    return marks
+  }
+
+  #addOld(row: number, ledgerRow: number, closedUntil: number, commit: { version: number; timeMs: number }): void {
+    const { old } = this
+    old.reserve(1)
+    old.int.row[old.length] = row
+    old.int.ledger[old.length] = ledgerRow
+    old.double.closedUntil[old.length] = closedUntil
+    old.double.version[old.length] = commit.version
+    old.double.updated_at[old.length] = commit.timeMs
+    old.length++
+  }
+
+  #addRejects(rejects: Rejects, timeMs: number): void {
+    for (const [device, count] of rejects.counts) this.count(this.#ledgerRow(rejects.tenant, device, timeMs), REJECTED, count)
+    for (const [reason, reading] of rejects.samples) {
+      this.rejects.tenant.push(rejects.tenant)
+      this.rejects.receivedAt.push(timeMs)
+      this.rejects.reason.push(reason)
+      this.rejects.reading.push(reading)
+    }
+  }
+
+  #addResults(effects: PartitionEffects, timeMs: number, version: number): void {
+    if (effects.windows.length === 0 && effects.anomalies.length === 0) return
+    const number = effects.series.map((s) => this.#number(s.tenant, s.device, s.metric))
+    const { windows, anomalies } = this
+    windows.reserve(effects.windows.length)
+    const { series, size, closed_by } = windows.int
+    const to = windows.double
+    for (const row of effects.windows) {
+      const at = windows.length++
+      series[at] = number[row.series]
+      size[at] = row.size
+      closed_by[at] = CLOSED_BY.indexOf(row.closedBy)
+      to.start[at] = row.start
+      to.count[at] = row.count
+      to.sum[at] = row.sum
+      to.min[at] = row.min
+      to.max[at] = row.max
+      to.stddev[at] = row.stddev
+      to.first[at] = row.first
+      to.last[at] = row.last
+      to.p50[at] = row.p50
+      to.p95[at] = row.p95
+      to.p99[at] = row.p99
+      to.updated_at[at] = timeMs
+      to.version[at] = version
+    }
+    for (const row of effects.anomalies) {
+      anomalies.series.push(number[row.series])
+      anomalies.ts.push(row.ts)
+      anomalies.value.push(row.value)
+      anomalies.score.push(row.score)
+      anomalies.expected.push(row.expected)
+      anomalies.lower.push(row.lower)
+      anomalies.upper.push(row.upper)
+      anomalies.reason.push(row.reason)
+    }
+  }
+}

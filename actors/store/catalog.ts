@@ -1,0 +1,58 @@
+/**
+ * What an analyst opens: `weir.duckdb`, a file of views over the segments of one manifest, and `open.sql`, the same for a copied lake.
+ *
+ * Owns making both from one template (sql/lake.sql) and swapping them in by rename. They are caches of the manifest: made anew with
+ * each, never synced, never read back.
+ *
+ * - K1 `weir.duckdb` names segments by absolute path, in a list, so it opens from any folder; it is replaced, never written.
+ * - K2 Who holds an older one open reads on: its segments stay for as long as superseded ones are kept.
+ * - K3 The views go through `read_duckdb`, which serves one statement at a time of a process: analysts ask one query at a time a
+ *   connection. Servers attach the segments instead.
+ */
+
+import { chmod, rename, unlink, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import type { LakeDatabase } from './database.ts'
+import { segmentsDir } from './manifest.ts'
+import type { Manifest } from './manifest.ts'
+import { fillSql, readSql } from './sql.ts'
+import { emptySql, literal } from './tables.ts'
+import type { TableName } from './tables.ts'
+
+const TEMPLATE = readSql('lake')
+const SHOWN = ['readings', 'windows', 'anomalies', 'rejects'] as const satisfies readonly TableName[]
+
+/** The views as statements. `create` begins a view's statement, up to its name; `path` says where a segment lies. */
+export function lakeViews(manifest: Pick<Manifest, 'segments'>, { create, path }: { create: string; path: (file: string) => string }): string {
+  const relations = Object.fromEntries(
+    SHOWN.map((table) => {
+      const files = manifest.segments.filter((s) => (s.rows[table] ?? 0) > 0).map((s) => literal(path(s.file)))
+      return [table, files.length === 0 ? emptySql(table) : `read_duckdb([${files.join(', ')}], table_name = '${table}')`]
+    }),
+  )
+  return fillSql(TEMPLATE, { create, ...relations })
+}
+
+let made = 0
+
+/** Swaps in `weir.duckdb` and `open.sql` of a manifest. */
+export async function writeCatalog(db: LakeDatabase, manifest: Manifest): Promise<void> {
+  const { lakeDir } = db
+  const alias = `catalog${++made}`
+  const temporary = join(lakeDir, 'tmp', `${alias}.duckdb`)
+  await unlink(temporary).catch(() => {})
+  await db.run(`ATTACH ${literal(temporary)} AS ${alias} (BLOCK_SIZE 16384)`)
+  try {
+    const folder = resolve(segmentsDir(lakeDir))
+    await db.run(lakeViews(manifest, { create: `CREATE VIEW ${alias}.main.`, path: (file) => join(folder, file) }))
+  } finally {
+    await db.run(`DETACH ${alias}`)
+  }
+  await chmod(temporary, 0o444)
+  await rename(temporary, join(lakeDir, 'weir.duckdb'))
+
+  const script = join(lakeDir, 'tmp', 'open.sql')
+  const views = lakeViews(manifest, { create: 'CREATE OR REPLACE VIEW ', path: (file) => `segments/${file}` })
+  await writeFile(script, `-- The views of a copied lake. From inside its folder: duckdb -init open.sql\n\n${views}`)
+  await rename(script, join(lakeDir, 'open.sql'))
+}

@@ -1,0 +1,116 @@
+/**
+ * Merges segments so that their number stays bounded: a minute's seals into one, an hour's minutes, a day's hours.
+ *
+ * Owns which segments are merged when, and the merge itself. Leaves the swap of the manifest to writer.ts.
+ *
+ * - P1 A merge reads segments, which never change, and writes a new one: it needs no lock, may run anywhere, and may be thrown away.
+ * - P2 The rows that show are the same before and after: windows keep their newest version, the ledger is summed by minute, all
+ *   else is copied. Only what retention drops goes.
+ */
+
+import type { Clock } from '../../runtime/clock.ts'
+import { COMPACT_MEMORY_MIB, COMPACT_ROWS_MAX, SMALL_SEGMENT_ROWS } from '../../runtime/limits.ts'
+import { LakeDatabase } from './database.ts'
+import type { Segment } from './manifest.ts'
+import { segmentName, writeSegment } from './segment.ts'
+import type { SegmentSource } from './segment.ts'
+import { TABLE_NAMES } from './tables.ts'
+import type { TableName } from './tables.ts'
+import { timestampSql } from './settle.ts'
+
+/** By level, the span of sealing times that one segment of it holds. Level 0 is what a seal makes. */
+export const LEVEL_SPANS_MS = [0, 60_000, 3_600_000, 86_400_000] as const
+/** How long after its end a span is merged, so that a late seal of it is in. */
+const SPAN_SLACK_MS = 2_000
+
+/** Plain data, so that it can be sent to another process. */
+export interface CompactionJob {
+  readonly lakeDir: string
+  readonly level: number
+  readonly file: string
+  readonly inputs: readonly Segment[]
+  /** Readings, windows and the like from before this epoch ms are left out; null: nothing is. */
+  readonly dropBeforeMs: number | null
+}
+
+/**
+ * What is due at `nowMs`: segments that retention empties but for their ledger, else the oldest span of the lowest level that has
+ * something to merge; null where nothing is.
+ */
+export function planCompaction(
+  segments: readonly Segment[],
+  { nowMs, clock, lakeDir, dropBeforeMs }: { nowMs: number; clock: Clock; lakeDir: string; dropBeforeMs: number | null },
+): CompactionJob | null {
+  const expired = dropBeforeMs === null ? [] : segments.filter((s) => s.tsMax !== null && s.tsMax < dropBeforeMs)
+  const last = LEVEL_SPANS_MS.length - 1
+  if (expired.length > 0) return { lakeDir, level: last, file: segmentName(last, clock), inputs: withinBound(expired, 1), dropBeforeMs }
+  for (let level = 1; level < LEVEL_SPANS_MS.length; level++) {
+    const spanMs = LEVEL_SPANS_MS[level]
+    const spans = new Map<number, Segment[]>()
+    for (const segment of segments) {
+      if (segment.level >= level) continue
+      const span = Math.floor(segment.sealedFrom / spanMs)
+      if ((span + 1) * spanMs + SPAN_SLACK_MS > nowMs) continue
+      const of = spans.get(span)
+      if (of === undefined) spans.set(span, [segment])
+      else of.push(segment)
+    }
+    for (const span of [...spans.keys()].sort((a, b) => a - b)) {
+      const inputs = withinBound(spans.get(span)!.sort((a, b) => a.sealedFrom - b.sealedFrom), 2)
+      if (inputs.length >= 2) return { lakeDir, level, file: segmentName(level, clock), inputs, dropBeforeMs }
+    }
+  }
+  return null
+}
+
+/** The first run of at least `least` neighbours that together stay within the bound on rows; segments too large to be merged are passed over. */
+function withinBound(inputs: readonly Segment[], least: number): Segment[] {
+  let run: Segment[] = []
+  let rows = 0
+  for (const segment of inputs) {
+    const own = rowsOf(segment)
+    if (rows + own > COMPACT_ROWS_MAX) {
+      if (run.length >= least) return run
+      run = []
+      rows = 0
+      if (own > COMPACT_ROWS_MAX && least > 1) continue
+    }
+    run.push(segment)
+    rows += own
+  }
+  return run
+}
+
+function rowsOf(segment: Segment): number {
+  return Object.values(segment.rows).reduce((sum, n) => sum + n, 0)
+}
+
+/** Runs a merge in a DuckDB of its own, on one thread. */
+export async function compact(job: CompactionJob): Promise<Segment> {
+  const db = await LakeDatabase.open(job.lakeDir, { memoryMiB: COMPACT_MEMORY_MIB, threads: 1 })
+  try {
+    const sources: SegmentSource[] = []
+    for (const table of TABLE_NAMES) {
+      const from = await db.relation(table, job.inputs, '*')
+      if (from !== null) sources.push({ table, select: MERGES[table](from, job.dropBeforeMs === null ? null : timestampSql(job.dropBeforeMs)) })
+    }
+    const times = { sealedFrom: Math.min(...job.inputs.map((s) => s.sealedFrom)), sealedTo: Math.max(...job.inputs.map((s) => s.sealedTo)) }
+    const readings = job.inputs.reduce((sum, s) => sum + (s.rows.readings ?? 0), 0)
+    return await writeSegment({ db, file: job.file, level: job.level, ...times, sources, small: readings < SMALL_SEGMENT_ROWS })
+  } finally {
+    db.close()
+  }
+}
+
+const since = (column: string, before: string | null) => (before === null ? '' : ` WHERE ${column} >= ${before}`)
+
+const MERGES: Record<TableName, (from: string, before: string | null) => string> = {
+  readings: (from, before) => `SELECT * FROM ${from}${since('ts', before)} ORDER BY tenant, device, metric, ts`,
+  windows: (from, before) =>
+    `SELECT * FROM ${from}${since('start', before)} QUALIFY row_number() OVER (PARTITION BY tenant, device, metric, size, start ORDER BY version DESC) = 1 ORDER BY tenant, device, metric, size, start`,
+  owned_windows: (from, before) => `SELECT DISTINCT * FROM ${from}${since('start', before)} ORDER BY ALL`,
+  anomalies: (from, before) => `SELECT * FROM ${from}${since('ts', before)} ORDER BY tenant, device, metric, ts`,
+  rejects: (from, before) => `SELECT * FROM ${from}${since('received_at', before)} ORDER BY tenant, received_at`,
+  ledger: (from) =>
+    `SELECT tenant, device, minute, sum(accepted)::BIGINT, sum(rejected)::BIGINT, sum(on_time)::BIGINT, sum(late)::BIGINT, sum(duplicate)::BIGINT, sum(expired)::BIGINT FROM ${from} GROUP BY ALL ORDER BY tenant, device, minute`,
+}

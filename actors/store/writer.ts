@@ -1,0 +1,354 @@
+/**
+ * The lake's one writer: follows the logs, keeps covered rows in memory, and seals them.
+ *
+ * Owns the order of a seal: segment synced, manifest swapped, catalog swapped, leftovers swept. The manifest's rename is the commit of
+ * it all; whatever was not committed is read again from the logs. Leaves what each step does to its own file.
+ *
+ * - L1 The lake is a function of the two logs: where seals fall changes how rows are spread over segments, never which rows show.
+ * - L2 One thing at a time changes the manifest: a seal, a compaction, or retention. Commits go on meanwhile into the next buffer.
+ * - L3 A failed step ends the writer: it does not go on with a memory that may differ from the disk.
+ */
+
+import { readdir, rm, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Clock } from '../../runtime/clock.ts'
+import { OperatingError } from '../../runtime/errors.ts'
+import { KEEP_SUPERSEDED_MS, SEAL_INTERVAL_MS, SEAL_ROWS_MAX } from '../../runtime/limits.ts'
+import type { Log } from '../../runtime/log.ts'
+import { RESULTS, inputStream } from '../../runtime/topology.ts'
+import type { Topology } from '../../runtime/topology.ts'
+import { SealBuffer } from './buffer.ts'
+import { writeCatalog } from './catalog.ts'
+import { compact, planCompaction } from './compaction.ts'
+import type { CompactionJob } from './compaction.ts'
+import { LakeDatabase } from './database.ts'
+import { Follower } from './follow.ts'
+import type { CoveredCommit, FollowerLag, FollowerLogger, FollowerPositions } from './follow.ts'
+import { lockLake } from './lock.ts'
+import type { LakeLock } from './lock.ts'
+import { makeLake, manifestVersions, missingSegments, readManifest, readNewestManifest, sweep, writeManifest } from './manifest.ts'
+import type { Manifest, Segment } from './manifest.ts'
+import { loadOwned } from './owned.ts'
+import type { OwnedWindows } from './recompute.ts'
+import { sealBuffer } from './seal.ts'
+
+/** Moments of a seal, in order; a test stops the writer at one of them. */
+export type SealPoint = 'begin' | 'before-segment-sync' | 'before-manifest' | 'before-catalog' | 'end'
+
+export interface LakeWriterOptions {
+  readonly lakeDir: string
+  readonly log: Log
+  readonly topology: Topology
+  readonly clock: Clock
+  readonly logger: FollowerLogger
+  readonly sealIntervalMs?: number
+  readonly sealRowsMax?: number
+  readonly keepSupersededMs?: number
+  /** Readings and windows older than this, by the clock, leave the lake; 0: never. */
+  readonly retentionMs?: number
+  readonly waitingBytesMax?: number
+  readonly memoryMiB?: number
+  /** Whether segments are merged as time passes; true by default. */
+  readonly compaction?: boolean
+  /** Does the merging; in this process by default. */
+  readonly compact?: (job: CompactionJob) => Promise<Segment>
+  /** Called when a manifest is the newest and its catalog is in place. */
+  readonly onManifest?: (manifest: Manifest) => void
+  /** Called once when the writer can't go on. */
+  readonly onFailure?: (error: unknown) => void
+  readonly onPoint?: (point: SealPoint) => void
+}
+
+export interface LakeWriterStatus {
+  readonly version: number
+  readonly segments: number
+  readonly bytes: number
+  /** Rows covered and not yet sealed. */
+  readonly bufferedRows: number
+  readonly malformed: number
+  readonly seals: number
+  readonly compactions: number
+  /** Duration of the newest seal. */
+  readonly sealMs: number
+  readonly lag: readonly FollowerLag[]
+}
+
+/** How often the lake is looked over for what is due to be merged or dropped. */
+const UPKEEP_INTERVAL_MS = 5_000
+
+export class LakeWriter {
+  #options: LakeWriterOptions
+  #lock: LakeLock
+  #db: LakeDatabase
+  #manifest: Manifest
+  #owned: OwnedWindows
+  #buffer: SealBuffer
+  #follower: Follower
+  #turn: Promise<void> = Promise.resolve()
+  #ending = new AbortController()
+  #loops: Promise<void>[] = []
+  #uncommitted = false
+  #failed = false
+  #sealing: Promise<void> | null = null
+  #seals = 0
+  #compactions = 0
+  #sealMs = 0
+
+  private constructor(options: LakeWriterOptions, held: { lock: LakeLock; db: LakeDatabase; manifest: Manifest; owned: OwnedWindows; fresh: boolean }) {
+    this.#options = options
+    this.#lock = held.lock
+    this.#db = held.db
+    this.#manifest = held.manifest
+    this.#owned = held.owned
+    this.#buffer = new SealBuffer(held.manifest.settleUntil ?? -Infinity)
+    const { manifest } = held
+    const known = held.fresh ? {} : { resultsFrom: manifest.resultsFrom, resultsCreated: manifest.resultsCreated, inputFrom: manifest.inputFrom }
+    this.#follower = new Follower({
+      log: options.log,
+      topology: options.topology,
+      clock: options.clock,
+      logger: options.logger,
+      waitingBytesMax: options.waitingBytesMax,
+      from: held.fresh ? null : manifest.covered,
+      ...known,
+      onCommit: (covered) => this.#take(covered),
+      onFailure: (error) => this.#fail(error),
+    })
+  }
+
+  /**
+   * Takes the lake's lock and opens its newest manifest. Throws `OperatingError` `config` where another process writes the lake, or none
+   * of its manifests reads.
+   */
+  static async open(options: LakeWriterOptions): Promise<LakeWriter> {
+    const { lakeDir, clock, log, topology } = options
+    const lock = await lockLake(lakeDir, clock)
+    let db: LakeDatabase | null = null
+    try {
+      await makeLake(lakeDir)
+      const found = await newestWhole(options)
+      if (found !== null) await sweep(lakeDir)
+      for (const leftover of await readdir(join(lakeDir, 'tmp'))) await rm(join(lakeDir, 'tmp', leftover), { recursive: true, force: true })
+      db = await LakeDatabase.open(lakeDir, { memoryMiB: options.memoryMiB })
+      const manifest = await renewed(found ?? EMPTY, { log, topology })
+      const owned = await loadOwned(db, manifest.segments)
+      await writeCatalog(db, manifest)
+      return new LakeWriter(options, { lock, db, manifest, owned, fresh: found === null })
+    } catch (error) {
+      db?.close()
+      lock.release()
+      throw error
+    }
+  }
+
+  get manifest(): Manifest {
+    return this.#manifest
+  }
+
+  /** Begins to follow and to seal. */
+  async start(): Promise<void> {
+    await this.#follower.start()
+    const { clock, sealIntervalMs = SEAL_INTERVAL_MS } = this.#options
+    this.#loops.push(this.#every(sealIntervalMs, () => this.seal()))
+    if (this.#options.compaction ?? true) this.#loops.push(this.#every(UPKEEP_INTERVAL_MS, () => this.upkeep(clock.now())))
+  }
+
+  /** Seals what is covered and lets go of the lake. With `seal: false` it ends as a kill would end it. */
+  async stop({ seal = true }: { seal?: boolean } = {}): Promise<void> {
+    this.#ending.abort()
+    await this.#follower.stop()
+    await Promise.all(this.#loops)
+    await this.#turn.catch(() => {})
+    if (seal && !this.#failed) await this.seal()
+    this.#db.close()
+    this.#lock.release()
+  }
+
+  /** Whether the logs are still those that were read; call it after a reconnection. */
+  check(): Promise<void> {
+    return this.#follower.check()
+  }
+
+  status(): LakeWriterStatus {
+    const { version, segments } = this.#manifest
+    return {
+      version,
+      segments: segments.length,
+      bytes: segments.reduce((sum, s) => sum + s.bytes, 0),
+      bufferedRows: this.#buffer.rows,
+      malformed: this.#follower.malformed,
+      seals: this.#seals,
+      compactions: this.#compactions,
+      sealMs: this.#sealMs,
+      lag: this.#follower.lag(),
+    }
+  }
+
+  /** How far the logs were read, by stream. */
+  read(): ReturnType<Follower['read']> {
+    return this.#follower.read()
+  }
+
+  #take(covered: CoveredCommit): void | Promise<void> {
+    this.#buffer.add(covered, this.#manifest.resultsBase + covered.commit.seq)
+    this.#uncommitted = true
+    // The follower waits only here: a buffer that fills while the one before it is being sealed.
+    if (this.#buffer.rows < (this.#options.sealRowsMax ?? SEAL_ROWS_MAX)) return
+    const begin = () => void this.seal().catch(() => {})
+    return this.#sealing === null ? begin() : this.#sealing.then(begin)
+  }
+
+  /** Seals what is covered now; nothing where that is nothing. */
+  async seal(): Promise<void> {
+    if (!this.#uncommitted) return
+    const run = this.#exclusive(() => this.#seal())
+    this.#sealing = run
+    try {
+      await run
+    } finally {
+      if (this.#sealing === run) this.#sealing = null
+    }
+  }
+
+  async #seal(): Promise<void> {
+    if (!this.#uncommitted) return
+    const { clock, onPoint } = this.#options
+    const begun = clock.monotonic()
+    const buffer = this.#buffer
+    const positions = this.#follower.positions()
+    this.#buffer = new SealBuffer(this.#manifest.settleUntil ?? -Infinity)
+    this.#uncommitted = false
+    onPoint?.('begin')
+    const segment = await sealBuffer({
+      db: this.#db,
+      buffer,
+      segments: this.#manifest.segments,
+      owned: this.#owned,
+      settleUntil: this.#manifest.settleUntil ?? -Infinity,
+      clock,
+      beforeSync: () => onPoint?.('before-segment-sync'),
+    })
+    onPoint?.('before-manifest')
+    await this.#commit(segment === null ? this.#manifest.segments : [...this.#manifest.segments, segment], [], positions)
+    this.#seals++
+    this.#sealMs = clock.monotonic() - begun
+    onPoint?.('end')
+  }
+
+  /** Writes the next manifest and shows it. */
+  async #commit(segments: readonly Segment[], replaced: readonly Segment[], positions: FollowerPositions | null): Promise<void> {
+    const { clock, lakeDir, onManifest, onPoint, keepSupersededMs = KEEP_SUPERSEDED_MS } = this.#options
+    const now = Math.floor(clock.now())
+    const before = this.#manifest
+    const superseded = [...before.superseded.filter((s) => s.until > now), ...replaced.map((s) => ({ file: s.file, until: now + keepSupersededMs }))]
+    const [newest = 0] = await manifestVersions(lakeDir)
+    const next: Manifest = { ...before, ...positions, version: Math.max(before.version, newest) + 1, madeAt: now, segments, superseded }
+    await writeManifest(lakeDir, next)
+    this.#manifest = next
+    onPoint?.('before-catalog')
+    if (segments !== before.segments) {
+      await this.#db.detachAllBut(new Set(segments.map((s) => s.file)))
+      await writeCatalog(this.#db, next)
+    }
+    onManifest?.(next)
+  }
+
+  /** Merges or drops what is due at `nowMs`, one step, and sweeps; gives whether there was anything to merge. */
+  async upkeep(nowMs: number): Promise<boolean> {
+    const { retentionMs = 0, lakeDir, clock, logger } = this.#options
+    // Only here, where no merge is under way: what a merge has written is named by no manifest yet.
+    await this.#exclusive(async () => void (await sweep(lakeDir)))
+    const job = planCompaction(this.#manifest.segments, { nowMs, clock, lakeDir, dropBeforeMs: retentionMs > 0 ? nowMs - retentionMs : null })
+    if (job === null) return false
+    // The merge only reads segments, which never change, so seals go on beside it.
+    const begun = clock.monotonic()
+    const merged = await (this.#options.compact ?? compact)(job)
+    await this.#exclusive(async () => {
+      const inputs = new Set(job.inputs.map((s) => s.file))
+      const kept = this.#manifest.segments.filter((s) => !inputs.has(s.file))
+      const replaced = this.#manifest.segments.filter((s) => inputs.has(s.file))
+      if (replaced.length !== inputs.size) {
+        await unlink(join(lakeDir, 'segments', merged.file)).catch(() => {})
+        return
+      }
+      await this.#commit([merged, ...kept].sort((a, b) => a.sealedFrom - b.sealedFrom), replaced, null)
+      this.#compactions++
+    })
+    logger.info({ level: job.level, files: job.inputs.length, bytes: merged.bytes, ms: Math.round(clock.monotonic() - begun) }, 'segments merged')
+    return true
+  }
+
+  async #exclusive(run: () => Promise<void>): Promise<void> {
+    const before = this.#turn
+    const mine = before.then(async () => {
+      if (this.#failed) return
+      try {
+        await run()
+      } catch (error) {
+        this.#fail(error)
+        throw error
+      }
+    })
+    this.#turn = mine.catch(() => {})
+    await mine
+  }
+
+  #fail(error: unknown): void {
+    if (this.#failed) return
+    this.#failed = true
+    this.#ending.abort()
+    this.#options.logger.error({ err: error }, 'the lake can not be written any further')
+    this.#options.onFailure?.(error)
+  }
+
+  async #every(intervalMs: number, run: () => Promise<unknown>): Promise<void> {
+    const { clock } = this.#options
+    while (!this.#ending.signal.aborted) {
+      await clock.sleep(intervalMs, this.#ending.signal)
+      if (this.#ending.signal.aborted) return
+      await run().catch((error) => this.#fail(error))
+    }
+  }
+}
+
+const EMPTY: Manifest = {
+  format: 1,
+  version: 0,
+  madeAt: 0,
+  resultsCreated: '',
+  resultsBase: 0,
+  resultsFrom: 1,
+  inputFrom: {},
+  settleUntil: null,
+  covered: {},
+  segments: [],
+  superseded: [],
+}
+
+/** The newest manifest that reads whole and whose segments are all there; null of a new lake. */
+async function newestWhole({ lakeDir, logger }: LakeWriterOptions): Promise<Manifest | null> {
+  const newest = await readNewestManifest(lakeDir)
+  if (newest === null) return null
+  for (const version of await manifestVersions(lakeDir)) {
+    const manifest = await readManifest(lakeDir, version)
+    if (manifest === null) continue
+    const missing = await missingSegments(lakeDir, manifest)
+    if (missing.length === 0) return manifest
+    logger.error({ version, missing }, 'a manifest names segments that are not there whole: going back to the one before')
+  }
+  throw new OperatingError('config', `Cannot open the lake as all segments of one of its manifests must be there: none in ${lakeDir} has them all. Restore the folder from a copy`)
+}
+
+/** The manifest for the streams that are there: where one was made anew, versions go on above all that are in the lake, and what the lake holds is settled by it. */
+async function renewed(manifest: Manifest, { log, topology }: { log: Log; topology: Topology }): Promise<Manifest> {
+  if (manifest.version === 0) return manifest
+  const results = await log.info(RESULTS)
+  let changed = results.created !== manifest.resultsCreated
+  const resultsBase = changed ? manifest.resultsBase + Math.max(manifest.resultsFrom, ...Object.values(manifest.covered).map((c) => c.resultsSeq)) : manifest.resultsBase
+  for (const [partition, covered] of Object.entries(manifest.covered)) {
+    if (covered.input.seq > 0 && (await log.info(inputStream(topology, Number(partition)))).created !== covered.input.created) changed = true
+  }
+  if (!changed) return manifest
+  const times = manifest.segments.flatMap((s) => (s.tsMax === null ? [] : [s.tsMax]))
+  return { ...manifest, resultsBase, settleUntil: times.length === 0 ? manifest.settleUntil : Math.max(manifest.settleUntil ?? -Infinity, ...times) }
+}
