@@ -10,11 +10,12 @@ import { byId, setText } from './dom.ts'
 import { createFinder } from './finder.ts'
 import { zone } from './format.ts'
 import { createOverview } from './overview.ts'
-import { placeQuery, readPlace, store, stored, takeKeyFromAddress } from './place.ts'
-import type { Place } from './place.ts'
+import { fittingRange, placeQuery, readPlace, store, stored, takeKeyFromAddress } from './place.ts'
+import type { Place, RangeName } from './place.ts'
 import { createSeriesList } from './series-list.ts'
 import { createSeriesView } from './series-view.ts'
-import type { Status } from './shapes.ts'
+import { sameSeries } from './shapes.ts'
+import type { SeriesKey, Status } from './shapes.ts'
 import { startTheme } from './theme.ts'
 
 const CATALOG_EVERY_MS = 5_000
@@ -30,6 +31,8 @@ let place: Place = readPlace(location.search)
 let catalogTimer: ReturnType<typeof setTimeout> | undefined
 let listAsked = false
 let signedIn = false
+/** The range that was found fitting when its series was chosen: it stays while the series does. */
+let fitting: { series: SeriesKey; range: RangeName } | null = null
 
 takeKeyFromAddress()
 const api = createApi(() => stored('weir.key'))
@@ -67,7 +70,10 @@ function go(next: Place): void {
 }
 
 function showPlace(): void {
-  if (place.series) view.show(place.series, place.range)
+  if (place.series) {
+    if (!sameSeries(place.series, fitting?.series ?? null)) fitting = { series: place.series, range: fittingRange(catalog.get(place.series)) }
+    view.show(place.series, place.range ?? fitting!.range)
+  }
   list.render(place.series, place.range)
 }
 

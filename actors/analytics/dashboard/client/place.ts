@@ -3,7 +3,7 @@
  * view can be sent to someone.
  */
 
-import type { SeriesKey } from './shapes.ts'
+import type { SeriesKey, SeriesRow } from './shapes.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -22,15 +22,16 @@ export type RangeName = (typeof RANGES)[number]['value']
 
 export interface Place {
   readonly series: SeriesKey | null
-  readonly range: RangeName
+  /** Null where the reader has not chosen: what fits the series, then. */
+  readonly range: RangeName | null
 }
 
-/** Place that the query of the address holds; what is not understood falls back to the hour. */
+/** Place that the query of the address holds; what is not understood counts as not there. */
 export function readPlace(search: string): Place {
   const query = new URLSearchParams(search)
   const device = query.get('device')
   const metric = query.get('metric')
-  const range = RANGES.find((r) => r.value === query.get('range'))?.value ?? '1h'
+  const range = RANGES.find((r) => r.value === query.get('range'))?.value ?? null
   return { series: device && metric ? { device, metric } : null, range }
 }
 
@@ -40,9 +41,23 @@ export function placeQuery({ series, range }: Place): string {
     query.set('device', series.device)
     query.set('metric', series.metric)
   }
-  if (range !== '1h') query.set('range', range)
+  if (range) query.set('range', range)
   // A slash may stand in a query as it is, and device names are full of them.
   return `?${query.toString().replaceAll('%2F', '/').replaceAll('%3A', ':')}`
+}
+
+/** Readings that a line should have to be worth looking at. */
+const READINGS_WANTED = 60
+
+/** Mean time between readings of a series; null where there are too few to say. */
+export function usualIntervalMs(row: SeriesRow | undefined): number | null {
+  return row && row.first !== null && row.count >= 10 && row.last > row.first ? (row.last - row.first) / (row.count - 1) : null
+}
+
+/** The shortest range, from the hour up, that shows enough readings of the series to see something. */
+export function fittingRange(row: SeriesRow | undefined): RangeName {
+  const wantedMs = Math.max(HOUR_MS, READINGS_WANTED * (usualIntervalMs(row) ?? 0))
+  return RANGES.find((r) => r.ms === null || r.ms >= wantedMs)!.value
 }
 
 /** Takes a key out of `#key=…` and out of the address with it: a key must not stay where it is copied and shown. */

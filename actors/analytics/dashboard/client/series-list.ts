@@ -1,5 +1,5 @@
 /**
- * The list of series by device: last value, age, and a line of its last hour where it is in sight.
+ * The list of series by device: last value, age, and a line of its last hour, or of its last sixty readings where they take longer, while it is in sight.
  *
  * Owns the list's elements, which are kept and only changed, so that focus and scroll stay. Each series is a link, so that it can be
  * opened in another tab as well.
@@ -9,7 +9,7 @@ import type { Api } from './api.ts'
 import type { Catalog } from './catalog.ts'
 import { byId, h, setText } from './dom.ts'
 import { age, count, value } from './format.ts'
-import { placeQuery } from './place.ts'
+import { placeQuery, usualIntervalMs } from './place.ts'
 import type { RangeName } from './place.ts'
 import { sameSeries } from './shapes.ts'
 import type { Graph, SeriesKey } from './shapes.ts'
@@ -18,6 +18,8 @@ import { drawSpark } from './spark.ts'
 /** Rows shown; beyond them one searches. */
 const ROWS_MAX = 300
 const SPARK_AGAIN_MS = 60_000
+const SPARK_POINTS = 60
+const SPARK_SPAN_MIN_MS = 3_600_000
 
 interface Row {
   readonly key: SeriesKey
@@ -30,7 +32,7 @@ interface Row {
 }
 
 export interface SeriesList {
-  render(selected: SeriesKey | null, range: RangeName): void
+  render(selected: SeriesKey | null, range: RangeName | null): void
   recolour(): void
   /** Forgets everything, for another key. */
   clear(): void
@@ -63,9 +65,11 @@ export function createSeriesList(api: Api, catalog: Catalog, onPick: (series: Se
         const row = [...inSight].find((r) => Date.now() - r.drawnAt > SPARK_AGAIN_MS)
         if (!row || document.hidden) return
         row.drawnAt = Date.now()
-        const last = catalog.get(row.key)?.last ?? Date.now()
-        const to = Math.max(last, Math.min(Date.now(), last + 3_600_000))
-        const graph = await api.get<Graph>('/v1/graph', { ...row.key, from: to - 3_600_000, to, width: 60 }).catch(() => null)
+        const series = catalog.get(row.key)
+        const last = series?.last ?? Date.now()
+        const spanMs = Math.max(SPARK_SPAN_MIN_MS, SPARK_POINTS * (usualIntervalMs(series) ?? 0))
+        const to = Math.max(last, Math.min(Date.now(), last + spanMs))
+        const graph = await api.get<Graph>('/v1/graph', { ...row.key, from: Math.floor(to - spanMs), to: to + 1, width: SPARK_POINTS }).catch(() => null)
         if (!graph) continue
         row.points = [...graph.mean]
         drawSpark(row.spark, row.points, { fill: false, zeroBased: false })

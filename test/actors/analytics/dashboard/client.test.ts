@@ -8,7 +8,7 @@ import type { StreamEvent, StreamState } from '../../../../actors/analytics/dash
 import { compareSeries, rank, score } from '../../../../actors/analytics/dashboard/client/match.ts'
 import { createApi } from '../../../../actors/analytics/dashboard/client/api.ts'
 import { health } from '../../../../actors/analytics/dashboard/client/health.ts'
-import { placeQuery, readPlace } from '../../../../actors/analytics/dashboard/client/place.ts'
+import { fittingRange, placeQuery, readPlace } from '../../../../actors/analytics/dashboard/client/place.ts'
 import type { Graph, Status } from '../../../../actors/analytics/dashboard/client/shapes.ts'
 
 const series = (device: string, metric: string) => ({ device, metric })
@@ -150,14 +150,23 @@ test('an id without an event moves the place to resume from', () => {
 
 describe('the address', () => {
   test('holds series and range, and gives them back', () => {
-    for (const place of [{ series: series('field-7/probe:2', 'ec'), range: '7d' }, { series: series('a&b', 'm'), range: '1h' }] as const) {
+    for (const place of [{ series: series('field-7/probe:2', 'ec'), range: '7d' }, { series: series('a&b', 'm'), range: null }] as const) {
       expect(readPlace(placeQuery(place))).toEqual(place)
     }
   })
 
-  test('falls back to the last hour of no series in particular', () => {
-    expect(readPlace('?device=x&range=99y')).toEqual({ series: null, range: '1h' })
+  test('counts what it does not understand as not there', () => {
+    expect(readPlace('?device=x&range=99y')).toEqual({ series: null, range: null })
   })
+})
+
+test('a series is first shown over a time that holds some of its readings', () => {
+  const row = (count: number, spanMs: number) => ({ ...series('d', 'm'), count, first: 0, last: spanMs, value: 1 })
+  expect(fittingRange(undefined)).toBe('1h')
+  expect(fittingRange(row(3, 1e12))).toBe('1h')
+  expect(fittingRange(row(3_601, 3_600_000))).toBe('1h')
+  expect(fittingRange(row(8_760, 8_759 * 3_600_000))).toBe('7d')
+  expect(fittingRange(row(1_461, 1_460 * 86_400_000))).toBe('all')
 })
 
 test('values, spans and bands are said in few digits', () => {
