@@ -205,7 +205,7 @@ export class PartitionHost<State, Effects> {
     const startedMs = this.#clock.monotonic()
     // From the next microtask on, so that who makes a host has it in hand before its first move.
     await Promise.resolve()
-    const stopHearing = this.#options.connection.onReconnect(() => this.#check())
+    const stopHearing = this.#options.connection.onReconnect(() => void this.#check())
     let end: HostEnd
     try {
       const target = await this.#takeOver()
@@ -280,7 +280,7 @@ export class PartitionHost<State, Effects> {
           `none of ${snapshots.map((s) => s.name).join(', ')} is, and ${this.#stream} begins at ${info.firstSeq}. Restore bucket ${BUCKET_SNAPSHOTS} from a backup.`,
       )
     }
-    this.#logger.info({ epoch, position: position.seq, snapshot: restored?.ref.name ?? null }, 'partition claimed')
+    this.#logger.debug({ epoch, position: position.seq, snapshot: restored?.ref.name ?? null }, 'partition claimed')
     if (identity.kind === 'new-generation') {
       await this.#beginGeneration({ created: info.created, seq: 0, timeMs: 0 }, position)
       return 0
@@ -333,8 +333,10 @@ export class PartitionHost<State, Effects> {
           }
         }
       } catch (error) {
-        if (!isOperating(error) || !error.retry) throw error
+        if (!isOperating(error) || !(error.retry || error.code === 'identity')) throw error
         this.#logger.warn({ err: error }, 'the input can not be read; trying again')
+        // A reader that no longer knows its stream says less than a look at it.
+        if (error.code === 'identity') await this.#check()
       } finally {
         await this.#reader.close().catch(() => {})
       }
@@ -548,7 +550,7 @@ export class PartitionHost<State, Effects> {
       const { created, lastSeq } = await log.info(this.#stream)
       const last = await log.last(this.#stream, this.#subject)
       this.#options.metrics?.behind.set(this.#labels, Math.max(0, (last?.seq ?? 0) - this.#at.seq))
-      if (created !== at.created || lastSeq < at.seq) this.#check()
+      if (created !== at.created || lastSeq < at.seq) void this.#check()
       // A partition with nothing to commit would else not learn that it was taken over.
       const newest = await this.#writer.newest()
       if (newest && newest.epoch > this.epoch) this.#give(new Fenced(newest.owner, newest.epoch))
@@ -558,9 +560,10 @@ export class PartitionHost<State, Effects> {
   }
 
   /** Holds steps and commits until it is known that the log is still the one that was read. */
-  #check(): void {
-    if (this.#checking || this.#stopping !== null || (this.#phase.kind !== 'running' && this.#phase.kind !== 'replaying')) return
-    this.#checking = this.#identify(this.#at).then(
+  #check(): Promise<void> {
+    if (this.#checking) return this.#checking
+    if (this.#stopping !== null || (this.#phase.kind !== 'running' && this.#phase.kind !== 'replaying')) return Promise.resolve()
+    return (this.#checking = this.#identify(this.#at).then(
       (identity) => {
         this.#checking = null
         if (identity.kind === 'new-generation') void this.stop('new-generation')
@@ -569,7 +572,7 @@ export class PartitionHost<State, Effects> {
         this.#checking = null
         if (!(error instanceof Aborted)) this.#give(error)
       },
-    )
+    ))
   }
 
   // The end ---------------------------------------------------------------------------------------------------------------------

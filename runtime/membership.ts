@@ -42,7 +42,7 @@ export function sayByeFor(bus: Bus, role: MemberRole, id: string): void {
   bus.send(subjectOf(role, id), pack(['bye', null]))
 }
 
-/** Calls `onMember` for the hello of each member that comes, until the answer is called: for one who watches and is none itself. */
+/** Calls `onMember` whenever a member speaks, until the answer is called: for one who watches and is none itself. */
 export function watchMembers(bus: Bus, onMember: (member: Member) => void): () => void {
   return bus.listen(`${PREFIX}.>`, (data) => {
     const [word, member] = read(data)
@@ -66,19 +66,25 @@ export class Membership {
   #clock: Clock
   #self: Member
   #connected: () => boolean
+  #partitions: (() => Member['partitions']) | null
   #others = new Map<string, { member: Member; heardMs: number }>()
   #listeners = new Set<() => void>()
   #stopListening: () => void = () => {}
-  #cancelTimer: () => void = () => {}
+  #cancelBeat: () => void = () => {}
+  #cancelCheck: () => void = () => {}
   #checkedMs = 0
   #running = false
 
-  /** `connected` tells whether the bus can be heard at all: silence counts for nothing while it can't. */
-  constructor(options: { bus: Bus; clock: Clock; self: Member; connected?: () => boolean }) {
+  /**
+   * `connected` tells whether the bus can be heard at all: silence counts for nothing while it can't. `partitions`, where it is given, is asked for
+   * what this member owns whenever it speaks.
+   */
+  constructor(options: { bus: Bus; clock: Clock; self: Member; connected?: () => boolean; partitions?: () => Member['partitions'] }) {
     this.#bus = options.bus
     this.#clock = options.clock
     this.#self = options.self
     this.#connected = options.connected ?? (() => true)
+    this.#partitions = options.partitions ?? null
   }
 
   get self(): Member {
@@ -92,14 +98,16 @@ export class Membership {
     this.#checkedMs = this.#clock.monotonic()
     this.#stopListening = this.#bus.listen(`${PREFIX}.>`, (data, subject) => this.#hear(data, subject))
     this.#say('hello')
-    this.#arm()
+    this.#beat()
+    this.#watch()
   }
 
   /** Says bye and falls silent. */
   stop(): void {
     if (!this.#running) return
     this.#running = false
-    this.#cancelTimer()
+    this.#cancelBeat()
+    this.#cancelCheck()
     this.#say('bye')
     this.#stopListening()
   }
@@ -129,6 +137,7 @@ export class Membership {
   }
 
   #say(word: Word): void {
+    if (this.#partitions) this.#self = { ...this.#self, partitions: this.#partitions() }
     this.#bus.send(subjectOf(this.#self.role, this.#self.id), pack([word, this.#self]))
   }
 
@@ -148,18 +157,24 @@ export class Membership {
     if (!before || before.url !== member.url || !sameOwnership(before, member)) this.#changed()
   }
 
-  #arm(): void {
-    this.#cancelTimer = this.#clock.after(HEARTBEAT_MS, () => {
+  #beat(): void {
+    this.#cancelBeat = this.#clock.after(HEARTBEAT_MS, () => {
       this.#say('beat')
+      this.#beat()
+    })
+  }
+
+  #watch(): void {
+    this.#cancelCheck = this.#clock.after(HEARTBEAT_MS / 4, () => {
       this.#check()
-      this.#arm()
+      this.#watch()
     })
   }
 
   #check(): void {
     const nowMs = this.#clock.monotonic()
     // A process that was stopped, or could not hear, must not take its own absence for the others': their silence is not counted.
-    const deafMs = this.#connected() ? Math.max(0, nowMs - this.#checkedMs - 2 * HEARTBEAT_MS) : nowMs - this.#checkedMs
+    const deafMs = this.#connected() ? Math.max(0, nowMs - this.#checkedMs - HEARTBEAT_MS) : nowMs - this.#checkedMs
     this.#checkedMs = nowMs
     let gone = false
     for (const [id, other] of this.#others) {
