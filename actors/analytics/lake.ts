@@ -1,0 +1,252 @@
+/**
+ * The lake as the server sees it: segments attached read-only to one DuckDB in memory, one consistent manifest a query.
+ *
+ * Owns the DuckDB instance, its connections and their bound, and which segments are attached. Leaves what is asked to the
+ * queries, and the manifest to the store.
+ *
+ * Invariants
+ * - A1 A query holds one version of the lake from its first row to its last: no segment of it is detached meanwhile.
+ * - A2 Segments are attached READ_ONLY by their own names, never through `read_duckdb`, which spins where a statement over the
+ *   same file is alive in the instance.
+ * - A3 Queries run on a bounded number of connections, since they share the few threads that all file I/O of the process uses.
+ */
+
+import { DuckDBInstance, DuckDBDataChunk, DOUBLE, VARCHAR } from '@duckdb/node-api'
+import type { DuckDBConnection } from '@duckdb/node-api'
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import type { Clock } from '../../runtime/clock.ts'
+import { ErrorCode, OperatingError } from '../../runtime/errors.ts'
+import { LAKE_CONNECTIONS, LAKE_MEMORY_MIB, LAKE_QUERIES_WAITING_MAX, LAKE_QUERY_MAX_MS, LAKE_THREADS } from '../../runtime/limits.ts'
+import { segmentsDir } from '../store/manifest.ts'
+import type { Manifest, Segment } from '../store/manifest.ts'
+import { TABLES, columnsSql, literal } from '../store/tables.ts'
+
+const SHOWN = ['readings', 'windows', 'anomalies', 'ledger'] as const
+/** Tables that queries ask for. */
+export type ShownTable = (typeof SHOWN)[number]
+
+const columnsOf = (table: ShownTable) => TABLES[table].map(([name]) => `"${name}"`).join(', ')
+const COLUMNS = Object.fromEntries(SHOWN.map((table) => [table, columnsOf(table)])) as Record<ShownTable, string>
+
+/** A text as an SQL literal. */
+export const text = literal
+
+/** Epoch ms as an SQL literal of type TIMESTAMP. */
+export function timestamp(ms: number): string {
+  return `make_timestamp(${BigInt(Math.round(ms * 1000))})`
+}
+
+interface Attached {
+  readonly alias: string
+  readonly segment: Segment
+}
+
+/** One manifest, its segments attached. Hold it by `Lake.acquire`, or by being the current one. */
+export class LakeVersion {
+  readonly manifest: Manifest | null
+  readonly attached: readonly Attached[]
+  /** Queries that hold it. */
+  holders = 0
+
+  constructor(manifest: Manifest | null, attached: readonly Attached[]) {
+    this.manifest = manifest
+    this.attached = attached
+  }
+
+  /**
+   * A table as SQL that follows `FROM`: the union of the segments that may have rows of it. `from`, `to` (epoch ms, of readings and
+   * windows only) leave out segments whose event times lie wholly outside.
+   */
+  relation(table: ShownTable, range: { from?: number; to?: number; files?: ReadonlySet<string> } = {}): string {
+    const { from = -Infinity, to = Infinity, files } = range
+    const timed = table === 'readings' || table === 'windows'
+    const parts: string[] = []
+    for (const { alias, segment } of this.attached) {
+      if (segment.rows[table] === 0) continue
+      if (files !== undefined && !files.has(segment.file)) continue
+      if (timed && segment.tsMin !== null && segment.tsMax !== null && (segment.tsMax < from || segment.tsMin >= to)) continue
+      parts.push(`SELECT ${COLUMNS[table]} FROM ${alias}.main.${table}`)
+    }
+    return parts.length === 0 ? `memory.main.${table}` : `(${parts.join(' UNION ALL ')})`
+  }
+
+  /** Rows of readings in all segments, by the manifest. */
+  get readings(): number {
+    return this.attached.reduce((sum, a) => sum + (a.segment.rows.readings ?? 0), 0)
+  }
+}
+
+/** Rows of the caller, given to a query as the temporary table `fresh(device, metric, ts DOUBLE, value)`. */
+export interface FreshTable {
+  readonly device: string[]
+  readonly metric: string[]
+  readonly ts: number[]
+  readonly value: number[]
+}
+
+/** What a query gives: a column an array. DOUBLE columns are numbers; ask for no other numeric type. */
+export type Columns = any[][]
+
+export class Lake {
+  #folder: string
+  #clock: Clock
+  #instance: DuckDBInstance
+  #admin: DuckDBConnection
+  #free: DuckDBConnection[]
+  #waiting: ((connection: DuckDBConnection) => void)[] = []
+  #byFile = new Map<string, Attached>()
+  #current = new LakeVersion(null, [])
+  #versions = new Set<LakeVersion>([this.#current])
+  #names = 0
+  #closed = false
+
+  private constructor(folder: string, clock: Clock, instance: DuckDBInstance, admin: DuckDBConnection, pool: DuckDBConnection[]) {
+    this.#folder = folder
+    this.#clock = clock
+    this.#instance = instance
+    this.#admin = admin
+    this.#free = pool
+  }
+
+  /** `folder` is `<data>/lake`; nothing is attached yet. */
+  static async open(options: { folder: string; clock: Clock; memoryMiB?: number; threads?: number }): Promise<Lake> {
+    const { folder, clock, memoryMiB = LAKE_MEMORY_MIB, threads = LAKE_THREADS } = options
+    const instance = await DuckDBInstance.create(':memory:', {
+      threads: String(threads),
+      memory_limit: `${memoryMiB}MB`,
+      max_temp_directory_size: '0KB',
+      autoinstall_known_extensions: 'false',
+      autoload_known_extensions: 'false',
+    })
+    const admin = await instance.connect()
+    for (const table of SHOWN) await admin.run(`CREATE TABLE memory.main.${table} (${columnsSql(table)})`)
+    const pool: DuckDBConnection[] = []
+    for (let i = 0; i < LAKE_CONNECTIONS; i++) pool.push(await instance.connect())
+    return new Lake(folder, clock, instance, admin, pool)
+  }
+
+  /** The version that new queries get. Who awaits while using it must `acquire` it. */
+  get current(): LakeVersion {
+    return this.#current
+  }
+
+  /** Attaches what `manifest` names and is not attached yet. The answer is held by the caller, until `publish` or `release`. */
+  async prepare(manifest: Manifest): Promise<LakeVersion> {
+    const attached: Attached[] = []
+    for (const segment of manifest.segments) {
+      const known = this.#byFile.get(segment.file)
+      if (known !== undefined) {
+        attached.push(known)
+        continue
+      }
+      const made = { alias: `s${++this.#names}`, segment }
+      await this.#admin.run(`ATTACH ${text(join(segmentsDir(this.#folder), segment.file))} AS ${made.alias} (READ_ONLY)`)
+      this.#byFile.set(segment.file, made)
+      attached.push(made)
+    }
+    const version = new LakeVersion(manifest, attached)
+    version.holders = 1
+    this.#versions.add(version)
+    return version
+  }
+
+  /** Makes a prepared version the current one: synchronous, so that the caller can change what belongs to it in the same turn. */
+  publish(version: LakeVersion): void {
+    assert(this.#versions.has(version), 'a version must be prepared by this lake before it is published')
+    const before = this.#current
+    this.#current = version
+    this.release(version)
+    this.#drop(before)
+  }
+
+  /** Holds the current version until `release`. */
+  acquire(): LakeVersion {
+    this.#current.holders++
+    return this.#current
+  }
+
+  release(version: LakeVersion): void {
+    version.holders--
+    assert(version.holders >= 0, 'a version of the lake must not be released twice')
+    this.#drop(version)
+  }
+
+  /**
+   * Runs one statement; the caller holds the version that it names. Throws `timeout` at the deadline and `unavailable` where too
+   * many wait.
+   */
+  async query(sql: string, fresh?: FreshTable): Promise<Columns> {
+    const connection = await this.#take()
+    let late = false
+    const cancel = this.#clock.after(LAKE_QUERY_MAX_MS, () => {
+      late = true
+      connection.interrupt()
+    })
+    try {
+      if (fresh !== undefined) await fill(connection, fresh)
+      const reader = await connection.runAndReadAll(sql)
+      return reader.getColumnsJS()
+    } catch (error) {
+      if (late) throw new OperatingError(ErrorCode.timeout, `Cannot answer the query as it must end within ${LAKE_QUERY_MAX_MS} ms`, { cause: error })
+      throw error
+    } finally {
+      cancel()
+      this.#give(connection)
+    }
+  }
+
+  /** Waits for the queries under way, and closes all. */
+  async close(): Promise<void> {
+    this.#closed = true
+    while (this.#free.length < LAKE_CONNECTIONS) await new Promise<void>((resolve) => this.#waiting.unshift((c) => (this.#free.push(c), resolve())))
+    for (const connection of this.#free) connection.closeSync()
+    this.#admin.closeSync()
+    this.#instance.closeSync()
+  }
+
+  async #take(): Promise<DuckDBConnection> {
+    if (this.#closed) throw new OperatingError(ErrorCode.unavailable, 'Cannot query as the lake must be open: current state is closed')
+    const connection = this.#free.pop()
+    if (connection !== undefined) return connection
+    if (this.#waiting.length >= LAKE_QUERIES_WAITING_MAX) {
+      throw new OperatingError(ErrorCode.unavailable, `Cannot query as at most ${LAKE_QUERIES_WAITING_MAX} queries may wait: current number is ${this.#waiting.length}`)
+    }
+    return new Promise((resolve) => this.#waiting.push(resolve))
+  }
+
+  #give(connection: DuckDBConnection): void {
+    const next = this.#waiting.shift()
+    if (next === undefined) this.#free.push(connection)
+    else next(connection)
+  }
+
+  /** Forgets a version that is neither current nor held, and detaches what no other version names. */
+  #drop(version: LakeVersion): void {
+    if (version === this.#current || version.holders > 0 || !this.#versions.delete(version)) return
+    const needed = new Set<Attached>()
+    for (const other of this.#versions) for (const attached of other.attached) needed.add(attached)
+    for (const attached of version.attached) {
+      if (needed.has(attached) || this.#byFile.get(attached.segment.file) !== attached) continue
+      this.#byFile.delete(attached.segment.file)
+      // A failure leaves an attached file that nobody asks; the next start is without it.
+      this.#admin.run(`DETACH ${attached.alias}`).catch(() => {})
+    }
+  }
+}
+
+const FRESH_TYPES = [VARCHAR, VARCHAR, DOUBLE, DOUBLE]
+const CHUNK_ROWS = 2048
+
+async function fill(connection: DuckDBConnection, rows: FreshTable): Promise<void> {
+  await connection.run('CREATE OR REPLACE TEMP TABLE fresh (device VARCHAR, metric VARCHAR, ts DOUBLE, value DOUBLE)')
+  if (rows.ts.length === 0) return
+  const appender = await connection.createAppender('fresh', 'main', 'temp')
+  for (let at = 0; at < rows.ts.length; at += CHUNK_ROWS) {
+    const chunk = DuckDBDataChunk.create(FRESH_TYPES)
+    const cut = <T>(column: T[]) => column.slice(at, at + CHUNK_ROWS)
+    chunk.setColumns([cut(rows.device), cut(rows.metric), cut(rows.ts), cut(rows.value)])
+    appender.appendDataChunk(chunk)
+  }
+  appender.closeSync()
+}

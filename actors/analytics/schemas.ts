@@ -1,0 +1,161 @@
+/**
+ * Shapes of what the analytics API takes and gives: one source for the check of parameters and for OpenAPI.
+ *
+ * Parameters are texts here; times, lists and numbers are read by parameters.ts.
+ */
+
+import { z } from '@hono/zod-openapi'
+
+const text = (description: string, example?: string) => z.string().optional().openapi({ description, ...(example === undefined ? {} : { example }) })
+
+export const names = {
+  device: text('Device, exactly; several with commas.', 'field-7/probe-2'),
+  metric: text('Metric, exactly; several with commas.', 'soil_moisture'),
+}
+export const prefix = { prefix: text('Devices whose names begin so.', 'field-7/') }
+export const range = {
+  from: text('Earliest time, inclusive: epoch ms, RFC 3339, or before now as -1h, -7d.', '-24h'),
+  to: text('Latest time, exclusive, in the same forms.', 'now'),
+}
+export const paging = {
+  limit: text('Rows of a page: 1 to 100000, 1000 by default.', '1000'),
+  cursor: text('The cursor of the page before; all other parameters as they were.'),
+}
+export const forms = {
+  format: text('json, csv or ndjson; else as Accept says.', 'json'),
+  time: text('ms gives times as epoch milliseconds, rfc3339 (the default) as RFC 3339 in UTC.', 'ms'),
+}
+
+const time = z.union([z.string(), z.number()]).openapi({ description: 'RFC 3339 in UTC, or epoch ms where time=ms is asked for.', example: '2026-01-01T00:00:00.000Z' })
+const number = z.number().nullable()
+const cursor = z.string().nullable().openapi({ description: 'Asks for the next page; null on the last.' })
+
+export const SeriesRow = z
+  .object({ device: z.string(), metric: z.string(), count: z.int(), first: time, last: time, value: z.number() })
+  .openapi('Series')
+export const LatestRow = z.object({ device: z.string(), metric: z.string(), ts: time, value: z.number(), received_at: time }).openapi('Latest')
+export const ReadingRow = z.object({ device: z.string(), metric: z.string(), ts: time, value: z.number(), received_at: time }).openapi('Reading')
+export const WindowRow = z
+  .object({
+    device: z.string(),
+    metric: z.string(),
+    size: z.enum(['1m', '15m', '1h', '1d']),
+    start: time,
+    count: z.int(),
+    min: number,
+    max: number,
+    mean: number,
+    sum: number,
+    stddev: number,
+    first: number,
+    last: number,
+    p50: number,
+    p95: number,
+    p99: number,
+    closed_by: z.string().nullable().openapi({ description: 'watermark, idle, late, or open (provisional); null of a filled row and of a day of a time zone.' }),
+  })
+  .openapi('Window')
+export const AnomalyRow = z
+  .object({
+    device: z.string(),
+    metric: z.string(),
+    ts: time,
+    value: z.number(),
+    score: z.number(),
+    expected: number,
+    lower: number,
+    upper: number,
+    reason: z.string(),
+  })
+  .openapi('Anomaly')
+
+export const list = <T extends z.ZodType>(name: string, row: T) => z.object({ [name]: z.array(row), cursor })
+
+export const Ledger = z
+  .object({
+    received: z.int(),
+    accepted: z.int(),
+    rejected: z.int(),
+    onTime: z.int(),
+    late: z.int(),
+    duplicate: z.int(),
+    expired: z.int(),
+  })
+  .openapi('Ledger', { description: 'received = accepted + rejected; accepted = onTime + late + duplicate + expired.' })
+
+export const Graph = z
+  .object({
+    device: z.string(),
+    metric: z.string(),
+    from: time,
+    to: time,
+    width: z.int(),
+    source: z.enum(['readings', '1m', '15m', '1h', '1d']),
+    stepMs: z.number(),
+    ts: z.array(time),
+    min: z.array(z.number()),
+    max: z.array(z.number()),
+    mean: z.array(z.number()),
+    gaps: z.array(z.array(time)),
+    anomalies: z.object({
+      ts: z.array(time),
+      value: z.array(z.number()),
+      score: z.array(z.number()),
+      expected: z.array(number),
+      lower: z.array(number),
+      upper: z.array(number),
+      reason: z.array(z.string()),
+    }),
+    forecast: z.null(),
+  })
+  .openapi('Graph')
+
+export const Status = z
+  .object({
+    accepted: z.int(),
+    processed: z.int(),
+    sealed: z.int(),
+    settled: z.boolean(),
+    lagMs: z.number(),
+    partitions: z.array(
+      z.object({
+        partition: z.int(),
+        owner: z.string().nullable(),
+        runtime: z.string().nullable(),
+        epoch: z.int(),
+        position: z.int(),
+        behind: z.int().openapi({ description: 'Readings that the log has and no commit covers.' }),
+      }),
+    ),
+    members: z.array(
+      z.object({
+        id: z.string(),
+        role: z.string(),
+        runtime: z.string(),
+        pid: z.int(),
+        url: z.string().nullable(),
+        startedAt: time,
+        partitions: z.array(z.int()),
+      }),
+    ),
+  })
+  .openapi('Status')
+
+export const Problem = z
+  .object({ type: z.string(), title: z.string(), status: z.int(), detail: z.string().openapi({ description: 'What to do.' }) })
+  .openapi('Problem', { description: 'RFC 9457.' })
+
+const PostedReading = z
+  .object({
+    device: z.string().max(128),
+    metric: z.string().max(64).optional(),
+    ts: z.union([z.number(), z.string()]).optional().openapi({ description: 'Epoch ms or RFC 3339; left out: now.' }),
+    value: z.union([z.number(), z.boolean()]).optional(),
+    values: z.record(z.string(), z.union([z.number(), z.boolean()])).optional().openapi({ description: 'Several metrics of one instant, in place of metric and value.' }),
+  })
+  .openapi('PostedReading')
+/** Body of `POST /v1/readings`, which the edge answers. */
+export const PostedReadings = z.union([PostedReading, z.array(PostedReading), z.object({ readings: z.array(PostedReading) })]).openapi('PostedReadings')
+export const Verdict = z
+  .object({ accepted: z.int(), rejected: z.array(z.object({ index: z.int(), reason: z.string() })) })
+  .openapi('Verdict')

@@ -1,0 +1,171 @@
+/**
+ * Starts what serves reads: the lake's readers, the tail of both logs, the live hub, and the app on top of them.
+ *
+ * Owns the order of starting and stopping, and what readiness means. The writer is a process of its own (actors/store); it is
+ * handed in, so that reading can be had without it.
+ *
+ * - B1 The tail begins where the manifest ends that the lake is opened at: between the two no reading is missing or double.
+ */
+
+import { Gauge } from 'prom-client'
+import { join } from 'node:path'
+import type { Hono } from 'hono'
+import { createHash } from 'node:crypto'
+import type { Clock } from '../../runtime/clock.ts'
+import { decodeJournal } from '../../runtime/journal.ts'
+import type { KeyedEnv } from '../../runtime/http.ts'
+import type { Keyring } from '../../runtime/keys.ts'
+import type { Connection, StreamInfo } from '../../runtime/log.ts'
+import type { Metrics } from '../../runtime/telemetry.ts'
+import { RESULTS, inputStreams, resultsSubject } from '../../runtime/topology.ts'
+import type { Topology } from '../../runtime/topology.ts'
+import { Follower } from '../store/follow.ts'
+import type { FollowerLogger } from '../store/follow.ts'
+import { makeLake, readNewestManifest } from '../store/manifest.ts'
+import type { Manifest } from '../store/manifest.ts'
+import { createAnalytics } from './app.ts'
+import { dashboardRoutes } from './dashboard/routes.ts'
+import { Lake } from './lake.ts'
+import { LiveHub } from './live.ts'
+import { unreadOf } from './status.ts'
+import type { MemberView } from './status.ts'
+import { Tail } from './tail.ts'
+
+export interface AnalyticsOptions {
+  readonly connection: Connection
+  readonly topology: Topology
+  /** The lake is `<dataDir>/lake`. */
+  readonly dataDir: string
+  readonly keyring: Keyring
+  /** Members of the group; `Membership` of runtime/membership.ts fits. */
+  readonly membership: { view(role: 'edge' | 'worker' | 'store'): readonly MemberView[] }
+  readonly clock: Clock
+  readonly logger: FollowerLogger
+  readonly metrics?: Metrics
+}
+
+export interface Analytics {
+  readonly app: Hono<KeyedEnv>
+  readonly tail: Tail
+  readonly hub: LiveHub
+  /** Takes a new manifest over; for who hears of it from the writer. */
+  onManifest(manifest: Manifest): Promise<void>
+  /** True once the tail has caught up with the logs as they were at the start; else a sentence that says what it waits for. */
+  ready(): true | string
+  /** Rejects when following the logs has ended by an error. */
+  readonly failed: Promise<never>
+  /** Ends live streams and reading. The app answers until then. */
+  stop(): Promise<void>
+}
+
+/** How often a lake whose segments are swept away under the reader is looked at anew. */
+const OPEN_TRIES = 5
+
+export async function startAnalytics(options: AnalyticsOptions): Promise<Analytics> {
+  const { connection, topology, dataDir, keyring, membership, clock, logger, metrics } = options
+  const { log } = connection
+  const folder = join(dataDir, 'lake')
+  await makeLake(folder)
+  const streams = [...inputStreams(topology), RESULTS]
+  const infos = await Promise.all(streams.map((stream) => log.info(stream)))
+  const resultsCreated = infos.at(-1)!.created
+
+  const hub = new LiveHub({ topology, clock, generation: generationOf(infos) })
+  const lake = await Lake.open({ folder, clock })
+  const tail = new Tail({ lake, topology, resultsCreated, clock, logger, listener: hub })
+  const manifest = await openNewest(folder, tail)
+  for (const [partition, state] of tail.partitions.entries()) {
+    const covered = manifest?.covered[partition]
+    state.accepted = covered?.accepted ?? 0
+    state.pending = covered?.pending ?? 0
+    state.position = covered?.input.seq ?? 0
+    state.resultsSeq = tail.coveredSeq(partition)
+    const last = await log.last(RESULTS, resultsSubject(partition))
+    if (last !== null) tail.introduce(decodeJournal(last.data).header)
+  }
+
+  let fail: (error: unknown) => void = () => {}
+  const failed = new Promise<never>((_, reject) => (fail = reject))
+  failed.catch(() => {})
+  const follower = new Follower({
+    log,
+    topology,
+    from: manifest?.covered ?? null,
+    resultsFrom: manifest?.resultsFrom,
+    resultsCreated: manifest?.resultsCreated,
+    inputFrom: manifest?.inputFrom,
+    clock,
+    logger,
+    onInput: (partition, message) => tail.onInput(partition, message),
+    onCommit: (covered) => tail.onCommit(covered),
+    onClaim: (header) => tail.onClaim(header),
+    onFailure: (error) => fail(error),
+  })
+  await follower.start()
+  hub.startAt([...follower.read().map((r) => r.seq), follower.positions().resultsFrom - 1])
+  // A stream that was made anew under this process is not the one that was read: the process starts again, from the manifest.
+  const offReconnect = connection.onReconnect(() => void follower.check().catch(fail))
+
+  const members = () => (['edge', 'worker', 'store'] as const).flatMap((role) => [...membership.view(role)])
+  const { app } = createAnalytics({ tail, hub, log, topology, keyring, clock, logger, progress: follower, members })
+  app.route('/', dashboardRoutes())
+  if (metrics !== undefined) register(metrics, tail, hub, follower)
+
+  let caughtUp = false
+  return {
+    app: app as unknown as Hono<KeyedEnv>,
+    tail,
+    hub,
+    failed,
+    onManifest: (next) => tail.onManifest(next),
+    ready: () => {
+      const { input, results } = caughtUp ? { input: 0, results: 0 } : unreadOf(follower, infos)
+      caughtUp ||= input + results === 0
+      return caughtUp || `The store reads what came while it was away: ${input + results} messages are left.`
+    },
+    stop: async () => {
+      offReconnect()
+      hub.close()
+      await follower.stop()
+      await tail.close()
+      await lake.close()
+    },
+  }
+}
+
+/** Takes the newest manifest over; a compaction that sweeps a segment away meanwhile has written a newer one. */
+async function openNewest(folder: string, tail: Tail): Promise<Manifest | null> {
+  for (let left = OPEN_TRIES; ; left--) {
+    const manifest = await readNewestManifest(folder)
+    if (manifest === null) return null
+    await tail.onManifest(manifest)
+    if (tail.manifest?.version === manifest.version) return manifest
+    if (left === 0) throw new Error(`Cannot open the lake as each of its segments must be there: manifest ${manifest.version} names one that is not`)
+  }
+}
+
+/** A short text that only these creations of the streams have: ids of live events carry it. */
+function generationOf(infos: readonly StreamInfo[]): string {
+  return createHash('sha256')
+    .update(infos.map((info) => `${info.name} ${info.created}`).join('\n'))
+    .digest('hex')
+    .slice(0, 8)
+}
+
+function register(metrics: Metrics, tail: Tail, hub: LiveHub, follower: Follower): void {
+  const gauge = (name: string, help: string, value: () => number) =>
+    new Gauge({
+      name,
+      help,
+      registers: [metrics],
+      collect() {
+        this.set(value())
+      },
+    })
+  gauge('weir_analytics_series', 'Series in the catalog', () => tail.catalog.size)
+  gauge('weir_analytics_fresh_rows', 'Readings of commits that no manifest covers yet, kept in memory', () => tail.freshRows)
+  gauge('weir_analytics_segments', 'Segments attached for queries', () => tail.lake.current.attached.length)
+  gauge('weir_analytics_manifest', 'Version of the manifest that queries see', () => tail.manifest?.version ?? 0)
+  gauge('weir_live_streams', 'Live streams open', () => hub.size)
+  gauge('weir_analytics_waiting_readings', 'Readings of the log that no commit covers yet', () => follower.lag().reduce((sum, lag) => sum + lag.waitingRows, 0))
+}

@@ -1,0 +1,343 @@
+/**
+ * A small house for tests of analytics: a log in memory, a lake in a temporary folder, and hands to post, to commit and to seal,
+ * so that a test decides what is read, what is committed and what is sealed.
+ */
+
+import { DuckDBInstance } from '@duckdb/node-api'
+import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startAnalytics } from '../../../actors/analytics/start.ts'
+import type { Analytics } from '../../../actors/analytics/start.ts'
+import { EffectsBuilder } from '../../../actors/partition/effects.ts'
+import type { AnomalyRow, BlockFates, WindowRow } from '../../../actors/partition/effects.ts'
+import { encodeBlock, encodeRejects } from '../../../actors/reading/input.ts'
+import type { Reading } from '../../../actors/reading/input.ts'
+import { WINDOW_SIZES_MS } from '../../../actors/reading/window.ts'
+import { makeLake, readNewestManifest, segmentsDir, writeManifest } from '../../../actors/store/manifest.ts'
+import type { Covered, Manifest, Segment } from '../../../actors/store/manifest.ts'
+import { TABLES, TABLE_NAMES, columnsSql, literal } from '../../../actors/store/tables.ts'
+import type { TableName } from '../../../actors/store/tables.ts'
+import { systemClock } from '../../../runtime/clock.ts'
+import { encodeJournal } from '../../../runtime/journal.ts'
+import { Keyring } from '../../../runtime/keys.ts'
+import { MemoryWorld } from '../../../runtime/memory-log.ts'
+import type { Connection } from '../../../runtime/log.ts'
+import { BUCKET_KEYS, RESULTS, inputStream, inputStreams, inputSubject, partitionFor, resultsSubject, topologyOf } from '../../../runtime/topology.ts'
+
+export const T0 = Date.UTC(2026, 0, 1)
+export const MINUTE = 60_000
+
+const quiet = { info: () => {}, warn: () => {}, error: (fields: object, message: string) => console.error(message, fields) }
+
+export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  const end = performance.now() + 10_000
+  while (!(await holds())) {
+    if (performance.now() > end) throw new Error(`never came true: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
+export type NamedWindow = Omit<WindowRow, 'series'> & { device: string; metric: string }
+export type NamedAnomaly = Omit<AnomalyRow, 'series'> & { device: string; metric: string }
+
+/** A window's row with plain numbers. */
+export function windowRow(device: string, start: number, values: number[], options: Partial<NamedWindow> = {}): NamedWindow {
+  const sorted = [...values].sort((a, b) => a - b)
+  const sum = values.reduce((a, b) => a + b, 0)
+  const at = (q: number) => sorted[Math.ceil(q * sorted.length) - 1]
+  const mean = sum / values.length
+  const variance = values.reduce((a, v) => a + (v - mean) ** 2, 0) / (values.length - 1)
+  return {
+    device, metric: 'm', size: 0, start, count: values.length, sum, min: sorted[0], max: sorted.at(-1)!, stddev: values.length > 1 ? Math.sqrt(variance) : NaN,
+    first: values[0], last: values.at(-1)!, p50: at(0.5), p95: at(0.95), p99: at(0.99), closedBy: 'watermark', ...options,
+  }
+}
+
+interface Message {
+  seq: number
+  timeMs: number
+  tenant: string
+  rows: Reading[]
+  rejected: number
+}
+
+interface Committed {
+  partition: number
+  seq: number
+  messages: { message: Message; fates: BlockFates | null }[]
+  windows: NamedWindow[]
+  anomalies: NamedAnomaly[]
+  position: { created: string; seq: number; timeMs: number }
+  accepted: number
+  pending: number
+}
+
+export class House {
+  readonly topology = topologyOf(4)
+  readonly world = new MemoryWorld({ clock: systemClock })
+  readonly connection: Connection = this.world.connect()
+  readonly keys: Record<string, string> = {}
+  dir = ''
+  analytics!: Analytics
+  keyring!: Keyring
+  #waiting = new Map<number, Message[]>()
+  #committed: Committed[] = []
+  #accepted = new Map<number, number>()
+  #last = new Map<number, number>()
+  #segments = 0
+
+  static async open(): Promise<House> {
+    const house = new House()
+    house.dir = await mkdtemp(join(tmpdir(), 'weir-analytics-'))
+    const { log } = house.connection
+    for (const [i, name] of inputStreams(house.topology).entries()) {
+      await log.ensureStream({ name, subjects: [inputSubject(i)], replicas: 1, bytesMax: -1 })
+    }
+    await log.ensureStream({ name: RESULTS, subjects: ['results.*'], replicas: 1, bytesMax: -1 })
+    house.keyring = await Keyring.open(await house.connection.kv(BUCKET_KEYS), systemClock)
+    for (const tenant of ['default', 'other']) {
+      for (const role of ['analyst', 'device'] as const) house.keys[`${tenant} ${role}`] = (await house.keyring.create({ tenant, role })).secret
+    }
+    await makeLake(join(house.dir, 'lake'))
+    await house.start()
+    return house
+  }
+
+  async start(): Promise<void> {
+    this.analytics = await startAnalytics({
+      connection: this.connection,
+      topology: this.topology,
+      dataDir: this.dir,
+      keyring: this.keyring,
+      membership: { view: () => [] },
+      clock: systemClock,
+      logger: quiet,
+    })
+    await until('the tail has caught up', () => this.analytics.ready() === true)
+  }
+
+  async restart(): Promise<void> {
+    await this.analytics.stop()
+    await this.start()
+  }
+
+  async close(): Promise<void> {
+    await this.analytics.stop()
+    this.keyring.close()
+    await this.connection.close()
+    await rm(this.dir, { recursive: true, force: true })
+  }
+
+  /** Readings into the log, one block a partition. */
+  async post(rows: readonly { device: string; metric?: string; ts: number; value: number }[], tenant = 'default'): Promise<void> {
+    const byPartition = Map.groupBy(rows, (row) => partitionFor(this.topology, tenant, row.device))
+    for (const [partition, part] of byPartition) {
+      const readings = part.map((row) => ({ metric: 'm', ...row }))
+      const devices = [...new Set(readings.map((r) => r.device))]
+      const metrics = [...new Set(readings.map((r) => r.metric))]
+      const series = [...new Set(readings.map((r) => `${r.device} ${r.metric}`))]
+      const data = encodeBlock({
+        tenant,
+        devices,
+        metrics,
+        seriesDevice: Uint16Array.from(series, (s) => devices.indexOf(s.split(' ')[0])),
+        seriesMetric: Uint16Array.from(series, (s) => metrics.indexOf(s.split(' ')[1])),
+        row: Uint16Array.from(readings, (r) => series.indexOf(`${r.device} ${r.metric}`)),
+        ts: Float64Array.from(readings, (r) => r.ts),
+        value: Float64Array.from(readings, (r) => r.value),
+        keyed: [],
+      })
+      const { seq } = await this.connection.log.publish(inputSubject(partition), data)
+      await this.#hang(partition, { seq, tenant, rows: readings, rejected: 0 })
+    }
+  }
+
+  async reject(device: string, count: number, tenant = 'default'): Promise<void> {
+    const partition = partitionFor(this.topology, tenant, device)
+    const { seq } = await this.connection.log.publish(inputSubject(partition), encodeRejects({ tenant, counts: [[device, count]], samples: [] }))
+    await this.#hang(partition, { seq, tenant, rows: [], rejected: count })
+  }
+
+  async #hang(partition: number, message: Omit<Message, 'timeMs'>): Promise<void> {
+    const stored = await this.connection.log.at(inputStream(this.topology, partition), message.seq)
+    this.#waiting.set(partition, [...(this.#waiting.get(partition) ?? []), { ...message, timeMs: stored!.timeMs }])
+  }
+
+  /** Commits all that waits. `fates` names rows by their value. */
+  async commit(
+    options: { fates?: Partial<Record<'duplicate' | 'expired' | 'old', number[]>>; windows?: NamedWindow[]; anomalies?: NamedAnomaly[]; pending?: number; tenant?: string } = {},
+  ): Promise<void> {
+    const { fates = {}, windows = [], anomalies = [], pending = 0, tenant = 'default' } = options
+    const touched = new Set([...this.#waiting.keys(), ...[...windows, ...anomalies].map((w) => partitionFor(this.topology, tenant, w.device))])
+    for (const partition of touched) {
+      const messages = this.#waiting.get(partition) ?? []
+      this.#waiting.delete(partition)
+      const builder = new EffectsBuilder()
+      const seriesOf = (row: { device: string; metric: string }) => builder.addSeries({ tenant, device: row.device, metric: row.metric })
+      const mine = (row: { device: string }) => partitionFor(this.topology, tenant, row.device) === partition
+      for (const window of windows.filter(mine)) builder.addWindow({ ...window, series: seriesOf(window) })
+      for (const anomaly of anomalies.filter(mine)) builder.anomalies.push({ ...anomaly, series: seriesOf(anomaly) })
+      const covered: Committed['messages'] = []
+      for (const message of messages) {
+        const rowsOf = (values: number[] = []) => Uint32Array.from(message.rows.flatMap((row, i) => (values.includes(row.value) ? [i] : [])))
+        const old = rowsOf(fates.old)
+        const of = { seq: message.seq, duplicate: rowsOf(fates.duplicate), expired: rowsOf(fates.expired), old, closedUntil: new Float64Array(old.length) }
+        const any = of.duplicate.length + of.expired.length + of.old.length > 0
+        if (any) builder.fates.push(of)
+        covered.push({ message, fates: any ? of : null })
+      }
+      const accepted = (this.#accepted.get(partition) ?? 0) + messages.reduce((sum, m) => sum + m.rows.length, 0)
+      this.#accepted.set(partition, accepted)
+      const info = await this.connection.log.info(inputStream(this.topology, partition))
+      const position = { created: info.created, seq: messages.at(-1)?.seq ?? this.#positionOf(partition), timeMs: messages.at(-1)?.timeMs ?? 0 }
+      const header = { kind: 'commit' as const, partition, epoch: 1, owner: 'worker-1', nonce: 'n', position, snapshots: [], part: 0 }
+      const { seq } = await this.connection.log.publish(resultsSubject(partition), encodeJournal(header, builder.encode({ accepted, pending, logTimeMs: systemClock.now() })))
+      this.#last.set(partition, seq)
+      this.#committed.push({
+        partition, seq, messages: covered, position, accepted, pending,
+        windows: windows.filter(mine), anomalies: anomalies.filter(mine),
+      })
+    }
+    await until('the tail has the commits', () => [...this.#last].every(([p, seq]) => this.analytics.tail.partitions[p].resultsSeq >= seq))
+  }
+
+  #positionOf(partition: number): number {
+    return this.#committed.findLast((c) => c.partition === partition)?.position.seq ?? 0
+  }
+
+  /** Seals all that is committed into one segment, and tells analytics. Old rows that are in the lake already are dropped. */
+  async seal(): Promise<Manifest> {
+    const lakeDir = join(this.dir, 'lake')
+    const before = await readNewestManifest(lakeDir)
+    const file = `segment-${++this.#segments}.duckdb`
+    const values: Record<TableName, string[]> = { readings: [], windows: [], owned_windows: [], anomalies: [], rejects: [], ledger: [] }
+    const times: number[] = []
+    const covered: Record<string, Covered> = { ...before?.covered }
+    const time = (ms: number) => `make_timestamp(${ms * 1000})`
+    const known = await this.#known(before)
+    for (const c of this.#committed) {
+      covered[c.partition] = { input: c.position, resultsSeq: c.seq, accepted: c.accepted, pending: c.pending }
+      for (const { message, fates } of c.messages) {
+        const counts = { late: 0, duplicate: 0, expired: 0 }
+        for (const [i, r] of message.rows.entries()) {
+          const key = `${message.tenant} ${r.device} ${r.metric} ${r.ts} ${r.value}`
+          if (fates?.duplicate.includes(i)) counts.duplicate++
+          else if (fates?.expired.includes(i)) counts.expired++
+          else if (fates?.old.includes(i) && known.has(key)) counts.duplicate++
+          else {
+            if (fates?.old.includes(i)) counts.late++
+            known.add(key)
+            times.push(r.ts)
+            values.readings.push(`(${literal(message.tenant)}, ${literal(r.device)}, ${literal(r.metric)}, ${time(r.ts)}, ${r.value}, ${time(message.timeMs)})`)
+          }
+        }
+        const { late, duplicate, expired } = counts
+        const n = message.rows.length
+        const device = message.rows[0]?.device ?? 'unknown'
+        values.ledger.push(
+          `(${literal(message.tenant)}, ${literal(device)}, ${time(Math.floor(message.timeMs / MINUTE) * MINUTE)}, ${n}, ${message.rejected}, ${n - late - duplicate - expired}, ${late}, ${duplicate}, ${expired})`,
+        )
+      }
+      for (const w of c.windows) values.windows.push(windowSql(w, c.seq, time))
+      times.push(...c.windows.map((w) => w.start))
+      for (const a of c.anomalies) {
+        values.anomalies.push(`('default', ${literal(a.device)}, ${literal(a.metric)}, ${time(a.ts)}, ${a.value}, ${a.score}, ${a.expected}, ${a.lower}, ${a.upper}, ${literal(a.reason)})`)
+      }
+    }
+    this.#committed = []
+    return this.#publish(before, covered, [await this.#write(file, values, times, 0)])
+  }
+
+  /** Writes a window's row as the store does for a window that it owns: later versions win, and are the store's. */
+  async sealWindow(row: NamedWindow, version: number): Promise<Manifest> {
+    const before = await readNewestManifest(join(this.dir, 'lake'))
+    const values: Record<TableName, string[]> = { readings: [], windows: [windowSql(row, version, (ms) => `make_timestamp(${ms * 1000})`)], owned_windows: [], anomalies: [], rejects: [], ledger: [] }
+    return this.#publish(before, before?.covered ?? {}, [await this.#write(`segment-${++this.#segments}.duckdb`, values, [row.start], 0)])
+  }
+
+  /** Replaces all segments by one that holds the readings that `keep` (SQL) lets pass, as compaction and retention do. */
+  async rewrite(keep = 'true'): Promise<Manifest> {
+    const lakeDir = join(this.dir, 'lake')
+    const before = (await readNewestManifest(lakeDir))!
+    const file = `segment-${++this.#segments}.duckdb`
+    const instance = await DuckDBInstance.create(join(segmentsDir(lakeDir), file))
+    const connection = await instance.connect()
+    const rows: Record<string, number> = {}
+    for (const table of TABLE_NAMES) {
+      await connection.run(`CREATE TABLE ${table} (${columnsSql(table)})`)
+      for (const [i, segment] of before.segments.entries()) {
+        await connection.run(`ATTACH IF NOT EXISTS ${literal(join(segmentsDir(lakeDir), segment.file))} AS a${i} (READ_ONLY)`)
+        await connection.run(`INSERT INTO ${table} SELECT * FROM a${i}.main.${table} ${table === 'readings' ? `WHERE ${keep}` : ''}`)
+      }
+      rows[table] = Number((await connection.runAndReadAll(`SELECT count(*)::DOUBLE FROM ${table}`)).getRows()[0][0])
+    }
+    connection.closeSync()
+    instance.closeSync()
+    const ranged = before.segments.filter((s) => s.tsMin !== null)
+    const segment: Segment = {
+      file, level: 1, sealedFrom: 0, sealedTo: 0, bytes: (await stat(join(segmentsDir(lakeDir), file))).size, rows,
+      tsMin: Math.min(...ranged.map((s) => s.tsMin!)), tsMax: Math.max(...ranged.map((s) => s.tsMax!)), readingsMin: null, readingsMax: null,
+    }
+    return this.#publish({ ...before, segments: [] }, before.covered, [segment])
+  }
+
+  async #known(manifest: Manifest | null): Promise<Set<string>> {
+    const known = new Set<string>()
+    const instance = await DuckDBInstance.create(':memory:')
+    const connection = await instance.connect()
+    for (const [i, segment] of (manifest?.segments ?? []).entries()) {
+      await connection.run(`ATTACH ${literal(join(segmentsDir(join(this.dir, 'lake')), segment.file))} AS a${i} (READ_ONLY)`)
+      const reader = await connection.runAndReadAll(`SELECT tenant, device, metric, epoch_ms(ts)::DOUBLE, value FROM a${i}.main.readings`)
+      for (const row of reader.getRows()) known.add(row.join(' '))
+    }
+    connection.closeSync()
+    instance.closeSync()
+    return known
+  }
+
+  async #write(file: string, values: Record<TableName, string[]>, times: number[], level: number): Promise<Segment> {
+    const path = join(segmentsDir(join(this.dir, 'lake')), file)
+    const instance = await DuckDBInstance.create(path)
+    const connection = await instance.connect()
+    for (const table of TABLE_NAMES) {
+      await connection.run(`CREATE TABLE ${table} (${columnsSql(table)})`)
+      if (values[table].length > 0) await connection.run(`INSERT INTO ${table} (${TABLES[table].map(([n]) => `"${n}"`).join(', ')}) VALUES ${values[table].join(', ')}`)
+    }
+    connection.closeSync()
+    instance.closeSync()
+    const [tsMin, tsMax] = times.length === 0 ? [null, null] : [Math.min(...times), Math.max(...times)]
+    const rows = Object.fromEntries(TABLE_NAMES.map((table) => [table, values[table].length]))
+    return { file, level, sealedFrom: 0, sealedTo: 0, bytes: (await stat(path)).size, rows, tsMin, tsMax, readingsMin: null, readingsMax: null }
+  }
+
+  async #publish(before: Manifest | null, covered: Record<string, Covered>, added: Segment[]): Promise<Manifest> {
+    const lakeDir = join(this.dir, 'lake')
+    const manifest: Manifest = {
+      format: 1, version: (before?.version ?? 0) + 1, madeAt: 0, resultsCreated: (await this.connection.log.info(RESULTS)).created, resultsBase: 0,
+      resultsFrom: 1, inputFrom: {}, settleUntil: null, covered, segments: [...(before?.segments ?? []), ...added], superseded: [],
+    }
+    await writeManifest(lakeDir, manifest)
+    await this.analytics.onManifest(manifest)
+    return manifest
+  }
+
+  async get(path: string, options: { key?: string; headers?: Record<string, string> } = {}): Promise<Response> {
+    const { key = this.keys['default analyst'], headers = {} } = options
+    return this.analytics.app.request(path, { headers: { ...(key === '' ? {} : { authorization: `Bearer ${key}` }), ...headers } })
+  }
+
+  async json(path: string, options: { key?: string } = {}): Promise<any> {
+    const answer = await this.get(path, options)
+    const body = await answer.json()
+    if (answer.status !== 200) throw new Error(`${path}: ${answer.status} ${JSON.stringify(body)}`)
+    return body
+  }
+}
+
+function windowSql(w: NamedWindow, version: number, time: (ms: number) => string): string {
+  const minutes = WINDOW_SIZES_MS[w.size] / MINUTE
+  const numbers = [w.count, w.sum, w.min, w.max, w.sum / w.count, Number.isNaN(w.stddev) ? 'NULL' : w.stddev, w.first, w.last, w.p50, w.p95, w.p99]
+  return `('default', ${literal(w.device)}, ${literal(w.metric)}, to_minutes(${minutes}), ${time(w.start)}, ${numbers.join(', ')}, ${literal(w.closedBy)}, ${time(0)}, ${version})`
+}
+
