@@ -18,7 +18,12 @@ export interface SeenKey {
 export class Idempotency {
   /** In order of arrival, hence of log time: what expires stands in front. */
   readonly #seen = new Map<string, SeenKey>()
+  readonly #keysMax: number
   #sweptMinute = -Infinity
+
+  constructor(keysMax = IDEMPOTENCY_KEYS_MAX) {
+    this.#keysMax = keysMax
+  }
 
   get size(): number {
     return this.#seen.size
@@ -31,7 +36,7 @@ export class Idempotency {
     const before = this.#seen.get(hash)
     if (before !== undefined && before.atMs >= oldestMs) return true
     if (before !== undefined) this.#seen.delete(hash)
-    if (this.#seen.size >= IDEMPOTENCY_KEYS_MAX) this.#dropOldest()
+    if (this.#seen.size >= this.#keysMax) this.#dropOldest()
     this.#seen.set(hash, key)
     return false
   }
@@ -58,7 +63,7 @@ export class Idempotency {
   }
 
   #dropOldest(): void {
-    let excess = IDEMPOTENCY_KEYS_MAX / 16
+    let excess = this.#keysMax / 16
     for (const hash of this.#seen.keys()) {
       this.#seen.delete(hash)
       if (--excess <= 0) return
