@@ -93,6 +93,8 @@ export class Lake {
   #clock: Clock
   #instance: DuckDBInstance
   #admin: DuckDBConnection
+  /** What attaches and detaches, one after the other: a connection is for one statement at a time. */
+  #turn: Promise<unknown> = Promise.resolve()
   #free: DuckDBConnection[]
   #waiting: ((connection: DuckDBConnection) => void)[] = []
   #byFile = new Map<string, Attached>()
@@ -141,7 +143,7 @@ export class Lake {
         continue
       }
       const made = { alias: `s${++this.#names}`, segment }
-      await this.#admin.run(`ATTACH ${text(join(segmentsDir(this.#folder), segment.file))} AS ${made.alias} (READ_ONLY)`)
+      await this.#manage(`ATTACH ${text(join(segmentsDir(this.#folder), segment.file))} AS ${made.alias} (READ_ONLY)`)
       this.#byFile.set(segment.file, made)
       attached.push(made)
     }
@@ -200,9 +202,16 @@ export class Lake {
   async close(): Promise<void> {
     this.#closed = true
     while (this.#free.length < LAKE_CONNECTIONS) await new Promise<void>((resolve) => this.#waiting.unshift((c) => (this.#free.push(c), resolve())))
+    await this.#turn
     for (const connection of this.#free) connection.closeSync()
     this.#admin.closeSync()
     this.#instance.closeSync()
+  }
+
+  #manage(sql: string): Promise<unknown> {
+    const done = this.#turn.then(() => this.#admin.run(sql))
+    this.#turn = done.catch(() => {})
+    return done
   }
 
   async #take(): Promise<DuckDBConnection> {
@@ -230,7 +239,7 @@ export class Lake {
       if (needed.has(attached) || this.#byFile.get(attached.segment.file) !== attached) continue
       this.#byFile.delete(attached.segment.file)
       // A failure leaves an attached file that nobody asks; the next start is without it.
-      this.#admin.run(`DETACH ${attached.alias}`).catch(() => {})
+      this.#manage(`DETACH ${attached.alias}`).catch(() => {})
     }
   }
 }

@@ -84,6 +84,7 @@ export class House {
   #waiting = new Map<number, Message[]>()
   #committed: Committed[] = []
   #accepted = new Map<number, number>()
+  #position = new Map<number, number>()
   #last = new Map<number, number>()
   #segments = 0
 
@@ -190,7 +191,8 @@ export class House {
       const accepted = (this.#accepted.get(partition) ?? 0) + messages.reduce((sum, m) => sum + m.rows.length, 0)
       this.#accepted.set(partition, accepted)
       const info = await this.connection.log.info(inputStream(this.topology, partition))
-      const position = { created: info.created, seq: messages.at(-1)?.seq ?? this.#positionOf(partition), timeMs: messages.at(-1)?.timeMs ?? 0 }
+      const position = { created: info.created, seq: messages.at(-1)?.seq ?? this.#position.get(partition) ?? 0, timeMs: messages.at(-1)?.timeMs ?? 0 }
+      this.#position.set(partition, position.seq)
       const header = { kind: 'commit' as const, partition, epoch: 1, owner: 'worker-1', nonce: 'n', position, snapshots: [], part: 0 }
       const { seq } = await this.connection.log.publish(resultsSubject(partition), encodeJournal(header, builder.encode({ accepted, pending, logTimeMs: systemClock.now() })))
       this.#last.set(partition, seq)
@@ -200,10 +202,6 @@ export class House {
       })
     }
     await until('the tail has the commits', () => [...this.#last].every(([p, seq]) => this.analytics.tail.partitions[p].resultsSeq >= seq))
-  }
-
-  #positionOf(partition: number): number {
-    return this.#committed.findLast((c) => c.partition === partition)?.position.seq ?? 0
   }
 
   /** Seals all that is committed into one segment, and tells analytics. Old rows that are in the lake already are dropped. */

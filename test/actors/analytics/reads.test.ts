@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { inputSubject, partitionFor, resultsSubject } from '../../../runtime/topology.ts'
 import { House, MINUTE, T0, until, windowRow } from './house.ts'
 
 let house: House
@@ -109,7 +110,7 @@ describe('readings', () => {
       if (i === 1) await house.seal()
       if (i === 2) await add('d1', 20, T0 + 10_000)
       if (i === 4) await house.seal()
-      if (i === 5) await add('d3', 20, T0 + 10_000)
+      if (i === 5) await add('d3', 20, T0 + 20_000)
     }
     expect(seen).toHaveLength(new Set(seen).size)
     expect(new Set(seen)).toEqual(expected)
@@ -252,7 +253,6 @@ describe('status', () => {
   })
 
   it('is never settled while a stream is ahead of the tail', async () => {
-    const { partitionFor, inputSubject, resultsSubject } = await import('../../../runtime/topology.ts')
     const partition = partitionFor(house.topology, 'default', 'd1')
     const release = house.world.holdDeliveries(inputSubject(partition))
     await house.post(rows('d1', 10))
