@@ -130,6 +130,8 @@ export const KEEP_LOG_MS = 24 * 3_600_000
 /** How often the logs are purged of what nobody needs, and how often a reader notes how far it is. */
 export const PURGE_INTERVAL_MS = 60_000
 export const REGISTER_INTERVAL_MS = 10_000
+/** How often the lake's writer tells its parent how it is. */
+export const STATUS_INTERVAL_MS = 1_000
 
 /** A process that is told to end has so long to drain; then it ends as it is, and says so. */
 export const DRAIN_MAX_MS = 20_000

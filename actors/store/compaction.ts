@@ -85,10 +85,13 @@ function rowsOf(segment: Segment): number {
   return Object.values(segment.rows).reduce((sum, n) => sum + n, 0)
 }
 
-/** Runs a merge in a DuckDB of its own, on one thread. */
-export async function compact(job: CompactionJob): Promise<Segment> {
+/** Runs a merge in a DuckDB of its own, on one thread. Rejects soon after `signal` aborts. */
+export async function compact(job: CompactionJob, signal?: AbortSignal): Promise<Segment> {
   const db = await LakeDatabase.open(job.lakeDir, { memoryMiB: COMPACT_MEMORY_MIB, threads: 1 })
+  const stop = () => db.interrupt()
+  signal?.addEventListener('abort', stop)
   try {
+    signal?.throwIfAborted()
     const sources: SegmentSource[] = []
     for (const table of TABLE_NAMES) {
       const from = await db.relation(table, job.inputs, '*')
@@ -98,6 +101,7 @@ export async function compact(job: CompactionJob): Promise<Segment> {
     const readings = job.inputs.reduce((sum, s) => sum + (s.rows.readings ?? 0), 0)
     return await writeSegment({ db, file: job.file, level: job.level, ...times, sources, small: readings < SMALL_SEGMENT_ROWS })
   } finally {
+    signal?.removeEventListener('abort', stop)
     db.close()
   }
 }

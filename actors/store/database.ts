@@ -68,6 +68,11 @@ export class LakeDatabase {
     this.#instance.closeSync()
   }
 
+  /** Ends the statement that runs, which then rejects. */
+  interrupt(): void {
+    this.#connection.interrupt()
+  }
+
   /** Runs one statement and forgets its result. */
   async run(sql: string): Promise<void> {
     await this.#connection.run(sql)

@@ -26,7 +26,7 @@ import { Follower } from './follow.ts'
 import type { CoveredCommit, FollowerLag, FollowerLogger, FollowerPositions } from './follow.ts'
 import { lockLake } from './lock.ts'
 import type { LakeLock } from './lock.ts'
-import { makeLake, manifestVersions, missingSegments, readManifest, readNewestManifest, sweep, writeManifest } from './manifest.ts'
+import { makeLake, MANIFESTS_KEPT, manifestVersions, missingSegments, readManifest, readNewestManifest, sweep, writeManifest } from './manifest.ts'
 import type { Manifest, Segment } from './manifest.ts'
 import { loadOwned } from './owned.ts'
 import type { OwnedWindows } from './recompute.ts'
@@ -51,7 +51,7 @@ export interface LakeWriterOptions {
   /** Whether segments are merged as time passes; true by default. */
   readonly compaction?: boolean
   /** Does the merging; in this process by default. */
-  readonly compact?: (job: CompactionJob) => Promise<Segment>
+  readonly compact?: (job: CompactionJob, signal: AbortSignal) => Promise<Segment>
   /** Called when a manifest is the newest and its catalog is in place. */
   readonly onManifest?: (manifest: Manifest) => void
   /** Called once when the writer can't go on. */
@@ -75,6 +75,8 @@ export interface LakeWriterStatus {
 
 /** How often the lake is looked over for what is due to be merged or dropped. */
 const UPKEEP_INTERVAL_MS = 5_000
+/** After a merge that failed. */
+const MERGE_RETRY_MS = 60_000
 
 export class LakeWriter {
   #options: LakeWriterOptions
@@ -93,12 +95,16 @@ export class LakeWriter {
   #seals = 0
   #compactions = 0
   #sealMs = 0
+  #mergeAfterMs = 0
+  /** Manifests that a restart may go back to, oldest first. */
+  #kept: Manifest[]
 
-  private constructor(options: LakeWriterOptions, held: { lock: LakeLock; db: LakeDatabase; manifest: Manifest; owned: OwnedWindows; fresh: boolean }) {
+  private constructor(options: LakeWriterOptions, held: { lock: LakeLock; db: LakeDatabase; manifest: Manifest; kept: Manifest[]; owned: OwnedWindows; fresh: boolean }) {
     this.#options = options
     this.#lock = held.lock
     this.#db = held.db
     this.#manifest = held.manifest
+    this.#kept = held.kept
     this.#owned = held.owned
     this.#buffer = new SealBuffer(held.manifest.settleUntil ?? -Infinity)
     const { manifest } = held
@@ -133,7 +139,8 @@ export class LakeWriter {
       const manifest = await renewed(found ?? EMPTY, { log, topology })
       const owned = await loadOwned(db, manifest.segments)
       await writeCatalog(db, manifest)
-      return new LakeWriter(options, { lock, db, manifest, owned, fresh: found === null })
+      const kept = (await Promise.all((await manifestVersions(lakeDir)).map((version) => readManifest(lakeDir, version)))).filter((m) => m !== null)
+      return new LakeWriter(options, { lock, db, manifest, kept: kept.reverse(), owned, fresh: found === null })
     } catch (error) {
       db?.close()
       lock.release()
@@ -143,6 +150,11 @@ export class LakeWriter {
 
   get manifest(): Manifest {
     return this.#manifest
+  }
+
+  /** The oldest manifest that a restart may have to go back to: what it covers, the lake needs no more of the logs. */
+  get oldestKept(): Manifest {
+    return this.#kept[0] ?? this.#manifest
   }
 
   /** Begins to follow and to seal. */
@@ -245,6 +257,7 @@ export class LakeWriter {
     const next: Manifest = { ...before, ...positions, version: Math.max(before.version, newest) + 1, madeAt: now, segments, superseded }
     await writeManifest(lakeDir, next)
     this.#manifest = next
+    this.#kept = [...this.#kept, next].slice(-MANIFESTS_KEPT)
     onPoint?.('before-catalog')
     if (segments !== before.segments) {
       await this.#db.detachAllBut(new Set(segments.map((s) => s.file)))
@@ -259,10 +272,18 @@ export class LakeWriter {
     // Only here, where no merge is under way: what a merge has written is named by no manifest yet.
     await this.#exclusive(async () => void (await sweep(lakeDir)))
     const job = planCompaction(this.#manifest.segments, { nowMs, clock, lakeDir, dropBeforeMs: retentionMs > 0 ? nowMs - retentionMs : null })
-    if (job === null) return false
+    if (job === null || nowMs < this.#mergeAfterMs) return false
     // The merge only reads segments, which never change, so seals go on beside it.
     const begun = clock.monotonic()
-    const merged = await (this.#options.compact ?? compact)(job)
+    let merged: Segment
+    try {
+      merged = await (this.#options.compact ?? compact)(job, this.#ending.signal)
+    } catch (error) {
+      // A merge only saves files: the lake is whole without it. What it has written is swept.
+      this.#mergeAfterMs = nowMs + MERGE_RETRY_MS
+      if (!this.#ending.signal.aborted) logger.warn({ err: error, files: job.inputs.length }, 'segments could not be merged: trying again later')
+      return false
+    }
     await this.#exclusive(async () => {
       const inputs = new Set(job.inputs.map((s) => s.file))
       const kept = this.#manifest.segments.filter((s) => !inputs.has(s.file))
