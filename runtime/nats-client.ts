@@ -80,6 +80,9 @@ function refusal(what: string, error: ApiError): ApiRefusal {
     case 10047:
     case 10077:
       return new ApiRefusal(ErrorCode.full, message, apiCode)
+    case 10074:
+      // Several replicas asked of a single server.
+      return new ApiRefusal(ErrorCode.config, message, apiCode)
     case 10054:
       return new ApiRefusal(ErrorCode.tooLarge, message, apiCode)
     case ApiCode.streamNotFound:
