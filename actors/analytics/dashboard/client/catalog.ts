@@ -24,8 +24,8 @@ export interface Catalog {
   ofDevice(device: string): SeriesRow[]
   /** Makes sure that the series of `device` are held. */
   fetchDevice(device: string, signal?: AbortSignal): Promise<void>
-  /** Takes up a reading that came live. */
-  note(reading: { device: string; metric: string; ts: number; value: number }): void
+  /** Takes up a reading that came live; `added` is 0 for one that is counted already. */
+  note(reading: { device: string; metric: string; ts: number; value: number }, added: 0 | 1): void
   rows(): SeriesRow[]
   /** Whether the tenant has more than is held. */
   partial(): boolean
@@ -63,10 +63,11 @@ export function createCatalog(api: Api): Catalog {
     async fetchDevice(device, signal) {
       take((await api.get<SeriesPage>('/v1/series', { device, limit: 100 }, signal)).series)
     },
-    note(reading) {
+    note(reading, added) {
       const row = held.get(name(reading))
       if (!row) held.set(name(reading), { device: reading.device, metric: reading.metric, count: 1, first: reading.ts, last: reading.ts, value: reading.value })
-      else if (reading.ts >= row.last) held.set(name(reading), { ...row, count: row.count + 1, last: reading.ts, value: reading.value })
+      else if (reading.ts >= row.last) held.set(name(reading), { ...row, count: row.count + added, last: reading.ts, value: reading.value })
+      else held.set(name(reading), { ...row, count: row.count + added })
     },
     rows: () => rank('', held.values(), PAGE_SIZE),
     partial: () => partial,

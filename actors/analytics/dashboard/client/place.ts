@@ -60,6 +60,24 @@ export function fittingRange(row: SeriesRow | undefined): RangeName {
   return RANGES.find((r) => r.ms === null || r.ms >= wantedMs)!.value
 }
 
+/** A stretch of time, epoch ms. */
+export interface Span {
+  readonly from: number
+  readonly to: number
+}
+
+/** The span of a range: it ends now while the series is heard of, else at its last reading, so that history is not an empty chart. */
+export function rangeSpan(range: RangeName, row: SeriesRow | undefined, nowMs: number): Span {
+  const { ms } = RANGES.find((r) => r.value === range)!
+  if (ms === null) {
+    const from = row?.first ?? nowMs - HOUR_MS
+    const to = row?.last ?? nowMs
+    return to > from ? { from, to } : { from: from - HOUR_MS / 2, to: from + HOUR_MS / 2 }
+  }
+  const to = row && (row.last < nowMs - ms || row.last > nowMs) ? row.last : nowMs
+  return { from: to - ms, to }
+}
+
 /** Takes a key out of `#key=…` and out of the address with it: a key must not stay where it is copied and shown. */
 export function takeKeyFromAddress(): void {
   const key = new URLSearchParams(location.hash.slice(1)).get('key')

@@ -6,7 +6,7 @@
  * Invariants
  * - I1 One stream at most is open, of the device that is shown.
  * - I2 What is drawn is what the server drew up, plus live readings; where these can't be placed exactly, the server is asked anew.
- * - I3 A span that follows the present ends now while the series is heard of, else at its last reading.
+ * - I3 A reading that came live stays drawn when the server's points replace the chart's: they may be a moment older than it.
  */
 
 import type { Api, ApiError } from './api.ts'
@@ -16,37 +16,30 @@ import type { Chart } from './chart.ts'
 import { addReading, anomalyRows, dropBefore, emptyColumns, toColumns } from './columns.ts'
 import type { Columns } from './columns.ts'
 import { announce, byId, h, segments, setText } from './dom.ts'
-import { age, count, date, moment, value } from './format.ts'
+import { labelText, noteText } from './chart-words.ts'
+import { age, count, moment, value } from './format.ts'
 import { follow } from './live.ts'
 import type { StreamEvent, StreamState } from './live.ts'
-import { RANGES } from './place.ts'
-import type { RangeName } from './place.ts'
+import { RANGES, rangeSpan } from './place.ts'
+import type { RangeName, Span } from './place.ts'
 import { sameSeries } from './shapes.ts'
 import type { AnomalyRow, Graph, ReadingRow, SeriesKey, WindowRow } from './shapes.ts'
-import { showAnomalies, showWindows } from './tables.ts'
+import { showAnomalies } from './tables.ts'
+import { createWindowsPanel } from './windows-panel.ts'
 
 const LINKED_MAX = 5
-const WINDOW_ROWS = 120
 /** How often the graph is drawn up anew while it follows the present. */
 const RELOAD_MS = 60_000
-const SIZES = [
-  { value: '1m', label: '1m', title: 'One minute', ms: 60_000 },
-  { value: '15m', label: '15m', title: 'Fifteen minutes', ms: 900_000 },
-  { value: '1h', label: '1h', title: 'One hour', ms: 3_600_000 },
-  { value: '1d', label: '1d', title: 'One day, by UTC', ms: 86_400_000 },
-] as const
-type SizeName = (typeof SIZES)[number]['value']
-
-interface Span {
-  from: number
-  to: number
-}
-
+/** How much older than the live stream an answer of the server may be. */
+const RECENT_MS = 5_000
+const RECENT_MAX = 2_000
 interface Pane {
   readonly metric: string
   readonly chart: Chart
   columns: Columns
   anomalies: AnomalyRow[]
+  /** Readings that came lately, by arrival. */
+  recent: { readonly ts: number; readonly value: number; readonly atMs: number }[]
   /** Where the pane says its last value; the main one says it in the head. */
   readonly label: HTMLElement | null
 }
@@ -82,38 +75,17 @@ export function createSeriesView(api: Api, catalog: Catalog, listener: SeriesVie
   let loading = new AbortController()
   let loadedAt = 0
   let loaded = false
-  let size: SizeName = '1m'
-  let sizeChosen = false
   let drawAsked = false
   let drawnTo = 0
   let reloadTimer: ReturnType<typeof setTimeout> | undefined
-  let windowsTimer: ReturnType<typeof setTimeout> | undefined
 
   const chartHost = byId('chart')
   const linkedHost = byId('linked')
+  const windows = createWindowsPanel(api)
   const ranges = segments(byId('ranges'), 'range', RANGES, (name) => listener.onRange(name as RangeName))
-  const sizes = segments(byId('sizes'), 'size', SIZES, (name) => {
-    size = name as SizeName
-    sizeChosen = true
-    void loadWindows()
-  })
   byId('reset-zoom').addEventListener('click', () => setZoom(null))
 
-  /** The span of the range, following the present (I3). */
-  function wholeSpan(): Span {
-    const row = series && catalog.get(series)
-    const now = Date.now()
-    const ms = RANGES.find((r) => r.value === range)!.ms
-    if (ms === null) {
-      const from = row?.first ?? now - 3_600_000
-      const to = row?.last ?? now
-      return to > from ? { from, to } : { from: from - 1_800_000, to: from + 1_800_000 }
-    }
-    const to = row && (row.last < now - ms || row.last > now) ? row.last : now
-    return { from: to - ms, to }
-  }
-
-  const span = () => zoom ?? wholeSpan()
+  const span = () => zoom ?? rangeSpan(range, series ? catalog.get(series) : undefined, Date.now())
 
   function setZoom(wanted: Span | null): void {
     if (wanted === null && zoom === null) return
@@ -131,14 +103,14 @@ export function createSeriesView(api: Api, catalog: Catalog, listener: SeriesVie
     const syncKey = 'reading'
     const onZoom = setZoom
     const main = createChart(chartHost, { height: chartHeight(), syncKey, small: false, onZoom, onRead: (text) => setText(byId('chart-read'), text) })
-    panes.push({ metric: series.metric, chart: main, columns: emptyColumns(), anomalies: [], label: null })
+    panes.push({ metric: series.metric, chart: main, columns: emptyColumns(), anomalies: [], recent: [], label: null })
     const { device, metric } = series
     for (const other of catalog.ofDevice(device).filter((row) => row.metric !== metric).slice(0, LINKED_MAX)) {
       const label = h('span', { class: 'linked-value' })
       const host = h('div', { class: 'linked-chart', 'aria-hidden': 'true' })
       const pick = h('button', { type: 'button', class: 'as-link', title: 'Show it large', onclick: () => listener.onPick({ device, metric: other.metric }) }, other.metric)
       linkedHost.append(h('div', { class: 'linked-pane' }, h('p', { class: 'linked-head' }, pick, label), host))
-      panes.push({ metric: other.metric, chart: createChart(host, { height: 128, syncKey, small: true, onZoom }), columns: emptyColumns(), anomalies: [], label })
+      panes.push({ metric: other.metric, chart: createChart(host, { height: 128, syncKey, small: true, onZoom }), columns: emptyColumns(), anomalies: [], recent: [], label })
     }
   }
 
@@ -148,6 +120,7 @@ export function createSeriesView(api: Api, catalog: Catalog, listener: SeriesVie
     loading = new AbortController()
     const { signal } = loading
     const shown = series
+    const askedAt = Date.now()
     const { from, to } = span()
     const width = Math.min(4_000, Math.max(100, chartHost.clientWidth - 60))
     chartHost.setAttribute('aria-busy', 'true')
@@ -159,8 +132,10 @@ export function createSeriesView(api: Api, catalog: Catalog, listener: SeriesVie
           const graph = await api.get<Graph>('/v1/graph', { device: shown.device, metric: pane.metric, from: Math.floor(from), to: Math.ceil(to) + 1, width }, signal)
           pane.columns = toColumns(graph)
           pane.anomalies = anomalyRows(graph, { device: shown.device, metric: pane.metric })
+          pane.recent = pane.recent.filter((r) => r.atMs > askedAt - RECENT_MS)
+          for (const r of pane.recent) if (r.ts >= from && (!zoom || r.ts <= to)) addReading(pane.columns, r.ts, r.value)
         }),
-        loadWindows(),
+        windows.load(shown, { from, to }, signal),
       ])
       loaded = true
       loadedAt = Date.now()
@@ -171,23 +146,6 @@ export function createSeriesView(api: Api, catalog: Catalog, listener: SeriesVie
       setText(byId('chart-note'), `Cannot draw this: ${(error as Error).message}.`)
     } finally {
       if (!signal.aborted) chartHost.removeAttribute('aria-busy')
-    }
-  }
-
-  async function loadWindows(): Promise<void> {
-    if (!series) return
-    const { signal } = loading
-    const { from, to } = span()
-    if (!sizeChosen) size = (to - from <= 6 * 3_600_000 ? '1m' : to - from <= 2 * 86_400_000 ? '15m' : to - from <= 14 * 86_400_000 ? '1h' : '1d')
-    sizes.set(size)
-    const sizeMs = SIZES.find((s) => s.value === size)!.ms
-    const start = Math.floor(Math.max(from, to - WINDOW_ROWS * sizeMs) / sizeMs) * sizeMs
-    const asked = size
-    try {
-      const page = await api.get<{ windows: WindowRow[] }>('/v1/windows', { ...series, from: start, to: Math.ceil(to), size, limit: WINDOW_ROWS + 2 }, signal)
-      if (!signal.aborted && asked === size) showWindows(page.windows)
-    } catch (error) {
-      if (!signal.aborted) byId('windows').replaceChildren(h('p', { class: 'nothing' }, `Cannot show windows: ${(error as Error).message}.`))
     }
   }
 
@@ -213,31 +171,14 @@ export function createSeriesView(api: Api, catalog: Catalog, listener: SeriesVie
     const main = panes[0]
     const inSpan = main.anomalies.filter((a) => a.ts >= shown.from && a.ts <= shown.to)
     showAnomalies(inSpan, (a) => main.chart.point(a), (a) => setZoom({ from: a.ts - (shown.to - shown.from) / 20, to: a.ts + (shown.to - shown.from) / 20 }))
-    describe(main, inSpan.length)
-    showHead()
-  }
-
-  /** The note beneath the chart, and the chart in words for those who don't see it. */
-  function describe(main: Pane, anomalies: number): void {
-    if (!loaded) return
-    const shown = span()
-    const first = main.columns.ts.findIndex((t) => t >= shown.from)
-    const seen = (column: readonly (number | null)[]) => (first < 0 ? [] : column.slice(first).filter((v) => v !== null))
-    const row = catalog.get(series!)
-    const now = Date.now()
-    const lows = seen(main.columns.min)
-    const note = byId('chart-note')
-    if (note.dataset.state !== 'bad') {
-      const stale = !zoom && row && row.last < shown.to + 1 && row.last < now - 2 * 3_600_000 ? `Up to the last reading, ${date(row.last)}. ` : ''
-      const band = main.columns.stepMs > 0 && lows.length > 0 ? 'The line is the mean, the band reaches from least to greatest.' : ''
-      setText(note, lows.length === 0 ? `No readings in this range.${row ? ` The last one was ${age(row.last, now)}.` : ''}` : stale + band)
+    if (loaded) {
+      const row = catalog.get(series)
+      const note = byId('chart-note')
+      const facts = { columns: main.columns, span: shown, row, zoomed: zoom !== null, anomalies: inSpan.length }
+      if (note.dataset.state !== 'bad') setText(note, noteText(facts, Date.now()))
+      chartHost.setAttribute('aria-label', labelText(series, facts))
     }
-    let least = Infinity
-    let most = -Infinity
-    for (const v of lows) least = Math.min(least, v)
-    for (const v of seen(main.columns.max)) most = Math.max(most, v)
-    const words = lows.length === 0 ? 'no readings' : `from ${value(least)} to ${value(most)}, ${anomalies} anomal${anomalies === 1 ? 'y' : 'ies'}`
-    chartHost.setAttribute('aria-label', `${series!.metric} of ${series!.device}: ${words}`)
+    showHead()
   }
 
   function showHead(): void {
@@ -251,32 +192,29 @@ export function createSeriesView(api: Api, catalog: Catalog, listener: SeriesVie
     if (event === 'reading') onReading(JSON.parse(data) as ReadingRow)
     else if (event === 'snapshot') for (const row of (JSON.parse(data) as { latest: ReadingRow[] }).latest) onReading(row, true)
     else if (event === 'anomaly') onAnomaly(JSON.parse(data) as AnomalyRow)
-    else if (event === 'window') {
-      const row = JSON.parse(data) as WindowRow
-      if (row.metric === series.metric && row.device === series.device && row.size === size) {
-        windowsTimer ??= setTimeout(() => {
-          windowsTimer = undefined
-          void loadWindows()
-        }, 1_000)
-      }
-    }
+    else if (event === 'window') windows.note(JSON.parse(data) as WindowRow)
   }
 
   function onReading(reading: ReadingRow, snapshot = false): void {
     if (reading.device !== series!.device) return
     const known = catalog.get(reading)
-    if (!snapshot) catalog.note(reading)
+    catalog.note(reading, snapshot ? 0 : 1)
     listener.onReading()
     const pane = panes.find((p) => p.metric === reading.metric)
     if (!pane) {
       if (!known && panes.length <= LINKED_MAX) reopen()
       return
     }
+    const { ts, value } = reading
+    const atMs = Date.now()
+    // A burst of readings is drawn up by the server soon enough; what is kept here has a bound.
+    if (pane.recent.length >= RECENT_MAX) pane.recent = pane.recent.filter((r) => r.atMs > atMs - RECENT_MS).slice(-RECENT_MAX / 2)
+    pane.recent.push({ ts, value, atMs })
     const shown = span()
-    if (!loaded || reading.ts < shown.from || (zoom && reading.ts > zoom.to)) return
+    if (!loaded || ts < shown.from || (zoom && ts > zoom.to)) return
     // The snapshot's readings are in the graph already, or else newer than it.
-    if (snapshot && reading.ts <= (pane.columns.ts.at(-1) ?? -Infinity) + pane.columns.stepMs) return
-    if (addReading(pane.columns, reading.ts, reading.value)) drawSoon()
+    if (snapshot && ts <= (pane.columns.ts.at(-1) ?? -Infinity) + pane.columns.stepMs) return
+    if (addReading(pane.columns, ts, value)) drawSoon()
     else reloadSoon()
   }
 
@@ -337,7 +275,7 @@ export function createSeriesView(api: Api, catalog: Catalog, listener: SeriesVie
       if (!same) {
         loaded = false
         setText(byId('chart-read'), '')
-        showWindows(null)
+        windows.clear()
         makePanes()
       }
       draw()
@@ -378,7 +316,6 @@ export function createSeriesView(api: Api, catalog: Catalog, listener: SeriesVie
       stopStream()
       loading.abort()
       clearTimeout(reloadTimer)
-      clearTimeout(windowsTimer)
       for (const pane of panes) pane.chart.destroy()
       panes = []
       linkedHost.replaceChildren()

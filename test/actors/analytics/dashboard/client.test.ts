@@ -2,13 +2,14 @@
 
 import { describe, expect, test } from 'vitest'
 import { addReading, bucketOf, dropBefore, emptyColumns, toColumns } from '../../../../actors/analytics/dashboard/client/columns.ts'
+import { labelText, noteText } from '../../../../actors/analytics/dashboard/client/chart-words.ts'
 import { band, duration, value } from '../../../../actors/analytics/dashboard/client/format.ts'
 import { createEventParser, follow } from '../../../../actors/analytics/dashboard/client/live.ts'
 import type { StreamEvent, StreamState } from '../../../../actors/analytics/dashboard/client/live.ts'
 import { compareSeries, rank, score } from '../../../../actors/analytics/dashboard/client/match.ts'
 import { createApi } from '../../../../actors/analytics/dashboard/client/api.ts'
 import { health } from '../../../../actors/analytics/dashboard/client/health.ts'
-import { fittingRange, placeQuery, readPlace } from '../../../../actors/analytics/dashboard/client/place.ts'
+import { fittingRange, placeQuery, rangeSpan, readPlace } from '../../../../actors/analytics/dashboard/client/place.ts'
 import type { Graph, Status } from '../../../../actors/analytics/dashboard/client/shapes.ts'
 
 const series = (device: string, metric: string) => ({ device, metric })
@@ -167,6 +168,25 @@ test('a series is first shown over a time that holds some of its readings', () =
   expect(fittingRange(row(3_601, 3_600_000))).toBe('1h')
   expect(fittingRange(row(8_760, 8_759 * 3_600_000))).toBe('7d')
   expect(fittingRange(row(1_461, 1_460 * 86_400_000))).toBe('all')
+})
+
+test('a range ends now, or at the last reading of a series that is of another time', () => {
+  const now = 1_000_000_000
+  const row = { ...series('d', 'm'), count: 5, first: 1_000, last: now - 10_000, value: 1 }
+  expect(rangeSpan('1h', row, now)).toEqual({ from: now - 3_600_000, to: now })
+  expect(rangeSpan('1h', { ...row, last: 500_000_000 }, now)).toEqual({ from: 496_400_000, to: 500_000_000 })
+  expect(rangeSpan('1h', { ...row, last: now + 60_000 }, now).to).toBe(now + 60_000)
+  expect(rangeSpan('all', row, now)).toEqual({ from: 1_000, to: now - 10_000 })
+  const { from, to } = rangeSpan('all', { ...row, first: 5, last: 5 }, now)
+  expect(to - from).toBe(3_600_000)
+})
+
+test('a chart says in words what it shows, within its span only', () => {
+  const columns = toColumns(graph({ ts: [10, 20, 30], min: [1, 5, -9], max: [2, 8, -9], mean: [1.5, 6, -9] }))
+  const row = { ...series('d', 'm'), count: 3, first: 10, last: 30, value: -9 }
+  const facts = { columns, span: { from: 5, to: 25 }, row, zoomed: false, anomalies: 1 }
+  expect(labelText(row, facts)).toBe('m of d: from 1 to 8, 1 anomaly')
+  expect(noteText({ ...facts, span: { from: 100, to: 200 } }, 1_000)).toMatch(/^No readings in this range. The last one was/)
 })
 
 test('values, spans and bands are said in few digits', () => {
