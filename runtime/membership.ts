@@ -102,7 +102,7 @@ export class Membership {
     this.#watch()
   }
 
-  /** Says bye and falls silent. */
+  /** Says bye and falls silent; sees nobody any more. */
   stop(): void {
     if (!this.#running) return
     this.#running = false
@@ -110,6 +110,7 @@ export class Membership {
     this.#cancelCheck()
     this.#say('bye')
     this.#stopListening()
+    this.#others.clear()
   }
 
   /** The living members of a role by id, this one among them where it has the role and has not stopped. */

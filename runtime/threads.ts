@@ -4,7 +4,7 @@
  * Owns the messages between the main thread and the others, and the sum of their metrics. Leaves what the work is to `serveThread`'s caller, and the
  * pauses between lives of a thread to supervisor.ts.
  *
- * - T1 A thread is told to end by a message and drains; one that does not is ended by force, after STOP_MS.
+ * - T1 A thread is told to end by a message, drains, says so, and is then ended from outside; one that does not drain is ended after STOP_MS.
  * - T2 What a thread says of itself is as old as its last message: STATUS_MS at most while its event loop turns, else it counts as not ready.
  */
 
@@ -30,9 +30,9 @@ export interface ThreadWork<Status> {
 }
 
 type ToThread = { kind: 'stop' } | { kind: 'metrics'; id: number }
-type FromThread<Status> = { kind: 'status'; status: Status } | { kind: 'metrics'; id: number; values: MetricsValues }
+type FromThread<Status> = { kind: 'status'; status: Status } | { kind: 'metrics'; id: number; values: MetricsValues } | { kind: 'stopped' }
 
-/** The thread's side: begins the work with the data that the group gave, and ends the thread when it is told to. */
+/** The thread's side: begins the work with the data that the group gave, and drains it when it is told to. */
 export async function serveThread<Data, Status>(clock: Clock, start: (data: Data) => Promise<ThreadWork<Status>>): Promise<void> {
   const port = parentPort!
   const say = (message: FromThread<Status>) => port.postMessage(message)
@@ -45,7 +45,7 @@ export async function serveThread<Data, Status>(clock: Clock, start: (data: Data
     } else {
       cancel()
       await work.stop()
-      port.close()
+      say({ kind: 'stopped' })
     }
   })
   const work = await started
@@ -129,6 +129,7 @@ export class ThreadGroup<Data, Status> {
     this.#threads[index] = thread
     worker.on('message', (message: FromThread<Status>) => {
       if (message.kind === 'metrics') this.#waiting.get(message.id)?.(message.values)
+      else if (message.kind === 'stopped') void worker.terminate()
       else {
         thread.status = message.status
         thread.heardMs = clock.monotonic()

@@ -1,0 +1,132 @@
+import { describe, expect, it } from 'vitest'
+import { pack } from '../../runtime/codec.ts'
+import { DEAD_AFTER_MS, HEARTBEAT_MS } from '../../runtime/limits.ts'
+import { Membership, sayByeFor, watchMembers } from '../../runtime/membership.ts'
+import type { Member, MemberRole } from '../../runtime/membership.ts'
+import { MemoryWorld } from '../../runtime/memory-log.ts'
+import type { MemoryConnection } from '../../runtime/memory-log.ts'
+import { ManualClock, settle } from '../support/manual-clock.ts'
+
+function group() {
+  const clock = new ManualClock()
+  const world = new MemoryWorld({ clock })
+  const member = (id: string, role: MemberRole = 'worker', connection: MemoryConnection = world.connect(), own: ManualClock = clock) => {
+    const self: Member = { id, role, url: null, runtime: 'node', pid: 1, startedAt: 0, partitions: [] }
+    return { connection, membership: new Membership({ bus: connection.bus, clock: own, self, connected: () => connection.connected() }) }
+  }
+  const ids = (m: { membership: Membership }, role: MemberRole = 'worker') => m.membership.view(role).map((x) => x.id)
+  return { clock, world, member, ids }
+}
+
+describe('membership', () => {
+  it('shows a newcomer everyone, and everyone the newcomer, within a round trip', async () => {
+    const g = group()
+    const [a, b, c] = [g.member('a'), g.member('b'), g.member('c', 'store')]
+    for (const m of [a, b, c]) m.membership.start()
+    await settle()
+    for (const m of [a, b, c]) {
+      expect(g.ids(m)).toEqual(['a', 'b'])
+      expect(g.ids(m, 'store')).toEqual(['c'])
+    }
+  })
+
+  it('shows a member that says bye to nobody any more, at once', async () => {
+    const g = group()
+    const [a, b] = [g.member('a'), g.member('b')]
+    for (const m of [a, b]) m.membership.start()
+    await settle()
+    let changes = 0
+    a.membership.onChange(() => changes++)
+    b.membership.stop()
+    await settle()
+    expect(g.ids(a)).toEqual(['a'])
+    expect(g.ids(b)).toEqual([])
+    expect(changes).toBe(1)
+  })
+
+  it('lets a third say bye for a member that it saw die', async () => {
+    const g = group()
+    const [a, b] = [g.member('a'), g.member('b-1')]
+    for (const m of [a, b]) m.membership.start()
+    await settle()
+    b.connection.die()
+    sayByeFor(g.world.connect().bus, 'worker', 'b-1')
+    await settle()
+    expect(g.ids(a)).toEqual(['a'])
+  })
+
+  it('counts a silent member as dead after its time, and not before it missed two heartbeats', async () => {
+    const g = group()
+    const [a, b] = [g.member('a'), g.member('b')]
+    for (const m of [a, b]) m.membership.start()
+    await g.clock.advance(10 * HEARTBEAT_MS)
+    b.connection.die()
+    await g.clock.advance(2 * HEARTBEAT_MS)
+    expect(g.ids(a)).toEqual(['a', 'b'])
+    await g.clock.advance(DEAD_AFTER_MS - HEARTBEAT_MS)
+    expect(g.ids(a)).toEqual(['a'])
+  })
+
+  it('does not take its own absence for the others’: who was stopped, or cut off, still sees them when it is back', async () => {
+    const g = group()
+    const own = new ManualClock()
+    const a = g.member('a', 'worker', g.world.connect(), own)
+    const b = g.member('b')
+    for (const m of [a, b]) m.membership.start()
+    await settle()
+    // Stopped for a minute: its timers run late, and what others said meanwhile is not yet read.
+    a.connection.cut()
+    own.advance(0)
+    await settle()
+    await own.advance(60_000)
+    expect(g.ids(a)).toEqual(['a', 'b'])
+    a.connection.heal()
+    await g.clock.advance(HEARTBEAT_MS)
+    await own.advance(DEAD_AFTER_MS)
+    expect(g.ids(a)).toEqual(['a', 'b'])
+  })
+
+  it('takes back a member that was declared dead and speaks again', async () => {
+    const g = group()
+    const [a, b] = [g.member('a'), g.member('b')]
+    for (const m of [a, b]) m.membership.start()
+    await settle()
+    sayByeFor(a.connection.bus, 'worker', 'b')
+    await settle()
+    expect(g.ids(a)).toEqual(['a'])
+    await g.clock.advance(HEARTBEAT_MS)
+    expect(g.ids(a)).toEqual(['a', 'b'])
+  })
+
+  it('tells what a member owns, and that it changed', async () => {
+    const g = group()
+    const [a, b] = [g.member('a'), g.member('b')]
+    for (const m of [a, b]) m.membership.start()
+    await settle()
+    let changes = 0
+    a.membership.onChange(() => changes++)
+    b.membership.update({ partitions: [{ partition: 3, epoch: 7, seq: 100 }], url: 'http://127.0.0.1:1' })
+    await settle()
+    expect(a.membership.view('worker')[1]).toMatchObject({ id: 'b', url: 'http://127.0.0.1:1', partitions: [{ partition: 3, epoch: 7, seq: 100 }] })
+    expect(changes).toBe(1)
+    await g.clock.advance(5 * HEARTBEAT_MS)
+    expect(changes).toBe(1)
+  })
+
+  it('is not moved by bytes that are no member, and can be watched by one who is none', async () => {
+    const g = group()
+    const a = g.member('a')
+    a.membership.start()
+    const seen: string[] = []
+    const watcher = g.world.connect()
+    const stop = watchMembers(watcher.bus, (member) => seen.push(member.id))
+    watcher.bus.send('weir.members.worker.x', new Uint8Array([193, 0, 1]))
+    watcher.bus.send('weir.members.worker.x', pack('hello'))
+    watcher.bus.send('weir.members.worker.x', pack(['beat', null]))
+    g.member('b').membership.start()
+    await settle()
+    expect(g.ids(a)).toEqual(['a', 'b'])
+    expect(seen).toContain('b')
+    stop()
+  })
+})
