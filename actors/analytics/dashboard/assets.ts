@@ -22,7 +22,8 @@ import { brotliCompress, constants, gzip } from 'node:zlib'
 export interface Asset {
   readonly type: string
   readonly etag: string
-  readonly identity: Buffer<ArrayBuffer>
+  /** Its bytes, compressed once and kept. */
+  encoded(encoding: Encoding): Promise<Buffer<ArrayBuffer>>
 }
 
 /** Encodings that an asset is served in. */
@@ -34,8 +35,6 @@ export interface Assets {
   /** Names below the folder, such as `client/main.ts`, `style.css`. */
   readonly names: readonly string[]
   get(name: string): Asset | null
-  /** The bytes of `name` in `encoding`, compressed once and kept. */
-  encoded(name: string, encoding: Encoding): Promise<Buffer<ArrayBuffer>>
 }
 
 const HERE = dirname(fileURLToPath(import.meta.url))
@@ -51,10 +50,7 @@ const compressBrotli = promisify(brotliCompress)
  */
 export function loadAssets(): Assets {
   const files = new Map<string, Asset>()
-  const add = (name: string, type: string, text: string) => {
-    const identity = Buffer.from(text)
-    files.set(name, { type, identity, etag: `"${createHash('sha256').update(identity).digest('base64url').slice(0, 22)}"` })
-  }
+  const add = (name: string, type: string, text: string) => files.set(name, makeAsset(type, text))
 
   for (const file of readdirSync(join(HERE, 'client')).sort()) {
     if (!file.endsWith('.ts')) continue
@@ -70,18 +66,24 @@ export function loadAssets(): Assets {
 
   const all = createHash('sha256')
   for (const [name, asset] of files) all.update(`${name}\n`).update(asset.etag)
-  const packed = new Map<string, Promise<Buffer<ArrayBuffer>>>()
 
   return {
     version: all.digest('hex').slice(0, 12),
     names: [...files.keys()],
     get: (name) => files.get(name) ?? null,
-    encoded: (name, encoding) => {
-      const asset = files.get(name)
-      if (!asset) throw new RangeError(`Cannot encode an asset as its name must be one that is served: current value is ${name}`)
-      const key = `${encoding} ${name}`
-      let done = packed.get(key)
-      if (!done) packed.set(key, (done = encode(asset.identity, encoding)))
+  }
+}
+
+/** `text` as it is served under a content type. */
+export function makeAsset(type: string, text: string): Asset {
+  const identity = Buffer.from(text)
+  const packed = new Map<Encoding, Promise<Buffer<ArrayBuffer>>>()
+  return {
+    type,
+    etag: `"${createHash('sha256').update(identity).digest('base64url').slice(0, 22)}"`,
+    encoded: (encoding) => {
+      let done = packed.get(encoding)
+      if (!done) packed.set(encoding, (done = encode(identity, encoding)))
       return done
     },
   }

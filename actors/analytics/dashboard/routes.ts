@@ -6,8 +6,9 @@
  */
 
 import { Hono } from 'hono'
-import { chooseEncoding, loadAssets } from './assets.ts'
-import type { Assets } from './assets.ts'
+import type { Context } from 'hono'
+import { chooseEncoding, loadAssets, makeAsset } from './assets.ts'
+import type { Asset, Assets } from './assets.ts'
 import { page } from './page.ts'
 
 /** Nothing from elsewhere and nothing inline; the page can't be framed, and gives its address to nobody. */
@@ -25,31 +26,39 @@ const SECURITY = {
  */
 export function dashboardRoutes(): Hono {
   const routes = new Hono()
-  let loaded: Assets | null = null
-  const assets = () => (loaded ??= loadAssets())
+  let loaded: { assets: Assets; index: Asset } | null = null
+  const load = () => {
+    if (loaded) return loaded
+    const assets = loadAssets()
+    return (loaded = { assets, index: makeAsset('text/html; charset=utf-8', String(page(assets))) })
+  }
 
-  routes.get('/', (c) => c.html(page(assets()), 200, { ...SECURITY, 'Cache-Control': 'no-cache' }))
+  routes.get('/', (c) => send(c, load().index, 'no-cache'))
 
-  routes.get('/favicon.ico', (c) => c.redirect(`/assets/${assets().version}/mark.svg`, 302))
+  routes.get('/favicon.ico', (c) => c.redirect(`/assets/${load().assets.version}/mark.svg`, 302))
 
-  routes.get('/assets/:version/:name{.+}', async (c) => {
+  routes.get('/assets/:version/:name{.+}', (c) => {
     const { version, name } = c.req.param()
-    const asset = assets().get(name)
+    const { assets } = load()
+    const asset = assets.get(name)
     if (!asset) return c.notFound()
     // A page of another version may still ask; it gets what there is, but must not keep it.
-    const current = version === assets().version
-    const encoding = chooseEncoding(c.req.header('Accept-Encoding'))
-    const headers: Record<string, string> = {
-      ...SECURITY,
-      'Content-Type': asset.type,
-      'Cache-Control': current ? 'public, max-age=31536000, immutable' : 'no-cache',
-      ETag: asset.etag,
-      Vary: 'Accept-Encoding',
-    }
-    if (c.req.header('If-None-Match')?.includes(asset.etag)) return c.body(null, 304, headers)
-    if (encoding !== 'identity') headers['Content-Encoding'] = encoding
-    return c.body(await assets().encoded(name, encoding), 200, headers)
+    return send(c, asset, version === assets.version ? 'public, max-age=31536000, immutable' : 'no-cache')
   })
 
   return routes
+}
+
+async function send(c: Context, asset: Asset, cacheControl: string): Promise<Response> {
+  const encoding = chooseEncoding(c.req.header('Accept-Encoding'))
+  const headers: Record<string, string> = {
+    ...SECURITY,
+    'Content-Type': asset.type,
+    'Cache-Control': cacheControl,
+    ETag: asset.etag,
+    Vary: 'Accept-Encoding',
+  }
+  if (c.req.header('If-None-Match')?.includes(asset.etag)) return c.body(null, 304, headers)
+  if (encoding !== 'identity') headers['Content-Encoding'] = encoding
+  return c.body(await asset.encoded(encoding), 200, headers)
 }
