@@ -81,6 +81,9 @@ export interface PartitionEffects {
 
 const WINDOW_NUMBERS = ['start', 'count', 'sum', 'min', 'max', 'stddev', 'first', 'last', 'p50', 'p95', 'p99'] as const
 
+/** Rows that a builder has room for before it grows. */
+const WINDOWS_AT_FIRST = 256
+
 let generations = 0
 
 /** Collects the results of a commit. Rows of windows go into growing columns, since they are many. */
@@ -90,13 +93,14 @@ export class EffectsBuilder {
   readonly series: SeriesName[] = []
   readonly fates: BlockFates[] = []
   readonly anomalies: AnomalyRow[] = []
-  #windowSeries: number[] = []
+  #windows = 0
+  #windowSeries = new Uint32Array(WINDOWS_AT_FIRST)
   /** size · 4 + closedBy. */
-  #windowKind: number[] = []
-  #windowNumbers: number[] = []
+  #windowKind = new Uint8Array(WINDOWS_AT_FIRST)
+  #windowNumbers = new Float64Array(WINDOWS_AT_FIRST * WINDOW_NUMBERS.length)
 
   get count(): number {
-    return this.#windowKind.length + this.fates.length + this.anomalies.length
+    return this.#windows + this.fates.length + this.anomalies.length
   }
 
   /** Adds a name and gives its index. The caller remembers the index for the life of this builder. */
@@ -105,9 +109,35 @@ export class EffectsBuilder {
   }
 
   addWindow(row: WindowRow): void {
-    this.#windowSeries.push(row.series)
-    this.#windowKind.push(row.size * 4 + CLOSED_BY.indexOf(row.closedBy))
-    this.#windowNumbers.push(row.start, row.count, row.sum, row.min, row.max, row.stddev, row.first, row.last, row.p50, row.p95, row.p99)
+    const i = this.#windows++
+    if (i === this.#windowKind.length) this.#grow()
+    this.#windowSeries[i] = row.series
+    this.#windowKind[i] = row.size * 4 + CLOSED_BY.indexOf(row.closedBy)
+    const numbers = this.#windowNumbers
+    const at = i * WINDOW_NUMBERS.length
+    numbers[at] = row.start
+    numbers[at + 1] = row.count
+    numbers[at + 2] = row.sum
+    numbers[at + 3] = row.min
+    numbers[at + 4] = row.max
+    numbers[at + 5] = row.stddev
+    numbers[at + 6] = row.first
+    numbers[at + 7] = row.last
+    numbers[at + 8] = row.p50
+    numbers[at + 9] = row.p95
+    numbers[at + 10] = row.p99
+  }
+
+  #grow(): void {
+    const series = new Uint32Array(this.#windowSeries.length * 2)
+    series.set(this.#windowSeries)
+    this.#windowSeries = series
+    const kind = new Uint8Array(this.#windowKind.length * 2)
+    kind.set(this.#windowKind)
+    this.#windowKind = kind
+    const numbers = new Float64Array(this.#windowNumbers.length * 2)
+    numbers.set(this.#windowNumbers)
+    this.#windowNumbers = numbers
   }
 
   encode(totals: { accepted: number; pending: number; logTimeMs: number }): Uint8Array {
@@ -118,9 +148,9 @@ export class EffectsBuilder {
       l: totals.logTimeMs,
       s: this.series.map((s) => [s.tenant, s.device, s.metric]),
       f: this.fates.map((f) => [f.seq, toBytes(f.duplicate), toBytes(f.expired), toBytes(f.old), toBytes(f.closedUntil)]),
-      ws: toBytes(Uint32Array.from(this.#windowSeries)),
-      wk: toBytes(Uint8Array.from(this.#windowKind)),
-      wn: toBytes(Float64Array.from(this.#windowNumbers)),
+      ws: toBytes(this.#windowSeries.subarray(0, this.#windows)),
+      wk: toBytes(this.#windowKind.subarray(0, this.#windows)),
+      wn: toBytes(this.#windowNumbers.subarray(0, this.#windows * WINDOW_NUMBERS.length)),
       an: this.anomalies.map((a) => [a.series, a.ts, a.value, a.score, a.expected, a.lower, a.upper, a.reason]),
     })
   }
