@@ -36,6 +36,8 @@ export interface NatsOptions {
 const PUBLISH_TIMEOUT_MS = 2_000
 const REQUEST_TIMEOUT_MS = 2_000
 const SWEEP_MS = 50
+/** For acknowledgements under way at the close. */
+const CLOSE_WITHIN_MS = 1_000
 
 interface UnderWay {
   readonly subject: string
@@ -223,7 +225,9 @@ export class NatsClient {
 
   async close(): Promise<void> {
     if (this.#closed) return
-    if (this.connected()) await Promise.race([this.nc.flush().catch(() => {}), this.clock.sleep(1_000)])
+    const deadline = this.clock.monotonic() + CLOSE_WITHIN_MS
+    while (this.#underWay.size > 0 && this.connected() && this.clock.monotonic() < deadline) await this.clock.sleep(2)
+    if (this.connected()) await Promise.race([this.nc.flush().catch(() => {}), this.clock.sleep(CLOSE_WITHIN_MS)])
     this.#end()
     await this.nc.close()
   }

@@ -8,7 +8,8 @@
  * Invariants
  * - R1 Deliveries of one consumer are numbered 1, 2, 3 …: a skipped number means a lost message, and a new consumer.
  * - R2 Each consumer delivers to an inbox of its own, so that nothing of an older one is taken for the newer's.
- * - R3 What is asked for and what waits unread is bounded: MESSAGES_MAX, and WAITING_BYTES_MAX plus two requests' bytes.
+ * - R3 What is asked for and what waits unread is bounded: MESSAGES_MAX, and WAITING_BYTES_MAX plus two requests' bytes. Requests are
+ *   small, since a server cuts a connection for which too much waits to be sent, and one connection has many readers.
  * - R4 A stream that is made anew or is shorter than what was read is an `identity` error, never a silent wait.
  */
 
@@ -18,10 +19,14 @@ import { PAYLOAD_MAX_BYTES } from './limits.ts'
 import type { LogMessage, LogReader, ReadOptions } from './log.ts'
 import type { NatsClient } from './nats-client.ts'
 
-const MESSAGES_MAX = 4_096
-/** A request ends at this many bytes; a single message must fit. */
-const REQUEST_BYTES = 2 * PAYLOAD_MAX_BYTES
-const WAITING_BYTES_MAX = 32 * 1024 * 1024
+/** Messages of one request; two are under way, so that the server never waits for the next. */
+const REQUEST_MESSAGES = 1_024
+const MESSAGES_MAX = 4 * REQUEST_MESSAGES
+/** A request ends before it would pass this many bytes … */
+const REQUEST_BYTES = 1024 * 1024
+/** … and one for which the very next message was too large is followed by one that any message fits. */
+const REQUEST_BYTES_LARGE = 2 * PAYLOAD_MAX_BYTES
+const WAITING_BYTES_MAX = 8 * 1024 * 1024
 const HEARTBEAT_MS = 1_000
 const EXPIRES_MS = 5_000
 /** No sign of life for so long: the consumer is taken for lost. */
@@ -63,6 +68,7 @@ export class NatsReader implements LogReader {
   #delivered = 0
   /** Messages asked for and not yet delivered. */
   #asked = 0
+  #requestBytes = REQUEST_BYTES
   #heardAt = 0
   #aborter = new AbortController()
   #cancels: (() => void)[] = []
@@ -223,6 +229,7 @@ export class NatsReader implements LogReader {
     if (seq <= this.#lastSeq) return this.#reopen()
     this.#lastSeq = seq
     this.#received = true
+    this.#requestBytes = REQUEST_BYTES
     const read: ReadMessage = {
       subject: message.subject,
       seq,
@@ -248,19 +255,21 @@ export class NatsReader implements LogReader {
     const unserved = Number(message.headers?.get('Nats-Pending-Messages') || NaN)
     const ended = code === 408 || code === 404 || (code === 409 && /maxbytes/i.test(message.headers?.description ?? ''))
     if (!ended || Number.isNaN(unserved)) return this.#reopen()
+    if (code === 409 && unserved === REQUEST_MESSAGES) this.#requestBytes = REQUEST_BYTES_LARGE
     this.#asked = Math.max(0, this.#asked - unserved)
     this.#pullIfRoom()
   }
 
   #pullIfRoom(): void {
-    if (this.#state !== 'open' || !this.#client.connected() || this.#queuedBytes > WAITING_BYTES_MAX) return
-    const room = MESSAGES_MAX - this.#asked - (this.#queue.length - this.#head)
-    if (room < MESSAGES_MAX / 2) return
-    // Silence is measured from the moment that an answer is due.
-    if (this.#asked === 0) this.#heardAt = this.#client.clock.monotonic()
-    this.#asked += room
-    const request = { batch: room, max_bytes: REQUEST_BYTES, expires: EXPIRES_MS * 1_000_000, idle_heartbeat: HEARTBEAT_MS * 1_000_000 }
-    this.#client.nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${this.#options.stream}.${this.#consumer}`, JSON.stringify(request), { reply: this.#inbox })
+    if (this.#state !== 'open' || this.#asked > REQUEST_MESSAGES || this.#queuedBytes > WAITING_BYTES_MAX || !this.#client.connected()) return
+    while (this.#asked <= REQUEST_MESSAGES && this.#asked + this.#queue.length - this.#head + REQUEST_MESSAGES <= MESSAGES_MAX) {
+      // Silence is measured from the moment that an answer is due.
+      if (this.#asked === 0) this.#heardAt = this.#client.clock.monotonic()
+      this.#asked += REQUEST_MESSAGES
+      const request = { batch: REQUEST_MESSAGES, max_bytes: this.#requestBytes, expires: EXPIRES_MS * 1_000_000, idle_heartbeat: HEARTBEAT_MS * 1_000_000 }
+      const subject = `$JS.API.CONSUMER.MSG.NEXT.${this.#options.stream}.${this.#consumer}`
+      this.#client.nc.publish(subject, JSON.stringify(request), { reply: this.#inbox })
+    }
   }
 
   /** Takes the consumer out of use on this side. */

@@ -79,6 +79,8 @@ export function natsConfig(options: NatsConfigOptions): string {
     'server_name: weir',
     `listen: "127.0.0.1:${options.port}"`,
     `max_payload: ${options.payloadMaxBytes}`,
+    // A process that is busy for a while must not be cut off for what waits for it.
+    'max_pending: 256MB',
     `pid_file: ${JSON.stringify(options.pidFile)}`,
     `ports_file_dir: ${JSON.stringify(options.portsDir)}`,
     `log_file: ${JSON.stringify(options.logFile)}`,

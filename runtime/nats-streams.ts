@@ -21,6 +21,8 @@ export interface StreamConfig {
 
 /** Creating a stream of three replicas takes an election. */
 const CREATE_TIMEOUT_MS = 10_000
+/** The answer may be a message of the largest size. */
+const GET_TIMEOUT_MS = 5_000
 
 /** Throws `identity` where there is no such stream. */
 export async function streamInfo(client: NatsClient, stream: string): Promise<StreamInfo> {
@@ -70,7 +72,7 @@ export async function storedMessage(
   }
   let answer: Answer
   try {
-    answer = await client.api<Answer>(`STREAM.MSG.GET.${stream}`, which)
+    answer = await client.api<Answer>(`STREAM.MSG.GET.${stream}`, which, GET_TIMEOUT_MS)
   } catch (error) {
     if (error instanceof ApiRefusal && error.apiCode === ApiCode.noMessage) return null
     throw error

@@ -15,6 +15,7 @@ logConformance('NATS JetStream', async () => {
 })
 
 const text = (s: string) => new TextEncoder().encode(s)
+const hello = text('hello')
 const textOf = (m: LogMessage) => new TextDecoder().decode(m.data)
 
 async function errorOf(promise: Promise<unknown>): Promise<OperatingError> {
@@ -122,6 +123,30 @@ describe('the log on a real nats-server', { timeout: 60_000 }, () => {
       if (last % 100 === 0) await systemClock.sleep(5)
       if (last === 1500) break
     }
+  })
+
+  it('gives messages of every size up to the largest, small ones between them', async () => {
+    await log.ensureStream({ name: 'LARGE', subjects: ['large.*'], replicas: 1, bytesMax: -1 })
+    const largest = (connection.maxPayloadBytes ?? 0) - 200
+    const sizes = [10, largest, 10, 1024 * 1024, largest, largest, 2_000_000, 10, 0, largest, 3]
+    const seen: number[] = []
+    const read = (async () => {
+      for await (const message of log.read({ stream: 'LARGE', fromSeq: 1 })) if (seen.push(message.data.byteLength) === sizes.length * 2) break
+    })()
+    for (const size of [...sizes, ...sizes]) await log.publish('large.0', new Uint8Array(size), { timeoutMs: 10_000 })
+    await read
+    expect(seen).toEqual([...sizes, ...sizes])
+    expect((await log.last('LARGE', 'large.0'))?.data.byteLength).toBe(3)
+    expect((await log.at('LARGE', 2))?.data.byteLength).toBe(largest)
+  })
+
+  it('waits at its close for the acknowledgements under way', async () => {
+    await log.ensureStream({ name: 'CLOSING', subjects: ['closing.*'], replicas: 1, bytesMax: -1 })
+    const other = await nats.connect()
+    const publishes = Promise.all(Array.from({ length: 500 }, () => other.log.publish('closing.0', hello)))
+    await other.close()
+    expect((await publishes).length).toBe(500)
+    expect((await log.info('CLOSING')).messages).toBe(500)
   })
 
   it('reads on with a new consumer when the server has dropped the old one', async () => {
