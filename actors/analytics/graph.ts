@@ -70,7 +70,7 @@ export async function graph(
     } else if (many) points = await fromBuckets(tail, view, scope, range, step)
     else points = await fromReadings(tail, view, scope, range)
     const gaps = gapsOf(points)
-    const bucketed = points.ts.length > POINTS_PER_PIXEL * width || source !== 'readings'
+    const bucketed = many || points.ts.length > POINTS_PER_PIXEL * width
     const shown = bucketed ? bucket(points, bucketMs) : points
     return {
       device,

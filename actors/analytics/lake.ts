@@ -32,6 +32,11 @@ const COLUMNS = Object.fromEntries(SHOWN.map((table) => [table, columnsOf(table)
 /** A text as an SQL literal. */
 export const text = literal
 
+/** A number as an SQL literal of type DOUBLE, every bit of it: a bare literal would be read as a decimal first. */
+export function double(value: number): string {
+  return `'${value}'::DOUBLE`
+}
+
 /** Epoch ms as an SQL literal of type TIMESTAMP. */
 export function timestamp(ms: number): string {
   return `make_timestamp(${BigInt(Math.round(ms * 1000))})`

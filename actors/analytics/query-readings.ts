@@ -7,7 +7,7 @@
 
 import type { FreshReadings, FreshView, Range } from './fresh.ts'
 import { freshReadings } from './fresh.ts'
-import { text, timestamp } from './lake.ts'
+import { double, text, timestamp } from './lake.ts'
 import type { SeriesFilter } from './series-catalog.ts'
 import { matches } from './series-catalog.ts'
 import type { Tail } from './tail.ts'
@@ -45,7 +45,7 @@ export function rangeSql(column: string, { from, to }: Range): string {
 function afterSql(after: Place | null): string {
   if (after === null) return ''
   const [ts, device, metric, value] = after
-  return ` AND ts >= ${timestamp(ts)} AND (ts, device, metric, value) > (${timestamp(ts)}, ${text(device)}, ${text(metric)}, ${value}::DOUBLE)`
+  return ` AND ts >= ${timestamp(ts)} AND (ts, device, metric, value) > (${timestamp(ts)}, ${text(device)}, ${text(metric)}, ${double(value)})`
 }
 
 function compare(a: readonly unknown[], b: readonly unknown[]): number {
@@ -127,7 +127,7 @@ export async function anomalies(
     const fresh = freshAnomalies(view.fresh, scope, range, minScore).filter((row) => after === null || isAfter(row, after))
     const columns = await tail.lake.query(
       `SELECT device, metric, epoch_ms(ts)::DOUBLE, value, score, expected, lower, upper, reason FROM ${view.version.relation('anomalies')}
-       WHERE ${scopeSql(scope)} AND score >= ${minScore}${rangeSql('ts', range)}${afterSql(after)} ORDER BY ts, device, metric, value LIMIT ${limit + 1}`,
+       WHERE ${scopeSql(scope)} AND score >= ${double(minScore)}${rangeSql('ts', range)}${afterSql(after)} ORDER BY ts, device, metric, value LIMIT ${limit + 1}`,
     )
     return page(rowsOf(columns), fresh.sort(compare), limit)
   } finally {

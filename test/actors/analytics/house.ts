@@ -227,7 +227,7 @@ export class House {
             if (fates?.old.includes(i)) counts.late++
             known.add(key)
             times.push(r.ts)
-            values.readings.push(`(${literal(message.tenant)}, ${literal(r.device)}, ${literal(r.metric)}, ${time(r.ts)}, ${r.value}, ${time(message.timeMs)})`)
+            values.readings.push(`(${literal(message.tenant)}, ${literal(r.device)}, ${literal(r.metric)}, ${time(r.ts)}, '${r.value}'::DOUBLE, ${time(message.timeMs)})`)
           }
         }
         const { late, duplicate, expired } = counts
@@ -252,6 +252,16 @@ export class House {
     const before = await readNewestManifest(join(this.dir, 'lake'))
     const values: Record<TableName, string[]> = { readings: [], windows: [windowSql(row, version, (ms) => `make_timestamp(${ms * 1000})`)], owned_windows: [], anomalies: [], rejects: [], ledger: [] }
     return this.#publish(before, before?.covered ?? {}, [await this.#write(`segment-${++this.#segments}.duckdb`, values, [row.start], 0)])
+  }
+
+  /** Seals `n` readings of value −5 straight into the lake, as no log could in the time of a test. */
+  async fillSeries(device: string, from: number, n: number, stepMs: number): Promise<Manifest> {
+    const lakeDir = join(this.dir, 'lake')
+    const before = (await readNewestManifest(lakeDir))!
+    const values: Record<TableName, string[]> = { readings: [], windows: [], owned_windows: [], anomalies: [], rejects: [], ledger: [] }
+    const select = `SELECT 'default', ${literal(device)}, 'm', make_timestamp((${from} + i * ${stepMs}) * 1000), -5, make_timestamp(${from * 1000}) FROM range(${n}) t(i)`
+    const segment = await this.#write(`segment-${++this.#segments}.duckdb`, values, [from, from + n * stepMs], 0, select)
+    return this.#publish(before, before.covered, [{ ...segment, rows: { ...segment.rows, readings: n } }])
   }
 
   /** Replaces all segments by one that holds the readings that `keep` (SQL) lets pass, as compaction and retention do. */
@@ -294,7 +304,7 @@ export class House {
     return known
   }
 
-  async #write(file: string, values: Record<TableName, string[]>, times: number[], level: number): Promise<Segment> {
+  async #write(file: string, values: Record<TableName, string[]>, times: number[], level: number, readings?: string): Promise<Segment> {
     const path = join(segmentsDir(join(this.dir, 'lake')), file)
     const instance = await DuckDBInstance.create(path)
     const connection = await instance.connect()
@@ -302,6 +312,7 @@ export class House {
       await connection.run(`CREATE TABLE ${table} (${columnsSql(table)})`)
       if (values[table].length > 0) await connection.run(`INSERT INTO ${table} (${TABLES[table].map(([n]) => `"${n}"`).join(', ')}) VALUES ${values[table].join(', ')}`)
     }
+    if (readings !== undefined) await connection.run(`INSERT INTO readings ${readings}`)
     connection.closeSync()
     instance.closeSync()
     const [tsMin, tsMax] = times.length === 0 ? [null, null] : [Math.min(...times), Math.max(...times)]

@@ -9,6 +9,7 @@ beforeEach(async () => {
 afterEach(() => house.close())
 
 const rows = (device: string, n: number, from = T0, step = 1_000) => Array.from({ length: n }, (_, i) => ({ device, ts: from + i * step, value: i }))
+const noisy = (i: number) => Math.sin(i) * 10 ** ((i % 30) - 15)
 
 describe('series and latest', () => {
   it('a posted reading is latest before any commit, and counts once a commit covers it', async () => {
@@ -94,7 +95,8 @@ describe('readings', () => {
   it('paging neither skips nor repeats a row while rows come and are sealed', async () => {
     const expected = new Set<string>()
     const add = async (device: string, n: number, from: number) => {
-      const some = rows(device, n, from, 10)
+      // Four readings of each instant, of values that need every bit, so that pages end among them.
+      const some = rows(device, n, from, 10).map((r, i) => ({ ...r, ts: from + (i >> 2) * 40, value: noisy(i) }))
       for (const r of some) expected.add(`${r.ts} ${r.device} ${r.value}`)
       await house.post(some)
       await house.commit()

@@ -1,0 +1,95 @@
+/**
+ * `weir store`: writes the lake, and serves the analytics API, live streams and the dashboard. One a data folder.
+ */
+
+import { hostname } from 'node:os'
+import { resolve } from 'node:path'
+import process from 'node:process'
+import { Hono } from 'hono'
+import { startStore } from '../actors/analytics/store.ts'
+import type { Store } from '../actors/analytics/store.ts'
+import { systemClock } from '../runtime/clock.ts'
+import { readFlags } from '../runtime/config.ts'
+import type { Env, FlagSpec } from '../runtime/config.ts'
+import { healthRoutes, problem, serveApp } from '../runtime/http.ts'
+import { readInstallation } from '../runtime/installation.ts'
+import { Keyring } from '../runtime/keys.ts'
+import { KEEP_LOG_MS, KEEP_SUPERSEDED_MS } from '../runtime/limits.ts'
+import { Membership, runtimeName } from '../runtime/membership.ts'
+import { connectNats } from '../runtime/nats-log.ts'
+import { runProcess } from '../runtime/process.ts'
+import { createLogger, createMetrics } from '../runtime/telemetry.ts'
+import { BUCKET_KEYS } from '../runtime/topology.ts'
+
+const SPEC = {
+  nats: { type: 'string', default: 'nats://127.0.0.1:4222', help: "the log's servers: nats://user:password@host:port, several separated by commas" },
+  data: { type: 'string', default: './data', help: 'data folder: the lake is its lake' },
+  host: { type: 'string', default: '127.0.0.1', help: 'address to listen on' },
+  port: { type: 'number', default: 0, integer: true, min: 0, max: 65_535, help: 'port to listen on; 0 for any that is free' },
+  name: { type: 'string', default: '', help: 'name among the readers of the log, the same at each start; by default that of the machine' },
+  retention: { type: 'duration', default: 0, help: 'age at which readings leave the lake; 0 for never' },
+  keepSuperseded: { type: 'duration', default: KEEP_SUPERSEDED_MS, help: 'how long a merged segment stays for those who have it open' },
+  keepLog: { type: 'duration', default: KEEP_LOG_MS, help: 'how long the log is kept for replay although everyone has read it' },
+} as const satisfies FlagSpec
+
+export async function main(argv: string[], env: Env): Promise<void> {
+  const flags = readFlags('store', 'Writes the lake, and serves the analytics API, live streams and the dashboard.', SPEC, argv, env)
+  const clock = systemClock
+  const logger = createLogger('store')
+  const metrics = createMetrics()
+  const name = (flags.name || hostname()).replace(/[^A-Za-z0-9_-]/g, '-')
+
+  await runProcess({
+    title: 'weir-store',
+    logger,
+    start: async () => {
+      const connection = await connectNats({ servers: flags.nats, name: `weir-store ${name}`, clock })
+      const topology = await readInstallation(connection, { clock })
+      const keyring = await Keyring.open(await connection.kv(BUCKET_KEYS), clock)
+      const membership = new Membership({
+        bus: connection.bus,
+        clock,
+        self: { id: `${name}-${clock.nonce(3)}`, role: 'store', url: null, runtime: runtimeName(), pid: process.pid, startedAt: clock.now(), partitions: [] },
+        connected: () => connection.connected(),
+      })
+      connection.onReconnect(() => membership.refresh())
+      membership.start()
+
+      // Health answers while the logs are being caught up with, which can take a while.
+      let store: Store | null = null
+      const app = new Hono()
+      app.route('/', healthRoutes({ ready: () => store?.ready() ?? 'The store is opening the lake.', registry: metrics }))
+      app.all('*', (c) => {
+        if (store !== null) return store.app.fetch(c.req.raw, c.env as object)
+        return problem(c, { status: 503, title: 'Not ready', detail: 'The store is opening the lake. Try again in a second.', headers: { 'retry-after': '1' } })
+      })
+      const served = await serveApp({ app, host: flags.host, port: flags.port })
+      store = await startStore({
+        connection,
+        topology,
+        dataDir: resolve(flags.data),
+        keyring,
+        membership,
+        clock,
+        logger,
+        metrics,
+        writer: { nats: flags.nats, name, keepSupersededMs: flags.keepSuperseded, keepLogMs: flags.keepLog, retentionMs: flags.retention },
+      })
+      membership.update({ url: served.url })
+      logger.info({ url: served.url, partitions: topology.partitions }, `serves the lake on ${served.url}`)
+      return {
+        done: store.failed,
+        stop: async () => {
+          membership.stop()
+          store?.drain()
+          await served.close({ graceMs: 1_000 })
+          await store?.stop()
+          keyring.close()
+          await connection.close()
+        },
+      }
+    },
+  })
+}
+
+if (import.meta.main) await main(process.argv.slice(2), process.env)
