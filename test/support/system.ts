@@ -87,7 +87,7 @@ export interface System {
   readonly pid: number
   /** Everything that `up` printed. */
   output(): string
-  /** Living processes of a title, `weir-worker` say. */
+  /** Living processes of a title, `weir-worker` say. The system keeps 15 characters of it. */
   pids(title: string): number[]
   fetch(path: string, init?: RequestInit): Promise<Response>
   /** JSON of a GET that must succeed. */
@@ -124,7 +124,7 @@ export async function startSystem(options: { flags?: string[]; dataDir?: string;
     dataDir,
     pid: child.pid!,
     output: () => output,
-    pids: (title) => descendants(child.pid!).filter((p) => p.title === title).map((p) => p.pid),
+    pids: (title) => descendants(child.pid!).filter((p) => p.title === title.slice(0, 15)).map((p) => p.pid),
     fetch: (path, init = {}) =>
       fetch(url + path, { ...init, headers: { authorization: `Bearer ${ADMIN_KEY}`, ...(init.headers as Record<string, string>) } }),
     get: async (path) => {
