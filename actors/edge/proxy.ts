@@ -7,6 +7,8 @@
  * connection is avoided for a while, and a request without a body is tried at another.
  */
 
+import type { HttpBindings } from '@hono/node-server'
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import type { Context } from 'hono'
 import { Agent, request as httpRequest } from 'node:http'
 import type { IncomingMessage } from 'node:http'
@@ -46,7 +48,7 @@ export class Proxy {
       try {
         return await this.#pass(c, url)
       } catch (error) {
-        if (c.req.raw.signal.aborted) return new Response(null, { status: 499 })
+        if (gone(c)) return new Response(null, { status: 499 })
         this.#avoidUntil.set(url, this.#clock.monotonic() + PROXY_AVOID_MS)
         this.#chosen = null
         if (!repeatable || attempt >= 2) return nobody(c, (error as NodeJS.ErrnoException).code)
@@ -74,21 +76,28 @@ export class Proxy {
     const raw = c.req.raw
     const from = new URL(raw.url)
     const method = raw.method
+    const { incoming, outgoing } = (c.env ?? {}) as Partial<HttpBindings>
     return new Promise<Response>((resolve, reject) => {
       const upstream = httpRequest(base, { method, path: from.pathname + from.search, headers: forwarded(raw, from), agent: this.#agent })
       // A client that goes away takes its request with it, whether the store was still thinking or already streaming.
       const hangUp = () => upstream.destroy()
-      raw.signal.addEventListener('abort', hangUp)
-      upstream.on('close', () => raw.signal.removeEventListener('abort', hangUp))
+      if (outgoing !== undefined) outgoing.on('close', hangUp)
+      else raw.signal.addEventListener('abort', hangUp)
       upstream.on('error', reject)
-      upstream.on('response', (answer) => resolve(answerOf(answer, method)))
-      if (method === 'GET' || method === 'HEAD') return void upstream.end()
-      const incoming = (c.env as { incoming?: IncomingMessage } | undefined)?.incoming
-      if (incoming !== undefined) incoming.pipe(upstream)
+      // The answer to a HEAD is made anew by the router, so it can't be written past it.
+      upstream.on('response', (answer) => resolve(outgoing === undefined || method === 'HEAD' ? asResponse(answer, method) : passOn(answer, outgoing)))
+      if (method === 'GET' || method === 'HEAD') upstream.end()
+      else if (incoming !== undefined) incoming.pipe(upstream)
       else if (raw.body !== null) Readable.fromWeb(raw.body as never).on('error', hangUp).pipe(upstream)
       else upstream.end()
     })
   }
+}
+
+/** Whether the client has closed its connection. */
+function gone(c: Context): boolean {
+  const { outgoing } = (c.env ?? {}) as Partial<HttpBindings>
+  return outgoing === undefined ? c.req.raw.signal.aborted : outgoing.destroyed
 }
 
 function forwarded(raw: Request, from: URL): Record<string, string> {
@@ -102,19 +111,35 @@ function forwarded(raw: Request, from: URL): Record<string, string> {
   return headers
 }
 
-function answerOf(answer: IncomingMessage, method: string): Response {
+/** Straight into Node's response, which spares a stream; an answer that breaks off breaks the client's off too. */
+function passOn(answer: IncomingMessage, outgoing: HttpBindings['outgoing']): Response {
+  const headers = kept(answer)
+  outgoing.writeHead(answer.statusCode ?? 502, headers.flat())
+  outgoing.flushHeaders()
+  answer.on('error', () => outgoing.destroy())
+  answer.pipe(outgoing)
+  return RESPONSE_ALREADY_SENT
+}
+
+function asResponse(answer: IncomingMessage, method: string): Response {
   const status = answer.statusCode ?? 502
-  const dropped = new Set((answer.headers.connection ?? '').split(',').map((name) => name.trim().toLowerCase()))
-  const headers = new Headers()
-  for (let i = 0; i < answer.rawHeaders.length; i += 2) {
-    const name = answer.rawHeaders[i].toLowerCase()
-    if (!HOP_BY_HOP.has(name) && !dropped.has(name)) headers.append(name, answer.rawHeaders[i + 1])
-  }
+  const headers = kept(answer)
   if (method === 'HEAD' || status === 204 || status === 304) {
     answer.resume()
     return new Response(null, { status, headers })
   }
   return new Response(Readable.toWeb(answer) as ReadableStream<Uint8Array>, { status, headers })
+}
+
+/** The headers of an answer that are the message's. */
+function kept(answer: IncomingMessage): [string, string][] {
+  const dropped = new Set((answer.headers.connection ?? '').split(',').map((name) => name.trim().toLowerCase()))
+  const headers: [string, string][] = []
+  for (let i = 0; i < answer.rawHeaders.length; i += 2) {
+    const name = answer.rawHeaders[i].toLowerCase()
+    if (!HOP_BY_HOP.has(name) && !dropped.has(name)) headers.push([name, answer.rawHeaders[i + 1]])
+  }
+  return headers
 }
 
 function nobody(c: Context, code?: string): Response {
