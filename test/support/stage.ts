@@ -1,7 +1,7 @@
 /** A world in memory with the streams of an installation, a producer, and hosts of the toy actor: what tests of hosts begin with. */
 
 import { PartitionHost } from '../../runtime/host.ts'
-import type { HostBounds, HostOptions } from '../../runtime/host.ts'
+import type { HostBounds, HostOptions } from '../../runtime/host-life.ts'
 import { MemoryWorld } from '../../runtime/memory-log.ts'
 import type { MemoryConnection } from '../../runtime/memory-log.ts'
 import { inputStream, inputStreams, inputSubject, RESULTS, resultsSubject, topologyOf } from '../../runtime/topology.ts'
