@@ -56,6 +56,16 @@ export interface RejectRows {
   readonly reading: string[]
 }
 
+/** A device of this buffer: its series by metric, its rows of the ledger by minute. */
+interface Device {
+  readonly tenant: string
+  readonly name: string
+  readonly metrics: string[]
+  readonly series: number[]
+  readonly minutes: number[]
+  readonly ledger: number[]
+}
+
 export class SealBuffer {
   /** By series number: tenant, device and metric, each ended by a line feed but the last; sorts as the three do. */
   readonly keys: string[] = []
@@ -67,8 +77,7 @@ export class SealBuffer {
   readonly anomalies: AnomalyRows = { series: [], ts: [], value: [], score: [], expected: [], lower: [], upper: [], reason: [] }
   readonly rejects: RejectRows = { tenant: [], receivedAt: [], reason: [], reading: [] }
   readonly ledger: Ledger = { tenant: [], device: [], minute: [], counts: [] }
-  #numbers = new Map<string, number>()
-  #ledgerRows = new Map<number, Map<string, number>>()
+  #devices = new Map<string, Map<string, Device>>()
   #settleUntil: number
 
   /** @param settleUntil readings up to this event time (epoch ms) are old whatever the commit says; −Infinity for none. */
@@ -93,29 +102,34 @@ export class SealBuffer {
     this.ledger.counts[ledgerRow * LEDGER_COUNTS.length + what] += times
   }
 
-  #number(tenant: string, device: string, metric: string): number {
-    const key = `${tenant}\n${device}\n${metric}`
-    let number = this.#numbers.get(key)
-    if (number === undefined) {
-      number = this.keys.push(key) - 1
-      this.#numbers.set(key, number)
-    }
+  #device(tenant: string, device: string): Device {
+    let devices = this.#devices.get(tenant)
+    if (devices === undefined) this.#devices.set(tenant, (devices = new Map()))
+    let found = devices.get(device)
+    if (found === undefined) devices.set(device, (found = { tenant, name: device, metrics: [], series: [], minutes: [], ledger: [] }))
+    return found
+  }
+
+  #number(device: Device, metric: string): number {
+    // A device has few metrics, so a short walk beats a table of names joined for each look.
+    const at = device.metrics.indexOf(metric)
+    if (at >= 0) return device.series[at]
+    const number = this.keys.push(`${device.tenant}\n${device.name}\n${metric}`) - 1
+    device.metrics.push(metric)
+    device.series.push(number)
     return number
   }
 
-  #ledgerRow(tenant: string, device: string, timeMs: number): number {
+  #ledgerRow(device: Device, timeMs: number): number {
     const minute = Math.floor(timeMs / MINUTE_MS) * MINUTE_MS
-    let devices = this.#ledgerRows.get(minute)
-    if (devices === undefined) this.#ledgerRows.set(minute, (devices = new Map()))
-    const key = `${tenant}\n${device}`
-    let row = devices.get(key)
-    if (row === undefined) {
-      row = this.ledger.minute.push(minute) - 1
-      this.ledger.tenant.push(tenant)
-      this.ledger.device.push(device)
-      for (let i = 0; i < LEDGER_COUNTS.length; i++) this.ledger.counts.push(0)
-      devices.set(key, row)
-    }
+    const at = device.minutes.lastIndexOf(minute)
+    if (at >= 0) return device.ledger[at]
+    const row = this.ledger.minute.push(minute) - 1
+    this.ledger.tenant.push(device.tenant)
+    this.ledger.device.push(device.name)
+    for (let i = 0; i < LEDGER_COUNTS.length; i++) this.ledger.counts.push(0)
+    device.minutes.push(minute)
+    device.ledger.push(row)
     return row
   }
 
@@ -124,13 +138,14 @@ export class SealBuffer {
     const names = block.seriesDevice.length
     const number = new Int32Array(names)
     const onTime = new Int32Array(names)
+    const devices = block.devices.map((device) => this.#device(block.tenant, device))
     const ledger = new Int32Array(block.devices.length).fill(-1)
     const ledgerOf = (series: number): number => {
       const device = block.seriesDevice[series]
-      if (ledger[device] < 0) ledger[device] = this.#ledgerRow(block.tenant, block.devices[device], timeMs)
+      if (ledger[device] < 0) ledger[device] = this.#ledgerRow(devices[device], timeMs)
       return ledger[device]
     }
-    for (let s = 0; s < names; s++) number[s] = this.#number(block.tenant, block.devices[block.seriesDevice[s]], block.metrics[block.seriesMetric[s]])
+    for (let s = 0; s < names; s++) number[s] = this.#number(devices[block.seriesDevice[s]], block.metrics[block.seriesMetric[s]])
     const marks = this.#marks(block, fates, ledgerOf)
     const { readings } = this
     readings.reserve(rows)
@@ -187,7 +202,7 @@ export class SealBuffer {
   }
 
   #addRejects(rejects: Rejects, timeMs: number): void {
-    for (const [device, count] of rejects.counts) this.count(this.#ledgerRow(rejects.tenant, device, timeMs), REJECTED, count)
+    for (const [device, count] of rejects.counts) this.count(this.#ledgerRow(this.#device(rejects.tenant, device), timeMs), REJECTED, count)
     for (const [reason, reading] of rejects.samples) {
       this.rejects.tenant.push(rejects.tenant)
       this.rejects.receivedAt.push(timeMs)
@@ -198,7 +213,7 @@ export class SealBuffer {
 
   #addResults(effects: PartitionEffects, timeMs: number, version: number): void {
     if (effects.windows.length === 0 && effects.anomalies.length === 0) return
-    const number = effects.series.map((s) => this.#number(s.tenant, s.device, s.metric))
+    const number = effects.series.map((s) => this.#number(this.#device(s.tenant, s.device), s.metric))
     const { windows, anomalies } = this
     windows.reserve(effects.windows.length)
     const { series, size, closed_by } = windows.int

@@ -53,8 +53,9 @@ export class LakeDatabase {
   }
 
   static async open(lakeDir: string, options: { memoryMiB?: number; threads?: number } = {}): Promise<LakeDatabase> {
+    // One thread by default: a second one costs a quarter more processor time, which the rest of the system has better use for.
     const instance = await DuckDBInstance.create(':memory:', {
-      threads: String(options.threads ?? 2),
+      threads: String(options.threads ?? 1),
       memory_limit: `${options.memoryMiB ?? STORE_MEMORY_MIB}MiB`,
       temp_directory: join(lakeDir, 'tmp'),
       autoinstall_known_extensions: 'false',

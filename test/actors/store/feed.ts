@@ -26,12 +26,12 @@ export async function makeStreams(log: Log, partitions: number): Promise<void> {
 }
 
 export function blockOf(readings: readonly Reading[], tenant = TENANT): Uint8Array {
-  const devices: string[] = []
-  const metrics: string[] = []
+  const devices = new Map<string, number>()
+  const metrics = new Map<string, number>()
   const series = new Map<string, number>()
   const seriesDevice: number[] = []
   const seriesMetric: number[] = []
-  const place = (list: string[], name: string) => (list.includes(name) ? list.indexOf(name) : list.push(name) - 1)
+  const place = (known: Map<string, number>, name: string) => known.get(name) ?? (known.set(name, known.size), known.size - 1)
   const row = readings.map(({ device, metric }) => {
     const key = `${device}\n${metric}`
     if (!series.has(key)) {
@@ -42,8 +42,8 @@ export function blockOf(readings: readonly Reading[], tenant = TENANT): Uint8Arr
   })
   return encodeBlock({
     tenant,
-    devices,
-    metrics,
+    devices: [...devices.keys()],
+    metrics: [...metrics.keys()],
     seriesDevice: Uint16Array.from(seriesDevice),
     seriesMetric: Uint16Array.from(seriesMetric),
     row: Uint16Array.from(row),
