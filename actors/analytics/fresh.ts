@@ -67,15 +67,14 @@ export class FreshRows {
     this.rows += commit.rows
   }
 
-  /** Takes out and gives the commits that a manifest covers, which says up to which sequence by partition. */
+  /** The commits that a manifest covers, which says up to which sequence by partition. */
+  covered(coveredSeq: (partition: number) => number): FreshCommit[] {
+    return this.#partitions.flatMap((commits, partition) => commits.slice(0, countUntil(commits, coveredSeq(partition))))
+  }
+
+  /** Takes them out, and gives them. */
   settle(coveredSeq: (partition: number) => number): FreshCommit[] {
-    const settled: FreshCommit[] = []
-    for (const [partition, commits] of this.#partitions.entries()) {
-      const until = coveredSeq(partition)
-      let n = 0
-      while (n < commits.length && commits[n].seq <= until) n++
-      if (n > 0) settled.push(...commits.splice(0, n))
-    }
+    const settled = this.#partitions.flatMap((commits, partition) => commits.splice(0, countUntil(commits, coveredSeq(partition))))
     for (const commit of settled) this.rows -= commit.rows
     return settled
   }
@@ -102,6 +101,12 @@ export class FreshRows {
   *blocks(): Generator<FreshBlock> {
     for (const commits of this.#partitions) for (const commit of commits) yield* commit.blocks
   }
+}
+
+function countUntil(commits: readonly FreshCommit[], seq: number): number {
+  let n = 0
+  while (n < commits.length && commits[n].seq <= seq) n++
+  return n
 }
 
 /** Fresh readings as columns. */

@@ -106,6 +106,8 @@ export function matches(filter: SeriesFilter, device: string, metric: string): b
 export class SeriesCatalog {
   #tenants = new Map<string, Tenant>()
   size = 0
+  /** Series that were taken out so far: entries resolved before may be of a series that is gone. */
+  forgotten = 0
 
   entry(tenant: string, device: string, metric: string): SeriesEntry {
     let of = this.#tenants.get(tenant)
@@ -125,9 +127,14 @@ export class SeriesCatalog {
 
   /** The entries of a block's dictionary, by the block's series index. */
   resolve(block: Block): SeriesEntry[] {
-    const entries = new Array<SeriesEntry>(block.seriesDevice.length)
+    const { tenant, devices, metrics, seriesDevice, seriesMetric } = block
+    const known = this.#tenants.get(tenant)
+    const byDevice = new Array<Map<string, SeriesEntry> | undefined>(devices.length)
+    const entries = new Array<SeriesEntry>(seriesDevice.length)
     for (let s = 0; s < entries.length; s++) {
-      entries[s] = this.entry(block.tenant, block.devices[block.seriesDevice[s]], block.metrics[block.seriesMetric[s]])
+      const d = seriesDevice[s]
+      const metric = metrics[seriesMetric[s]]
+      entries[s] = (byDevice[d] ??= known?.devices.get(devices[d]))?.get(metric) ?? this.entry(tenant, devices[d], metric)
     }
     return entries
   }
@@ -149,6 +156,7 @@ export class SeriesCatalog {
     if (of?.devices.get(entry.device)?.get(entry.metric) !== entry) return
     of.delete(entry.device, entry.metric)
     this.size--
+    this.forgotten++
   }
 
   /** Every series, in no order. */

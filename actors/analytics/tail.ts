@@ -20,7 +20,8 @@ import type { CoveredCommit, CoveredMessage, InputSeen } from '../store/follow.t
 import type { Manifest } from '../store/manifest.ts'
 import { FATE_DUPLICATE, FATE_EXPIRED, FATE_OLD, FreshRows } from './fresh.ts'
 import type { FreshBlock, FreshCommit, FreshRejects, FreshView } from './fresh.ts'
-import type { Lake, LakeVersion } from './lake.ts'
+import { text } from './lake.ts'
+import type { Columns, Lake, LakeVersion } from './lake.ts'
 import { SeriesCatalog } from './series-catalog.ts'
 import type { SeriesEntry } from './series-catalog.ts'
 
@@ -66,8 +67,12 @@ export class Tail {
   #clock: Clock
   #logger: TailLogger
   #listener: TailListener | null
+  /** Entries of blocks that no commit covers yet, so that names are looked up once. */
+  #resolved = new WeakMap<Block, { entries: readonly SeriesEntry[]; forgotten: number }>()
   /** Readings in the lake, by the catalog's own count. */
   #sealed = 0
+  /** Whether fresh commits were let go before a manifest covered them. */
+  #shed = false
   #rebuiltAt = -Infinity
   #retry: () => void = () => {}
   #next: Manifest | null = null
@@ -127,6 +132,7 @@ export class Tail {
     if (message.input.kind === 'block') {
       entries = this.catalog.resolve(message.input)
       this.catalog.observe(message.input, entries, message.timeMs)
+      this.#resolved.set(message.input, { entries, forgotten: this.catalog.forgotten })
     }
     this.#listener?.input(partition, message, entries)
   }
@@ -196,13 +202,15 @@ export class Tail {
     const shed = this.#fresh.shed()
     if (shed.length > 0) {
       this.#logger.warn({ commits: shed.length, rows: this.#fresh.rows }, 'fresh rows are at their bound: the oldest show again once they are sealed')
-      this.#uncount(shed)
+      for (const commit of shed) each(commit, (entry, count) => (entry.fresh -= count))
+      this.#shed = true
     }
   }
 
   /** The fates of a block's rows, and the counts of its series. */
   #count(message: CoveredMessage, block: Block): FreshBlock {
-    const entries = this.catalog.resolve(block)
+    const resolved = this.#resolved.get(block)
+    const entries = resolved?.forgotten === this.catalog.forgotten ? resolved.entries : this.catalog.resolve(block)
     const fates = fatesOf(message, block.ts.length)
     const counts = new Uint32Array(entries.length)
     const { row, ts } = block
@@ -223,12 +231,6 @@ export class Tail {
       if (fates !== null && entries[s].count === 0) this.catalog.forget(entries[s])
     }
     return { timeMs: message.timeMs, block, entries, counts, fates, tsMin, tsMax }
-  }
-
-  #uncount(commits: readonly FreshCommit[]): void {
-    for (const commit of commits) {
-      for (const { entries, counts } of commit.blocks) for (let s = 0; s < entries.length; s++) entries[s].fresh -= counts[s]
-    }
   }
 
   async #work(): Promise<void> {
@@ -256,23 +258,58 @@ export class Tail {
     const version = await this.lake.prepare(manifest)
     let taken = false
     try {
-      const known = new Set(before.attached.map((a) => a.segment.file))
-      const files = new Set(manifest.segments.filter((s) => s.level === 0 && !known.has(s.file)).map((s) => s.file))
-      const added = manifest.segments.reduce((sum, s) => sum + (files.has(s.file) ? (s.rows.readings ?? 0) : 0), 0)
-      // Compaction keeps rows; where the sum says otherwise rows have left (retention), or came by segments that were never seen.
-      const whole = before.manifest === null || (this.#sealed + added !== version.readings && this.#mayRebuild())
-      const settle = await this.#read(version, whole ? null : files)
+      const plan = this.#plan(before, version)
+      const counts = plan.files === null || plan.files.size > 0 ? await this.#read(version, plan) : NO_COLUMNS
       if (this.#closed) return
-      if (whole) for (const entry of this.catalog.all()) entry.sealed = 0
+      if (plan.whole) {
+        for (const entry of this.catalog.all()) entry.sealed = 0
+        this.#sealed = 0
+      }
       this.lake.publish(version)
       taken = true
-      this.#uncount(this.#fresh.settle((partition) => this.coveredSeq(partition)))
-      this.#sealed = settle(this.#sealed, whole)
-      if (whole) this.#forgetEmpty()
+      for (const commit of this.#fresh.settle((partition) => this.coveredSeq(partition))) {
+        each(commit, (entry, count) => {
+          entry.fresh -= count
+          if (plan.trusted !== null && !plan.doubtful.has(entry)) {
+            entry.sealed += count
+            this.#sealed += count
+          }
+        })
+      }
+      this.#apply(counts, plan.whole)
+      this.#shed = false
+      if (plan.whole) this.#forgetEmpty()
       else if (this.#sealed !== version.readings) this.#againLater(manifest)
     } finally {
       if (!taken) this.lake.release(version)
     }
+  }
+
+  /** What has to be read of the new segments, for the counts to be what the lake has. */
+  #plan(before: LakeVersion, version: LakeVersion): Plan {
+    const manifest = version.manifest!
+    const known = new Set(before.attached.map((a) => a.segment.file))
+    const files = new Set(manifest.segments.filter((s) => s.level === 0 && !known.has(s.file)).map((s) => s.file))
+    const added = manifest.segments.reduce((sum, s) => sum + (files.has(s.file) ? (s.rows.readings ?? 0) : 0), 0)
+    // Compaction keeps rows; where the sum says otherwise rows have left (retention), or came by segments that were never seen.
+    const whole = before.manifest === null || (this.#sealed + added !== version.readings && this.#mayRebuild())
+    if (whole) return { whole, files: null, trusted: null, doubtful: NONE }
+    const coveredSeq = (partition: number) => (manifest.resultsCreated === this.resultsCreated ? (manifest.covered[partition]?.resultsSeq ?? 0) : 0)
+    const seen = manifest.resultsCreated === this.resultsCreated && this.partitions.every((state, partition) => coveredSeq(partition) <= state.resultsSeq)
+    if (!seen || this.#shed) return { whole, files, trusted: null, doubtful: NONE }
+    // Every commit that the manifest covers is known here, so the segments hold its rows, less the old ones that were duplicates.
+    const commits = this.#fresh.covered(coveredSeq)
+    let expected = 0
+    for (const commit of commits) each(commit, (_, count) => (expected += count))
+    if (expected === added) return { whole, files: new Set(), trusted: commits, doubtful: NONE }
+    const doubtful = new Set<SeriesEntry>()
+    for (const commit of commits) {
+      for (const { fates, entries, block } of commit.blocks) {
+        if (fates !== null) for (let i = 0; i < fates.length; i++) if (fates[i] === FATE_OLD) doubtful.add(entries[block.row[i]])
+      }
+    }
+    if (doubtful.size > DOUBTFUL_MAX) return { whole, files, trusted: null, doubtful: NONE }
+    return { whole, files, trusted: commits, doubtful }
   }
 
   #mayRebuild(): boolean {
@@ -298,26 +335,24 @@ export class Tail {
     })
   }
 
-  /** Reads the series of the named segments (null: of all), and gives what puts them into the catalog. */
-  async #read(version: LakeVersion, files: ReadonlySet<string> | null): Promise<(sealed: number, whole: boolean) => number> {
-    if (files !== null && files.size === 0) return (sealed) => sealed
-    const relation = version.relation('readings', files === null ? {} : { files })
-    const columns = await this.lake.query(
+  /** Reads what the segments of a plan hold of each series (of the doubtful ones alone, where the others are known). */
+  #read(version: LakeVersion, { files, trusted, doubtful }: Plan): Promise<Columns> {
+    const names = [...doubtful].map((e) => `(${text(e.tenant)}, ${text(e.device)}, ${text(e.metric)})`)
+    const only = trusted === null ? '' : names.length === 0 ? ' WHERE false' : ` WHERE (tenant, device, metric) IN (${names.join(', ')})`
+    return this.lake.query(
       `SELECT tenant, device, metric, count(*)::DOUBLE, epoch_ms(min(ts))::DOUBLE, epoch_ms(max(ts))::DOUBLE,
         arg_max(value, (ts, value)), epoch_ms(arg_max(received_at, (ts, value)))::DOUBLE
-       FROM ${relation} GROUP BY tenant, device, metric`,
+       FROM ${version.relation('readings', files === null ? {} : { files })}${only} GROUP BY tenant, device, metric`,
     )
-    const [tenants, devices, metrics, counts, firsts, lasts, values, received] = columns
-    return (sealed, whole) => {
-      let sum = whole ? 0 : sealed
-      for (let i = 0; i < (tenants?.length ?? 0); i++) {
-        const entry = this.catalog.entry(tenants[i], devices[i], metrics[i])
-        entry.sealed += counts[i]
-        sum += counts[i]
-        if (firsts[i] < entry.first || (whole && entry.fresh === 0)) entry.first = firsts[i]
-        entry.last(lasts[i], values[i], received[i])
-      }
-      return sum
+  }
+
+  #apply([tenants, devices, metrics, counts, firsts, lasts, values, received]: Columns, whole: boolean): void {
+    for (let i = 0; i < (tenants?.length ?? 0); i++) {
+      const entry = this.catalog.entry(tenants[i], devices[i], metrics[i])
+      entry.sealed += counts[i]
+      this.#sealed += counts[i]
+      if (firsts[i] < entry.first || (whole && entry.fresh === 0)) entry.first = firsts[i]
+      entry.last(lasts[i], values[i], received[i])
     }
   }
 
@@ -328,6 +363,28 @@ export class Tail {
     const empty = [...this.catalog.all()].filter((entry) => entry.count === 0 && entry.first !== Infinity && !waiting.has(entry))
     for (const entry of empty) this.catalog.forget(entry)
   }
+}
+
+/** Where the counts of new segments come from. */
+interface Plan {
+  /** Everything is counted anew. */
+  readonly whole: boolean
+  /** Segments to be read; null: all. */
+  readonly files: ReadonlySet<string> | null
+  /** The covered commits, where their own counts are taken for all series but the doubtful ones; null: none is. */
+  readonly trusted: readonly FreshCommit[] | null
+  /** Series whose old rows may have been duplicates. */
+  readonly doubtful: ReadonlySet<SeriesEntry>
+}
+
+const NONE: ReadonlySet<SeriesEntry> = new Set()
+const NO_COLUMNS: Columns = []
+/** Doubtful series beyond which the whole segments are read. */
+const DOUBTFUL_MAX = 2_000
+
+/** The series of a commit, with the rows that count of each. */
+function each(commit: FreshCommit, visit: (entry: SeriesEntry, count: number) => void): void {
+  for (const { entries, counts } of commit.blocks) for (let s = 0; s < entries.length; s++) visit(entries[s], counts[s])
 }
 
 function fatesOf({ fates }: CoveredMessage, rows: number): Uint8Array | null {
