@@ -35,7 +35,7 @@ export async function main(argv: string[], env: Env): Promise<void> {
   const { data, lateness, idle, retention, ...flags } = readFlags('up', 'Runs the whole system on this machine, and keeps it running.', SPEC, argv, env)
   const dataDir = resolve(data)
   const file = new LogFile(join(dataDir, 'logs', 'up.log'))
-  const logger = terminalLogger('up', (line) => file.write(line))
+  const logger = terminalLogger('up', systemClock, (line) => file.write(line))
   await runProcess({
     title: 'weir-up',
     logger,

@@ -3,6 +3,7 @@
  */
 
 import process from 'node:process'
+import type { Clock } from './clock.ts'
 import type { ProcessLogger } from './process.ts'
 
 const WARN = 40
@@ -10,7 +11,7 @@ const ERROR = 50
 
 /** One log line of `name` as a person reads it, or null where it is of no concern to one. */
 export function toHuman(name: string, line: string): string | null {
-  let entry: { level?: unknown; msg?: unknown; time?: unknown; err?: { message?: unknown; stack?: unknown } }
+  let entry: { level?: unknown; msg?: unknown; err?: { message?: unknown; stack?: unknown } }
   try {
     entry = JSON.parse(line)
     if (typeof entry !== 'object' || entry === null || typeof entry.level !== 'number') throw new SyntaxError('no log line')
@@ -25,11 +26,11 @@ export function toHuman(name: string, line: string): string | null {
 }
 
 /** A logger whose warnings and errors a person reads on stderr, and whose every line `write` is given as JSON. */
-export function terminalLogger(name: string, write: (line: string) => void): ProcessLogger {
+export function terminalLogger(name: string, clock: Clock, write: (line: string) => void): ProcessLogger {
   const log = (level: number) => (fields: object, msg: string) => {
     const { err, ...rest } = fields as { err?: unknown }
     const cause = err instanceof Error ? { err: { message: err.message, stack: err.stack } } : {}
-    const line = JSON.stringify({ level, role: name, ...rest, ...cause, msg })
+    const line = JSON.stringify({ level, time: new Date(clock.now()).toISOString(), role: name, ...rest, ...cause, msg })
     write(line)
     const human = toHuman(name, line)
     if (human !== null) process.stderr.write(`${human}\n`)

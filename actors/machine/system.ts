@@ -17,6 +17,7 @@ import { OperatingError } from '../../runtime/errors.ts'
 import { lockFolder } from '../../runtime/folder-lock.ts'
 import { ensureInstallation } from '../../runtime/installation.ts'
 import { Keyring } from '../../runtime/keys.ts'
+import { RESTART_MAX_MS } from '../../runtime/limits.ts'
 import type { Connection } from '../../runtime/log.ts'
 import { LogFile } from '../../runtime/log-file.ts'
 import { sayByeFor, watchMembers } from '../../runtime/membership.ts'
@@ -70,6 +71,8 @@ export class System {
   #services: Service[] = []
   /** What the processes that run here say of themselves, by member id. */
   #members = new Map<string, Member>()
+  /** Services that die again and again, of which the terminal has heard enough. */
+  #tiresome = new Set<string>()
 
   constructor(options: SystemOptions) {
     this.#options = options
@@ -247,7 +250,11 @@ export class System {
 
   #sayDeath({ name, pid, how, pauseMs }: { name: string; pid: number | null; how: string; pauseMs: number }): void {
     const what = pid === null ? `${name} could not be started (${how}), and is tried again` : `${name} ended (${how}), and is started again`
-    this.#options.logger.warn({ name, pid, how, pauseMs }, `${what} in ${pauseMs} ms`)
+    // One that can't live would fill the screen: once the pauses are at their longest, it is said to the log alone.
+    const tiresome = pauseMs === RESTART_MAX_MS && this.#tiresome.has(name)
+    if (pauseMs === RESTART_MAX_MS) this.#tiresome.add(name)
+    else this.#tiresome.delete(name)
+    this.#options.logger[tiresome ? 'info' : 'warn']({ name, pid, how, pauseMs }, `${what} in ${pauseMs} ms`)
   }
 
   /** Names of the processes that do not yet do their work. */

@@ -119,14 +119,16 @@ export async function startSystem(options: { flags?: string[]; dataDir?: string;
     for (const p of descendants(child.pid!)) if (!started.includes(p.pid)) started.push(p.pid)
   }
 
+  // An empty WEIR_ADMIN_KEY has `up` make one.
+  const key = () => (options.env?.WEIR_ADMIN_KEY === '' ? readFileSync(join(dataDir, 'admin.key'), 'utf8').trim() : ADMIN_KEY)
   const system: System = {
     url,
     dataDir,
     pid: child.pid!,
     output: () => output,
     pids: (title) => descendants(child.pid!).filter((p) => p.title === title.slice(0, 15)).map((p) => p.pid),
-    fetch: (path, init = {}) =>
-      fetch(url + path, { ...init, headers: { authorization: `Bearer ${ADMIN_KEY}`, ...(init.headers as Record<string, string>) } }),
+    fetch: async (path, init = {}) =>
+      fetch(url + path, { ...init, headers: { authorization: `Bearer ${key()}`, ...(init.headers as Record<string, string>) } }),
     get: async (path) => {
       const response = await system.fetch(path)
       const text = await response.text()
