@@ -14,7 +14,8 @@ import type { Clock } from './clock.ts'
 import { ErrorCode, isOperating, OperatingError } from './errors.ts'
 import { PAYLOAD_MAX_BYTES } from './limits.ts'
 import type { Connection, KeyValue } from './log.ts'
-import { BUCKET_KEYS, BUCKET_META, BUCKET_SNAPSHOTS, inputStream, inputStreams, inputSubject, RESULTS, resultsSubject, topologyOf } from './topology.ts'
+import { BUCKET_KEYS, BUCKET_META, BUCKET_SNAPSHOTS, RESULTS } from './topology.ts'
+import { inputStream, inputStreams, inputSubject, resultsSubject, topologyOf } from './topology.ts'
 import type { Topology } from './topology.ts'
 
 export interface InstallationOptions {
@@ -65,8 +66,8 @@ export function atLeast(version: string, floor: string): boolean {
 }
 
 /**
- * Makes what is missing of the installation, or checks what is there. Throws `OperatingError`: `config` for a server or a wish that can't be
- * served, `unavailable` where the servers can't do it in time.
+ * Makes what is missing of the installation, or checks what is there. Throws `OperatingError`: `config` for a server or a wish that
+ * can't be served, `unavailable` where the servers can't do it in time.
  */
 export async function ensureInstallation(connection: Connection, options: InstallationOptions): Promise<Topology> {
   const { clock, partitions, replicas } = options
@@ -117,7 +118,10 @@ function checkServer(connection: Connection, replicas: number): void {
   const floor = replicas > 1 ? SERVER_FLOOR_REPLICATED : SERVER_FLOOR
   if (!atLeast(serverVersion, floor)) {
     const what = replicas > 1 ? `nats-server with ${replicas} replicas` : 'nats-server'
-    throw new OperatingError(ErrorCode.config, `Cannot use ${what} as its version must be at least ${floor}: current value is ${serverVersion}`)
+    throw new OperatingError(
+      ErrorCode.config,
+      `Cannot use ${what} as its version must be at least ${floor}: current value is ${serverVersion}`,
+    )
   }
   if (maxPayloadBytes !== undefined && maxPayloadBytes < PAYLOAD_MAX_BYTES) {
     throw new OperatingError(
@@ -129,7 +133,10 @@ function checkServer(connection: Connection, replicas: number): void {
 
 function checkCount(partitions: number | undefined): void {
   if (partitions === undefined || (Number.isInteger(partitions) && partitions >= 1 && partitions <= PARTITIONS_MAX)) return
-  throw new OperatingError(ErrorCode.config, `Cannot start as --partitions must be a whole number from 1 to ${PARTITIONS_MAX}: current value is ${partitions}`)
+  throw new OperatingError(
+    ErrorCode.config,
+    `Cannot start as --partitions must be a whole number from 1 to ${PARTITIONS_MAX}: current value is ${partitions}`,
+  )
 }
 
 /** N1: the entry that holds, written by this process where there was none. */

@@ -52,12 +52,18 @@ const ANSWER_WITHIN_MS = 4_000
 const DOWNLOAD_WITHIN_MS = 120_000
 const APT_WITHIN_MS = 120_000
 
-/** The program named by `NATS_SERVER`, else the first on the PATH, else the cached one; null where there is none. Throws `config` for a `NATS_SERVER` that does not run. */
+/**
+ * The program named by `NATS_SERVER`, else the first on the PATH, else the cached one; null where there is none. Throws `config`
+ * for a `NATS_SERVER` that does not run.
+ */
 export async function findNatsServer({ cacheDir, env = process.env }: FindOptions): Promise<NatsBinary | null> {
   if (env.NATS_SERVER) {
     const version = await versionOf(env.NATS_SERVER)
     if (version !== null) return { path: env.NATS_SERVER, version }
-    throw new OperatingError(ErrorCode.config, `Cannot use NATS_SERVER as it must be a nats-server program that runs here: current value is ${env.NATS_SERVER}`)
+    throw new OperatingError(
+      ErrorCode.config,
+      `Cannot use NATS_SERVER as it must be a nats-server program that runs here: current value is ${env.NATS_SERVER}`,
+    )
   }
   const folders = [...(env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/bin'].filter((folder) => folder !== '')
   for (const path of [...new Set(folders)].map((folder) => join(folder, 'nats-server')).concat(join(cacheDir, 'nats-server'))) {

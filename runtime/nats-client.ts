@@ -2,8 +2,8 @@
  * One connection to NATS servers, and the two ways of asking them something: a publish that JetStream acknowledges, and a
  * request to JetStream's API.
  *
- * Owns connecting, the acknowledgements under way, and the translation of every answer of a server into an `OperatingError`.
- * Leaves reading to nats-reader.ts, buckets to nats-buckets.ts, the contract to nats-log.ts.
+ * Owns connecting and the acknowledgements under way. Leaves the meaning of answers to nats-answers.ts, reading to nats-reader.ts,
+ * buckets to nats-kv.ts and nats-objects.ts, the contract to nats-log.ts.
  *
  * Invariants
  * - C1 A publish is a plain message with a reply subject of our own, never with an id for deduplication: servers disagree about
@@ -13,10 +13,13 @@
  */
 
 import { connect } from '@nats-io/transport-node'
-import type { Msg, MsgHdrs, NatsConnection, NodeConnectionOptions } from '@nats-io/transport-node'
+import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node'
 import { createInbox, errors, headers } from '@nats-io/nats-core'
 import type { Clock } from './clock.ts'
 import { ErrorCode, OperatingError } from './errors.ts'
+import { fastSeq, notPermitted, refusal, translate } from './nats-answers.ts'
+import type { ApiError } from './nats-answers.ts'
+import { parseServers } from './nats-target.ts'
 
 export interface NatsOptions {
   /**
@@ -44,55 +47,6 @@ interface UnderWay {
   readonly deadline: number
   readonly resolve: (ack: { seq: number }) => void
   readonly reject: (error: OperatingError) => void
-}
-
-/** An error answer of JetStream, as its API and its acknowledgements write it. */
-interface ApiError {
-  readonly code: number
-  readonly err_code?: number
-  readonly description?: string
-}
-
-/** Codes of JetStream's answers that callers of `api` branch on. */
-export const ApiCode = {
-  noMessage: 10037,
-  streamNotFound: 10059,
-  streamNameInUse: 10058,
-  consumerNotFound: 10014,
-} as const
-
-/** An answer of JetStream's API that says what is not there: callers turn it into null or into an error of their own. */
-export class ApiRefusal extends OperatingError {
-  readonly apiCode: number
-
-  constructor(code: ErrorCode, message: string, apiCode: number) {
-    super(code, message)
-    this.apiCode = apiCode
-  }
-}
-
-function refusal(what: string, error: ApiError): ApiRefusal {
-  const apiCode = error.err_code ?? error.code
-  const text = error.description ?? 'no description'
-  const message = `Cannot ${what}: the log's server answers "${text}" (${apiCode})`
-  switch (apiCode) {
-    case 10071:
-      return new ApiRefusal(ErrorCode.conflict, message, apiCode)
-    case 10023:
-    case 10047:
-    case 10077:
-      return new ApiRefusal(ErrorCode.full, message, apiCode)
-    case 10074:
-      // Several replicas asked of a single server.
-      return new ApiRefusal(ErrorCode.config, message, apiCode)
-    case 10054:
-      return new ApiRefusal(ErrorCode.tooLarge, message, apiCode)
-    case ApiCode.streamNotFound:
-      return new ApiRefusal(ErrorCode.identity, message, apiCode)
-    default:
-      // 400 answers say that the request itself can't be served; all else is a state of the server that passes.
-      return new ApiRefusal(error.code === 400 ? ErrorCode.config : ErrorCode.unavailable, message, apiCode)
-  }
 }
 
 export class NatsClient {
@@ -142,12 +96,17 @@ export class NatsClient {
         return new NatsClient(nc, clock, inboxPrefix)
       } catch (cause) {
         if (cause instanceof errors.AuthorizationError) {
-          throw new OperatingError(ErrorCode.config, `Cannot use the log's server at ${target.shown} as it refuses these credentials: check user and password in --nats`, { cause })
+          throw new OperatingError(
+            ErrorCode.config,
+            `Cannot use the log's server at ${target.shown} as it refuses these credentials: check user and password in --nats`,
+            { cause },
+          )
         }
         if (clock.monotonic() >= deadline) {
+          const why = cause instanceof Error ? cause.message : String(cause)
           throw new OperatingError(
             ErrorCode.unavailable,
-            `Cannot reach a log server at ${target.shown} within ${within} ms: start one, or name another with --nats (${cause instanceof Error ? cause.message : String(cause)})`,
+            `Cannot reach a log server at ${target.shown} within ${within} ms: start one, or name another with --nats (${why})`,
             { cause },
           )
         }
@@ -200,7 +159,8 @@ export class NatsClient {
       } catch (cause) {
         this.#underWay.delete(id)
         if (data.byteLength > this.maxPayloadBytes - 256) {
-          const message = `Cannot publish to ${subject} as a message must be at most ${this.maxPayloadBytes} bytes: current length is ${data.byteLength}`
+          const bound = `a message must be at most ${this.maxPayloadBytes} bytes: current length is ${data.byteLength}`
+          const message = `Cannot publish to ${subject} as ${bound}`
           return reject(new OperatingError(ErrorCode.tooLarge, message, { cause }))
         }
         return reject(this.nc.isClosed() ? this.#down() : cause)
@@ -240,7 +200,10 @@ export class NatsClient {
     this.#underWay.delete(id)
     const { data } = message
     if (data.length === 0) {
-      return entry.reject(new OperatingError(ErrorCode.unavailable, `Cannot publish to ${entry.subject}: no stream of the log's server answers`))
+      return entry.reject(new OperatingError(
+        ErrorCode.unavailable,
+        `Cannot publish to ${entry.subject}: no stream of the log's server answers`,
+      ))
     }
     const seq = fastSeq(data)
     if (seq > 0) return entry.resolve({ seq })
@@ -259,7 +222,7 @@ export class NatsClient {
       for (const [id, entry] of this.#underWay) {
         if (entry.deadline > now) continue
         this.#underWay.delete(id)
-        entry.reject(new OperatingError(ErrorCode.timeout, `Cannot say whether the message for ${entry.subject} is stored: no answer in time`))
+        entry.reject(unsure(entry.subject, 'no answer in time'))
       }
       if (this.#underWay.size > 0) this.#sweepLater()
     })
@@ -270,7 +233,10 @@ export class NatsClient {
     for await (const status of this.nc.status()) {
       if (status.type === 'disconnect' || status.type === 'staleConnection') {
         this.#standing = false
-        this.#abandon(() => true, (subject) => new OperatingError(ErrorCode.timeout, `Cannot say whether the message for ${subject} is stored: the connection was lost`))
+        this.#abandon(() => true, (subject) => new OperatingError(
+          ErrorCode.timeout,
+          `Cannot say whether the message for ${subject} is stored: the connection was lost`,
+        ))
       } else if (status.type === 'reconnect') {
         this.#standing = true
         for (const run of [...this.#reconnectListeners]) run()
@@ -293,14 +259,18 @@ export class NatsClient {
   #end(): void {
     if (this.#closed) return
     this.#closed = true
-    this.#abandon(() => true, (subject) => new OperatingError(ErrorCode.timeout, `Cannot say whether the message for ${subject} is stored: the connection was closed`))
+    this.#abandon(() => true, (subject) => new OperatingError(
+      ErrorCode.timeout,
+      `Cannot say whether the message for ${subject} is stored: the connection was closed`,
+    ))
     for (const run of [...this.#closeListeners]) run()
     this.#closeListeners.clear()
     this.#reconnectListeners.clear()
   }
 
   #down(): OperatingError {
-    return new OperatingError(ErrorCode.unavailable, this.#closed ? 'Cannot use the log as its connection is closed' : "Cannot reach the log's server at present")
+    const why = this.#closed ? 'Cannot use the log as its connection is closed' : "Cannot reach the log's server at present"
+    return new OperatingError(ErrorCode.unavailable, why)
   }
 }
 
@@ -311,67 +281,6 @@ export function expecting(seq: number): MsgHdrs {
   return h
 }
 
-function notPermitted(what: string, cause: unknown): OperatingError {
-  return new OperatingError(ErrorCode.config, `Cannot use ${what} as the user of this connection has no permission for it`, { cause })
-}
-
-function translate(what: string, cause: unknown): OperatingError {
-  if (cause instanceof OperatingError) return cause
-  const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause
-  for (const e of [cause, inner]) {
-    if (e instanceof errors.PermissionViolationError) return notPermitted(e.subject, cause)
-    if (e instanceof errors.NoRespondersError) return new OperatingError(ErrorCode.unavailable, `Cannot ${what}: JetStream does not answer`, { cause })
-    if (e instanceof errors.TimeoutError) return new OperatingError(ErrorCode.timeout, `Cannot ${what}: no answer in time`, { cause })
-  }
-  return new OperatingError(ErrorCode.unavailable, `Cannot ${what}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
-}
-
-const SEQ_MARK = [34, 115, 101, 113, 34, 58] // "seq":
-
-/** The number after `"seq":` of an acknowledgement without error, or 0 where the bytes must be parsed as JSON. */
-function fastSeq(data: Uint8Array): number {
-  // {"stream":… is a success; {"error":… is not, and goes the slow way.
-  if (data[2] !== 115 /* s */ || data.length > 160) return 0
-  for (let i = 10; i < data.length - 6; i++) {
-    if (data[i] !== 34 || data[i + 1] !== SEQ_MARK[1] || data[i + 2] !== SEQ_MARK[2] || data[i + 3] !== SEQ_MARK[3] || data[i + 4] !== 34 || data[i + 5] !== 58) continue
-    let at = i + 6
-    while (data[at] === 32) at++
-    let seq = 0
-    for (; data[at] >= 48 && data[at] <= 57; at++) seq = seq * 10 + (data[at] - 48)
-    return seq
-  }
-  return 0
-}
-
-interface Target {
-  readonly options: NodeConnectionOptions
-  readonly inboxPrefix?: string
-  /** Without credentials. */
-  readonly shown: string
-}
-
-function parseServers(list: string): Target {
-  const servers: string[] = []
-  let options: NodeConnectionOptions = {}
-  let inboxPrefix: string | undefined
-  for (const part of list.split(',').map((s) => s.trim()).filter((s) => s !== '')) {
-    let url: URL
-    try {
-      url = new URL(part.includes('://') ? part : `nats://${part}`)
-    } catch (cause) {
-      throw new OperatingError(ErrorCode.config, 'Cannot connect as each of --nats must be a URL like nats://user:password@host:4222', { cause })
-    }
-    if (url.protocol !== 'nats:' && url.protocol !== 'tls:') {
-      throw new OperatingError(ErrorCode.config, `Cannot connect as each of --nats must start with nats:// or tls://: current value is ${url.protocol}//`)
-    }
-    servers.push(`${url.hostname}:${url.port === '' ? 4222 : url.port}`)
-    if (url.protocol === 'tls:') options = { ...options, tls: {} }
-    if (url.username !== '' && options.user === undefined && options.token === undefined) {
-      const user = decodeURIComponent(url.username)
-      options = url.password === '' ? { ...options, token: user } : { ...options, user, pass: decodeURIComponent(url.password) }
-    }
-    inboxPrefix ??= url.searchParams.get('inbox') ?? undefined
-  }
-  if (servers.length === 0) throw new OperatingError(ErrorCode.config, 'Cannot connect as --nats must name a server: it is empty')
-  return { options: { ...options, servers }, inboxPrefix, shown: servers.join(', ') }
+function unsure(subject: string, why: string): OperatingError {
+  return new OperatingError(ErrorCode.timeout, `Cannot say whether the message for ${subject} is stored: ${why}`)
 }

@@ -2,10 +2,24 @@
  * The log port on NATS JetStream: puts the client, the reader and the buckets together as log.ts asks.
  */
 
-import type { Bus, BucketOptions, Connection, KeyValue, Log, LogMessage, LogReader, ObjectStore, PublishOptions, ReadOptions, StreamInfo, StreamOptions } from './log.ts'
-import { openKeyValue, openObjects } from './nats-buckets.ts'
+import type {
+  BucketOptions,
+  Bus,
+  Connection,
+  KeyValue,
+  Log,
+  LogMessage,
+  LogReader,
+  ObjectStore,
+  PublishOptions,
+  ReadOptions,
+  StreamInfo,
+  StreamOptions,
+} from './log.ts'
 import { expecting, NatsClient } from './nats-client.ts'
 import type { NatsOptions } from './nats-client.ts'
+import { openKeyValue } from './nats-kv.ts'
+import { openObjects } from './nats-objects.ts'
 import { NatsReader } from './nats-reader.ts'
 import { ensureStream, storedMessage, streamInfo } from './nats-streams.ts'
 
@@ -71,7 +85,8 @@ class NatsLog implements Log {
 
   publish(subject: string, data: Uint8Array, options: PublishOptions = {}): Promise<{ seq: number }> {
     const { expectLastSubjectSeq, timeoutMs } = options
-    return this.#client.publish(subject, data, expectLastSubjectSeq === undefined ? { timeoutMs } : { timeoutMs, headers: expecting(expectLastSubjectSeq) })
+    if (expectLastSubjectSeq === undefined) return this.#client.publish(subject, data, { timeoutMs })
+    return this.#client.publish(subject, data, { timeoutMs, headers: expecting(expectLastSubjectSeq) })
   }
 
   read(options: ReadOptions): LogReader {

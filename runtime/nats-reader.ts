@@ -169,11 +169,17 @@ export class NatsReader implements LogReader {
     const { stream } = this.#options
     const info = await this.#client.api<StreamState>(`STREAM.INFO.${stream}`, undefined, API_TIMEOUT_MS)
     if (this.#created !== null && info.created !== this.#created) {
-      throw new OperatingError(ErrorCode.identity, `Cannot read on in ${stream} as it must be the stream made at ${this.#created}: current one was made at ${info.created}`)
+      throw new OperatingError(
+        ErrorCode.identity,
+        `Cannot read on in ${stream} as it must be the stream made at ${this.#created}: current one was made at ${info.created}`,
+      )
     }
     this.#created = info.created
     if (this.#received && info.state.last_seq < this.#lastSeq) {
-      throw new OperatingError(ErrorCode.identity, `Cannot read on in ${stream} as it must hold sequence ${this.#lastSeq}: current last is ${info.state.last_seq}`)
+      throw new OperatingError(
+        ErrorCode.identity,
+        `Cannot read on in ${stream} as it must hold sequence ${this.#lastSeq}: current last is ${info.state.last_seq}`,
+      )
     }
   }
 
@@ -204,7 +210,11 @@ export class NatsReader implements LogReader {
       callback: (error, message) => {
         if (this.#consumer !== name) return
         if (error !== null) {
-          this.#failure = new OperatingError(ErrorCode.config, `Cannot read ${stream} as the user of this connection may not subscribe to its own inbox`, { cause: error })
+          this.#failure = new OperatingError(
+            ErrorCode.config,
+            `Cannot read ${stream} as the user of this connection may not subscribe to its own inbox`,
+            { cause: error },
+          )
           return this.#finish('failed')
         }
         this.#accept(message)
@@ -261,12 +271,14 @@ export class NatsReader implements LogReader {
   }
 
   #pullIfRoom(): void {
-    if (this.#state !== 'open' || this.#asked > REQUEST_MESSAGES || this.#queuedBytes > WAITING_BYTES_MAX || !this.#client.connected()) return
+    if (this.#state !== 'open' || !this.#client.connected()) return
+    if (this.#asked > REQUEST_MESSAGES || this.#queuedBytes > WAITING_BYTES_MAX) return
     while (this.#asked <= REQUEST_MESSAGES && this.#asked + this.#queue.length - this.#head + REQUEST_MESSAGES <= MESSAGES_MAX) {
       // Silence is measured from the moment that an answer is due.
       if (this.#asked === 0) this.#heardAt = this.#client.clock.monotonic()
       this.#asked += REQUEST_MESSAGES
-      const request = { batch: REQUEST_MESSAGES, max_bytes: this.#requestBytes, expires: EXPIRES_MS * 1_000_000, idle_heartbeat: HEARTBEAT_MS * 1_000_000 }
+      const [expires, idle_heartbeat] = [EXPIRES_MS * 1_000_000, HEARTBEAT_MS * 1_000_000]
+      const request = { batch: REQUEST_MESSAGES, max_bytes: this.#requestBytes, expires, idle_heartbeat }
       const subject = `$JS.API.CONSUMER.MSG.NEXT.${this.#options.stream}.${this.#consumer}`
       this.#client.nc.publish(subject, JSON.stringify(request), { reply: this.#inbox })
     }

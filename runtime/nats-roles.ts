@@ -57,7 +57,14 @@ const COMMON = [MEMBERS, '$JS.API.STREAM.INFO.*', ...reading(META)]
 const MAY_PUBLISH: Readonly<Record<NatsRole, readonly string[]>> = {
   edge: [...COMMON, 'readings.>', ...reading(KEYS)],
   // Workers append ticks and settings to the input; their snapshots replace and remove older ones.
-  worker: [...COMMON, 'readings.>', 'results.>', ...[...INPUTS, RESULTS, SNAPSHOTS].flatMap(reading), `$O.${BUCKET_SNAPSHOTS}.>`, purging(SNAPSHOTS)],
+  worker: [
+    ...COMMON,
+    ...[...INPUTS, RESULTS, SNAPSHOTS].flatMap(reading),
+    'readings.>',
+    'results.>',
+    `$O.${BUCKET_SNAPSHOTS}.>`,
+    purging(SNAPSHOTS),
+  ],
   // Stores purge what every reader has behind it, and register themselves as readers. They write to no log.
   store: [
     ...COMMON,
@@ -65,7 +72,17 @@ const MAY_PUBLISH: Readonly<Record<NatsRole, readonly string[]>> = {
     ...[...INPUTS, RESULTS, SNAPSHOTS].map(purging),
     `$KV.${BUCKET_META}.readers.>`,
   ],
-  admin: [MEMBERS, 'readings.>', 'results.>', '$KV.>', '$O.>', '$JS.API.INFO', '$JS.API.STREAM.>', '$JS.API.CONSUMER.>', '$JS.API.DIRECT.GET.>'],
+  admin: [
+    MEMBERS,
+    'readings.>',
+    'results.>',
+    '$KV.>',
+    '$O.>',
+    '$JS.API.INFO',
+    '$JS.API.STREAM.>',
+    '$JS.API.CONSUMER.>',
+    '$JS.API.DIRECT.GET.>',
+  ],
 }
 
 /** The text of nats.conf. It holds the passwords: only its owner may read it. */

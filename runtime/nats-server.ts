@@ -94,11 +94,15 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
     starter: join(folder, 'starter'),
   }
   if (options.sync === 'always' && !atLeast(binary.version, '2.10.0')) {
-    throw new OperatingError(ErrorCode.config, `Cannot sync always as nats-server must be at least 2.10.0: current value is ${binary.version} (${binary.path})`)
+    throw new OperatingError(
+      ErrorCode.config,
+      `Cannot sync always as nats-server must be at least 2.10.0: current value is ${binary.version} (${binary.path})`,
+    )
   }
   await mkdir(folder, { recursive: true, mode: 0o700 })
   await endLeftover(files, clock, logger)
-  const credentials = await keptJson(join(folder, 'credentials.json'), () => Object.fromEntries(NATS_ROLES.map((role) => [role, clock.nonce(24)])) as NatsCredentials)
+  const drawn = () => Object.fromEntries(NATS_ROLES.map((role) => [role, clock.nonce(24)])) as NatsCredentials
+  const credentials = await keptJson(join(folder, 'credentials.json'), drawn)
   const storeBytesMax = options.storeBytesMax ?? (await keptJson(join(folder, 'store-bytes'), () => defaultStoreBytes(folder)))
   const remembered = Number(await readText(files.port))
   const port = options.port !== 0 ? options.port : remembered > 0 && (await isFree(remembered)) ? remembered : -1
@@ -151,8 +155,10 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
   }
   if (listening === null) {
     await stop()
-    const said = (await readText(files.log, logFrom)).split('\n').filter((line) => /\[(ERR|FTL)\]/.test(line)).at(-1)?.replace(/^.*\[(ERR|FTL)\] /, '')
-    throw new OperatingError(ErrorCode.config, `Cannot start nats-server${port > 0 ? ` on port ${port}` : ''}: ${said ?? 'it ended'} (see ${files.log})`)
+    const complaints = (await readText(files.log, logFrom)).split('\n').filter((line) => /\[(ERR|FTL)\]/.test(line))
+    const said = complaints.at(-1)?.replace(/^.*\[(ERR|FTL)\] /, '')
+    const where = port > 0 ? ` on port ${port}` : ''
+    throw new OperatingError(ErrorCode.config, `Cannot start nats-server${where}: ${said ?? 'it ended'} (see ${files.log})`)
   }
   await writeFile(files.port, `${listening}\n`)
   const pid = Number(await readText(files.pid))
@@ -162,7 +168,11 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
 }
 
 /** E2. */
-async function endLeftover(files: { pid: string; conf: string; starter: string }, clock: Clock, logger: NatsServerOptions['logger']): Promise<void> {
+async function endLeftover(
+  files: { pid: string; conf: string; starter: string },
+  clock: Clock,
+  logger: NatsServerOptions['logger'],
+): Promise<void> {
   const pid = Number(await readText(files.pid))
   if (!(pid > 0) || !(await isOurs(pid, files.conf))) return
   const starter = JSON.parse((await readText(files.starter)) || 'null') as { pid: number; born: string } | null
@@ -195,7 +205,10 @@ async function isOurs(pid: number, conf: string): Promise<boolean> {
   return command.includes('nats-server') && command.includes(conf)
 }
 
-/** When process `pid` began, in words of the system: with it a number that was given out again is not taken for the same process. '' where there is none. */
+/**
+ * When process `pid` began, in words of the system, so that a number that was given out again is not taken for the same process.
+ * '' where there is none.
+ */
 async function bornOf(pid: number): Promise<string> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
   if (stat === '') return psOf(pid, 'lstart')

@@ -4,7 +4,7 @@
 
 import { ErrorCode, OperatingError } from './errors.ts'
 import type { LogMessage, StreamInfo } from './log.ts'
-import { ApiCode, ApiRefusal } from './nats-client.ts'
+import { ApiCode, ApiRefusal } from './nats-answers.ts'
 import type { NatsClient } from './nats-client.ts'
 
 interface ApiStreamInfo {
@@ -42,7 +42,11 @@ export async function ensureStream(client: NatsClient, config: StreamConfig): Pr
     // Another process made it in between, with settings of its own.
     if (error instanceof ApiRefusal && error.apiCode === ApiCode.streamNameInUse) return streamInfo(client, config.name)
     if (error instanceof OperatingError && error.code === ErrorCode.full) {
-      throw new OperatingError(ErrorCode.full, `Cannot make stream ${config.name} as the server's store must hold it: ${error.message}`, { cause: error, retry: false })
+      throw new OperatingError(
+        ErrorCode.full,
+        `Cannot make stream ${config.name} as the server's store must hold it: ${error.message}`,
+        { cause: error, retry: false },
+      )
     }
     throw error
   }
@@ -68,7 +72,7 @@ export async function storedMessage(
   which: { seq: number } | { last_by_subj: string },
 ): Promise<(LogMessage & { readonly operation: string }) | null> {
   interface Answer {
-    readonly message: { readonly subject: string; readonly seq: number; readonly hdrs?: string; readonly data?: string; readonly time: string }
+    readonly message: { subject: string; seq: number; hdrs?: string; data?: string; time: string }
   }
   let answer: Answer
   try {
