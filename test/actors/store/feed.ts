@@ -8,8 +8,9 @@ import type { Reading, Settings } from '../../../actors/reading/input.ts'
 import { partitionActor } from '../../../actors/partition/actor.ts'
 import type { PartitionState } from '../../../actors/partition/actor.ts'
 import { encodeJournal } from '../../../runtime/journal.ts'
-import type { JournalHeader, Position } from '../../../runtime/journal.ts'
-import type { Log } from '../../../runtime/log.ts'
+import type { JournalHeader, Position, SnapshotRef } from '../../../runtime/journal.ts'
+import type { Log, ObjectStore } from '../../../runtime/log.ts'
+import { writeSnapshot } from '../../../runtime/snapshots.ts'
 import { inputStream, inputStreams, inputSubject, partitionFor, RESULTS, resultsSubject, topologyOf } from '../../../runtime/topology.ts'
 import { seeded } from '../../support/random.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
@@ -56,6 +57,7 @@ export function blockOf(readings: readonly Reading[], tenant = TENANT): Uint8Arr
 interface Owner {
   state: PartitionState
   position: Position
+  snapshots: SnapshotRef[]
   unread: { seq: number; timeMs: number; data: Uint8Array }[]
 }
 
@@ -78,7 +80,7 @@ export class Feed {
   async begin(settings: Settings): Promise<void> {
     for (let p = 0; p < this.partitions; p++) {
       const { created } = await this.log.info(inputStream(topologyOf(this.partitions), p))
-      this.#owners[p] = { state: partitionActor.create(), position: { created, seq: 0, timeMs: 0 }, unread: [] }
+      this.#owners[p] = { state: partitionActor.create(), position: { created, seq: 0, timeMs: 0 }, snapshots: [], unread: [] }
       await this.log.publish(resultsSubject(p), encodeJournal(this.#header(p, 'claim')))
       await this.#append(p, encodeSettings(settings))
     }
@@ -120,6 +122,15 @@ export class Feed {
     await this.log.publish(resultsSubject(partition), encodeJournal({ ...this.#header(partition, 'commit'), part }, payload.subarray(at)))
   }
 
+  /** Takes a snapshot of a partition; its next message on RESULTS names it. */
+  async snapshot(partition: number, objects: ObjectStore): Promise<SnapshotRef> {
+    const { state, position, snapshots } = this.#owners[partition]
+    const { name, snapshotVersion } = partitionActor
+    const ref = await writeSnapshot(objects, { actor: name, version: snapshotVersion, partition, epoch: 1, position, state: partitionActor.snapshot(state) })
+    this.#owners[partition].snapshots = [ref, ...snapshots].slice(0, 2)
+    return ref
+  }
+
   async commitAll(): Promise<void> {
     for (let p = 0; p < this.partitions; p++) await this.commit(p)
   }
@@ -143,7 +154,7 @@ export class Feed {
   }
 
   #header(partition: number, kind: JournalHeader['kind']): JournalHeader {
-    return { kind, partition, epoch: 1, owner: 'feed', nonce: this.clock.nonce(), position: this.#owners[partition].position, snapshots: [], part: 0 }
+    return { kind, partition, epoch: 1, owner: 'feed', nonce: this.clock.nonce(), position: this.#owners[partition].position, snapshots: this.#owners[partition].snapshots, part: 0 }
   }
 }
 
