@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { ADMIN_KEY, eventually, startSystem } from '../support/system.ts'
 import type { System } from '../support/system.ts'
 import { accessibilityFaults, openPage, overflows, startBrowser } from './browser.ts'
@@ -17,6 +17,9 @@ const shots = process.env.WEIR_SCREENSHOTS ?? mkdtempSync(join(tmpdir(), 'weir-d
 beforeAll(async () => {
   browser = await startBrowser()
   system = await startSystem()
+})
+afterEach(({ task }) => {
+  if (task.result?.state === 'fail') console.log(system.output())
 })
 afterAll(async () => {
   await browser?.close()
@@ -205,7 +208,8 @@ describe('with readings in it', () => {
   test('dragging zooms, the address keeps the range, and the windows of the range are listed', async () => {
     const { page, problems, close } = await openPage(browser)
     await page.goto(home('?device=field-7/probe-2&metric=soil_moisture'))
-    await eventually('the chart is drawn', async () => /from 18|from 19/.test((await page.locator('#chart').getAttribute('aria-label')) ?? ''), 30_000)
+    const drawn = () => eventually('the chart is drawn', async () => /from 18|from 19/.test((await page.locator('#chart').getAttribute('aria-label')) ?? ''), 30_000)
+    await drawn()
     await page.locator('label[for="range-6h"]').click()
     expect(page.url()).toContain('range=6h')
     await page.reload()
@@ -218,14 +222,15 @@ describe('with readings in it', () => {
     }, 30_000)
 
     const plot = (await page.locator('#chart .u-over').boundingBox())!
-    await page.mouse.move(plot.x + plot.width * 0.5, plot.y + 60)
+    await page.mouse.move(plot.x + plot.width * 0.93, plot.y + 60)
     await page.mouse.down()
-    await page.mouse.move(plot.x + plot.width * 0.8, plot.y + 70, { steps: 4 })
+    await page.mouse.move(plot.x + plot.width * 0.99, plot.y + 70, { steps: 4 })
     await page.mouse.up()
     await page.locator('#reset-zoom').waitFor()
     await page.locator('#chart').focus()
     await page.keyboard.press('0')
     await page.locator('#reset-zoom').waitFor({ state: 'hidden' })
+    await drawn()
     await page.keyboard.press('End')
     await page.keyboard.press('ArrowLeft')
     await says(page, '#chart-read', /\d/)

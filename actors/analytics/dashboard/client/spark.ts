@@ -18,7 +18,7 @@ export function drawSpark(canvas: HTMLCanvasElement, values: readonly (number | 
   const low = options.zeroBased ? 0 : Math.min(...present)
   const high = Math.max(...present, low + 1e-9)
   const x = (i: number) => 1 + (i / (values.length - 1)) * (width - 2)
-  const y = (v: number) => (high - low < 1e-6 ? height / 2 : height - 2 - ((v - low) / (high - low)) * (height - 4))
+  const y = (v: number) => (high - low < 1e-6 ? (options.zeroBased ? height - 2 : height / 2) : height - 2 - ((v - low) / (high - low)) * (height - 4))
 
   context.beginPath()
   let drawing = false

@@ -31,7 +31,7 @@ export function showAnomalies(rows: readonly AnomalyRow[], onPoint: (anomaly: An
             h('td', {}, h('button', { type: 'button', class: 'as-link', 'data-ts': a.ts, title: 'Zoom to it', onfocus: () => onPoint(a), onblur: () => onPoint(null), onclick: () => onZoom(a) }, moment(a.ts, now)), h('span', { class: 'reason' }, a.reason)),
             h('td', { class: 'number' }, value(a.value)),
             h('td', { class: 'number' }, expectedText(a)),
-            h('td', { class: 'number' }, a.score.toFixed(a.score < 10 ? 2 : 1)),
+            h('td', { class: 'number' }, a.score.toFixed(3)),
           ),
         ),
       ),
