@@ -24,6 +24,8 @@
  * State: `DETECTOR_FIELDS` doubles of a slab that all series of a partition share, so that 60,000 detectors are one piece of memory.
  */
 
+import { log10 } from './arithmetic.ts'
+
 export const WARM_UP = 64
 export const CHANGES_MIN = 8
 
@@ -245,7 +247,7 @@ function isStuck(slab: Float64Array, at: number): boolean {
 /** −log10 of the likelihood of the present rest, were rests geometric. */
 function stuckLikelihood(slab: Float64Array, at: number): number {
   const stay = 1 - 1 / Math.max(slab[at + REST_MEAN], 1.001)
-  return -slab[at + REST] * Math.log10(stay)
+  return -slab[at + REST] * log10(stay)
 }
 
 function report(kind: Verdict['kind'], likelihood: number, expected: number, deviation: number, size: number, usual: number): void {
@@ -266,7 +268,7 @@ export function reasonOf(value: number): string {
     return `${short(value)} has not changed for ${v.size} readings, though it usually changes every ${usual}`
   }
   const side = value < v.expected ? 'below' : 'above'
-  return `${short(value)} is ${short(v.size)} deviations ${side} the expected ${short(v.expected)}, within ${short(v.lower)} to ${short(v.upper)}`
+  return `${short(value)} is ${short(Number(v.size.toFixed(1)))} deviations ${side} the expected ${short(v.expected)}; ${short(v.lower)} to ${short(v.upper)} would be usual`
 }
 
 /** A number in few characters: three significant places, more where the whole part has more. */

@@ -8,24 +8,50 @@
  * - S1 A bin's value differs from every value in the bin by at most 1 % of it, for all doubles of magnitude ≤ 1e100.
  * - S2 A value's bin depends on the value alone, so that merging is exact, associative and commutative.
  * - S3 Bins are held sparse, sorted by key. Nothing is ever collapsed: what bounds them is the number of keys, 2 · `KEY_MAX` + 1 (about
- *   107,000), which only a series that covers every magnitude from 1e-324 to 1e100 in one day could reach; a sensor fills some dozens.
+ *   108,000), which only a series that covers every magnitude from 1e-324 to 1e100 in one day could reach; a sensor fills some dozens.
  */
 
-/** Slightly below 1 %, so that rounding at a bin's edge stays within it. */
-const ACCURACY = 0.0099
-const GAMMA = (1 + ACCURACY) / (1 - ACCURACY)
-const LOG_GAMMA = Math.log(GAMMA)
-/** A bin's value is its upper edge times this: equally far, relatively, from both edges. */
-const LOG_MIDDLE = Math.log(2 / (1 + GAMMA))
+import { exponentOf, fraction, scale } from './arithmetic.ts'
+
+/** Bins from a power of two to the next: each 2 % wider than the one before, so that its middle is 0.99 % from either edge. */
+const BINS = 35
 /** Below so many units of the least double, a rounded middle could be off by more than 1 %: each unit has a key of its own. */
 const EXACT_UNITS = 5_000
 const UNIT = Number.MIN_VALUE
 const EXACT_BELOW = EXACT_UNITS * UNIT
-/** Key of the last exact unit; the logarithmic keys follow it. */
-const EDGE = Math.ceil(Math.log(EXACT_BELOW) / LOG_GAMMA) - EXACT_UNITS
+/** Exponent of `EXACT_BELOW`: the first that has bins. */
+const EXPONENT_MIN = exponentOf(EXACT_BELOW)
 
+/** Lower edges of the bins in [1, 2), and 2: a geometric series whose ratio is found by Newton's method. */
+const EDGES = (() => {
+  let ratio = 1.02
+  for (let round = 0; round < 60; round++) {
+    let power = 1
+    for (let i = 1; i < BINS; i++) power *= ratio
+    ratio -= (power * ratio - 2) / (BINS * power)
+  }
+  const edges = new Float64Array(BINS + 1)
+  edges[0] = 1
+  for (let i = 1; i < BINS; i++) edges[i] = edges[i - 1] * ratio
+  edges[BINS] = 2
+  return edges
+})()
+
+/** Value of each bin: equally far, relatively, from both edges. */
+const MIDDLES = Float64Array.from({ length: BINS }, (_, i) => (2 * EDGES[i] * EDGES[i + 1]) / (EDGES[i] + EDGES[i + 1]))
+
+/** Bin of the lower end of each 128th of [1, 2): where the search begins. */
+const FIRST_BIN = Uint8Array.from({ length: 128 }, (_, i) => EDGES.findLastIndex((edge) => edge <= 1 + i / 128))
+
+/** The bin's key of a finite value of magnitude ≤ 1e100. */
 export function keyOf(value: number): number {
-  if (value > 0) return value < EXACT_BELOW ? Math.round(value / UNIT) : Math.ceil(Math.log(value) / LOG_GAMMA) - EDGE
+  if (value > 0) {
+    if (value < EXACT_BELOW) return Math.round(value / UNIT)
+    const exponent = exponentOf(value)
+    let bin = FIRST_BIN[((fraction - 1) * 128) | 0]
+    while (fraction >= EDGES[bin + 1]) bin++
+    return (exponent - EXPONENT_MIN) * BINS + bin + EXACT_UNITS
+  }
   if (value < 0) return -keyOf(-value)
   return 0
 }
@@ -35,7 +61,11 @@ export const KEY_MAX = keyOf(1e100)
 
 /** A value within 1 % of every value of the bin. */
 export function valueOf(key: number): number {
-  if (key > 0) return key < EXACT_UNITS ? key * UNIT : Math.exp((key + EDGE) * LOG_GAMMA + LOG_MIDDLE)
+  if (key > 0) {
+    if (key < EXACT_UNITS) return key * UNIT
+    const beyond = key - EXACT_UNITS
+    return scale(MIDDLES[beyond % BINS], Math.floor(beyond / BINS) + EXPONENT_MIN)
+  }
   if (key < 0) return -valueOf(-key)
   return 0
 }

@@ -119,14 +119,14 @@ describe('a message that is none', () => {
     const random = seeded(4)
     const bench = new Bench()
     const block = blockOf(Array.from({ length: 20 }, (_, i) => ({ device: `d${i}`, metric: 'm', ts: T0 + i, value: i })))
-    for (let i = 0; i < block.length; i++) {
+    for (let i = 0; i < block.length; i += 3) {
       bench.feed(block.slice(0, i))
       const bent = block.slice()
       bent[i] ^= 1 + Math.floor(random() * 255)
       bench.feed(bent)
       bench.feed(Uint8Array.from({ length: i % 40 }, () => random() * 256))
     }
-    expect(bench.state.malformed).toBeGreaterThan(block.length)
+    expect(bench.state.malformed).toBeGreaterThan(block.length / 3)
   })
 })
 

@@ -8,23 +8,15 @@ import { encodeBlock } from '../../../actors/reading/input.ts'
 import type { KeyedRows, Reading } from '../../../actors/reading/input.ts'
 import { WINDOW_SIZES_MS, windowStart } from '../../../actors/reading/window.ts'
 import type { InputMessage } from '../../../runtime/actor.ts'
+import { seeded } from '../../support/random.ts'
+
+export { seeded }
 
 export const MINUTE = 60_000
 export const HOUR = 3_600_000
 export const DAY = 86_400_000
 /** 2026-01-01T00:00:00Z. */
 export const T0 = 1_767_225_600_000
-
-/** Mulberry32: numbers in [0, 1) from a seed. */
-export function seeded(seed: number): () => number {
-  let a = seed >>> 0
-  return () => {
-    a = (a + 0x6d2b79f5) | 0
-    let t = Math.imul(a ^ (a >>> 15), 1 | a)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
-}
 
 /** Standard normal numbers (Box and Muller). */
 export function gaussian(random: () => number): () => number {

@@ -27,11 +27,16 @@ describe('an open minute', () => {
   ])('tens of thousands of readings %s are found again as duplicates, and counted right', (_, order) => {
     const minute = new MinuteWindow(0)
     const n = 30_000
-    for (let i = 0; i < n; i++) expect(minute.add(60_000 - order(i), i)).toBe(true)
-    for (let i = 0; i < n; i += 97) expect(minute.add(60_000 - order(i), i)).toBe(false)
+    let added = 0
+    for (let i = 0; i < n; i++) if (minute.add(60_000 - order(i), i)) added++
+    expect(added).toBe(n)
+    for (let i = 0; i < n; i++) if (minute.add(60_000 - order(i), i)) added++
+    expect(added).toBe(n)
     expect(minute.count).toBe(n)
     const held = minute.readings()
-    for (let i = 2; i < held.length; i += 2) expect(held[i - 2]).toBeLessThanOrEqual(held[i])
+    let fallen = 0
+    for (let i = 2; i < held.length; i += 2) if (held[i - 2] > held[i]) fallen++
+    expect(fallen).toBe(0)
   })
 
   test('its statistics are those of a naive pass', () => {

@@ -39,10 +39,12 @@ describe('the sketch', () => {
       fc.property(reading, (v) => {
         expect(within(valueOf(keyOf(v)), v)).toBe(true)
       }),
-      { numRuns: 20_000 },
+      { numRuns: 5_000 },
     )
-    for (let units = 0; units < 30_000; units++) expect(within(valueOf(keyOf(units * Number.MIN_VALUE)), units * Number.MIN_VALUE)).toBe(true)
-    for (let exponent = -1_074; exponent < 332; exponent++) expect(within(valueOf(keyOf(2 ** exponent)), 2 ** exponent)).toBe(true)
+    const far = (v: number) => !within(valueOf(keyOf(v)), v)
+    expect(Array.from({ length: 30_000 }, (_, units) => units * Number.MIN_VALUE).filter(far)).toEqual([])
+    const edges = Array.from({ length: 1_406 }, (_, i) => 2 ** (i - 1_074)).flatMap((v) => [v, v * (1 - Number.EPSILON / 2), v * (1 + Number.EPSILON)])
+    expect(edges.filter(far)).toEqual([])
   })
 
   test('keys are whole, ascend with the values, and are bounded', () => {
@@ -65,8 +67,8 @@ describe('the sketch', () => {
         for (let percent = 1; percent <= 100; percent++) {
           const wanted = sorted[Math.max(1, Math.ceil((percent * sorted.length) / 100)) - 1]
           const found = whole.percentile(percent)
-          expect(within(found, wanted), `p${percent} is ${found}, not ${wanted}`).toBe(true)
-          if (values.length <= RAW_MAX) expect(found).toBe(wanted)
+          const right = values.length <= RAW_MAX ? found === wanted : within(found, wanted)
+          if (!right) expect.fail(`p${percent} is ${found}, not ${wanted}`)
         }
       }),
       { numRuns: 150 },

@@ -1,0 +1,51 @@
+/**
+ * A recorded log of one partition, kept as the seed that makes it: six hours of a small farm, told in 3,000-odd messages of every kind.
+ *
+ * In it: steady probes, one that doubles everything, one that uploads late batches, one whose clock is ahead, one that falls silent, spikes
+ * and a stuck value, retried keys, settings that change, ticks, an outage, a log clock that steps back, and bytes of someone else.
+ * Only arithmetic that is the same on every engine goes into it.
+ */
+
+import { partitionActor } from '../../actors/partition/actor.ts'
+import { encodeRejects, encodeSettings } from '../../actors/reading/input.ts'
+import type { KeyedRows, Reading } from '../../actors/reading/input.ts'
+import type { InputMessage } from '../../runtime/actor.ts'
+import { blockOf, MINUTE, seeded, T0 } from '../actors/partition/harness.ts'
+
+const STEP_MS = 7_000
+
+export function goldenLog(seed = 2_026): InputMessage[] {
+  const random = seeded(seed)
+  const messages: InputMessage[] = []
+  const held: Reading[] = []
+  let seq = 0
+  const put = (timeMs: number, data: Uint8Array) => messages.push({ seq: (seq += 1 + Math.floor(random() * 9)), timeMs, data })
+  const noise = () => (random() + random() + random() - 1.5) * 0.8
+  const quarter = (v: number) => Math.round(v * 400) / 400
+  let drift = 15
+  for (let i = 0; i < 3_086; i++) {
+    const now = T0 + 11 * MINUTE + i * STEP_MS + (i > 1_500 ? 20 * MINUTE : 0)
+    const stepped = i % 97 === 0 ? now - 4_000 : now
+    drift += noise() * 0.01
+    const readings: Reading[] = []
+    for (const device of ['field-1/a', 'field-1/b', 'field-2/doubles']) {
+      const spike = i % 811 === 700 ? 9 : 0
+      readings.push({ device, metric: 'soil', ts: now - Math.floor(random() * 900), value: quarter(drift + noise() + spike) })
+    }
+    if (i < 1_000 || i > 1_100) readings.push({ device: 'field-1/a', metric: 'ec', ts: now, value: i > 2_000 && i < 2_200 ? 1.5 : quarter(1.5 + noise()) })
+    readings.push({ device: 'ahead', metric: 'soil', ts: now + 7 * MINUTE, value: quarter(20 + noise()) })
+    if (i < 900 || i > 2_500) readings.push({ device: 'silent', metric: 'rain', ts: now - 50, value: random() < 0.95 ? 0 : quarter(random() * 1e6) })
+    held.push({ device: 'late', metric: 'soil', ts: now - Math.floor(random() * 30_000), value: quarter(-drift + noise()) })
+    if (random() < 0.01) readings.push(...held.splice(0))
+    if (i % 3 === 0) readings.push(...readings.filter((r) => r.device === 'field-2/doubles'))
+    const keyed: KeyedRows[] = i % 10 < 2 ? [{ hash: Math.floor(i / 10).toString(16).padStart(32, '0'), from: 0, to: 2 }] : []
+    put(stepped, blockOf(readings, keyed, i % 50 === 49 ? 'other' : 'default'))
+    if (i % 400 === 399) put(now, encodeSettings({ latenessMs: 1_000 * (1 + (i % 7)), idleMs: 10_000 * (1 + (i % 5)), retentionMs: i > 2_000 ? 30 * MINUTE : 0 }))
+    if (i % 123 === 7) put(now, encodeRejects({ tenant: 'default', counts: [['field-1/a', 2]], samples: [['no number', '{"value":"x"}']] }))
+    if (i % 333 === 8) put(now, Uint8Array.of(0xc1, i % 256))
+    if (i % 5 === 0) put(now + 1_000, partitionActor.tick())
+  }
+  const end = messages[messages.length - 1].timeMs
+  for (let s = 1; s < 400; s++) put(end + s * 1_000, partitionActor.tick())
+  return messages
+}

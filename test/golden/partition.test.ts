@@ -1,0 +1,66 @@
+/** One recorded log, told several ways: straight through, by two owners of whom one crashes again and again, resumed by three, and on Deno. */
+
+import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { partitionActor } from '../../actors/partition/actor.ts'
+import { seeded } from '../actors/partition/harness.ts'
+import { goldenLog } from './partition-log.ts'
+import { drive, Story, straight } from './story.ts'
+
+const messages = goldenLog()
+const told = straight(messages)
+
+describe('the recorded log of a partition', () => {
+  test('tells the story that was recorded', () => {
+    const story = told
+    expect({ windows: story.windows.length, anomalies: story.anomalies.length, fates: story.fates.length, end: story.end, hash: story.hash() }).toMatchInlineSnapshot(`
+      {
+        "anomalies": 8,
+        "end": "{"accepted":20626,"pending":1,"logTimeMs":1767249455000}",
+        "fates": 1255,
+        "hash": "e5b90e3a95713483232d1943f529f6a4c26e6cda952cb2fdd0386dbf176ee020",
+        "windows": 4390,
+      }
+    `)
+  })
+
+  test('tells the same when two owners take turns and crash: each replays from an old snapshot, in silence, up to what is committed', () => {
+    const story = new Story()
+    const random = seeded(41)
+    const snapshots = [{ at: 0, bytes: partitionActor.snapshot(partitionActor.create()) }]
+    let committed = 0
+    while (committed < messages.length) {
+      const from = snapshots[Math.floor(random() * snapshots.length)]
+      const state = partitionActor.restore(from.bytes)
+      const silence = partitionActor.effects()
+      for (const m of messages.slice(from.at, committed)) partitionActor.step(state, m, silence)
+      const until = Math.min(messages.length, committed + 1 + Math.floor(random() * 400))
+      drive(state, messages.slice(committed, until), 1 + Math.floor(random() * 30), story)
+      // What came after the last commit dies with its owner.
+      const lost = partitionActor.effects()
+      snapshots.push({ at: until, bytes: partitionActor.snapshot(state) })
+      if (snapshots.length > 2) snapshots.shift()
+      for (const m of messages.slice(until, until + 20)) partitionActor.step(state, m, lost)
+      committed = until
+    }
+    expect(story).toEqual(told)
+  })
+
+  test('tells the same when three owners resume it one after the other, each with commits of its own size', () => {
+    const story = new Story()
+    const third = Math.ceil(messages.length / 3)
+    let state = partitionActor.create()
+    for (let owner = 0; owner < 3; owner++) {
+      state = drive(state, messages.slice(owner * third, (owner + 1) * third), [1, 77, 100_000][owner], story)
+      state = partitionActor.restore(partitionActor.snapshot(state))
+    }
+    expect(story).toEqual(told)
+  })
+
+  test('tells the same on Deno, to the last bit', () => {
+    const root = join(import.meta.dirname, '../..')
+    const onDeno = execFileSync(join(root, 'node_modules/.bin/deno'), ['run', '-A', join(import.meta.dirname, 'story.ts')], { cwd: root, encoding: 'utf8' })
+    expect(onDeno.trim()).toBe(told.hash())
+  })
+})
