@@ -411,7 +411,17 @@ describe('a host and the identity of its log', () => {
     connection.cut()
     s.world.truncateStream('READINGS_0', 12)
     await s.clock.advance(300)
+    // Who looks at the log has to wait; what wants to be committed waits with it.
+    const info = connection.log.info.bind(connection.log)
+    connection.log.info = async (stream) => {
+      await s.clock.sleep(5_000)
+      return info(stream)
+    }
     connection.heal()
+    await s.clock.advance(4_900)
+    expect(host.phase.kind).toBe('running')
+    expect(s.told().commits.at(-1)!.header.position.seq).toBe(10)
+    await s.clock.advance(200)
     expect(await host.ended).toMatchObject({ kind: 'failed', error: { code: 'identity' } })
     expect(s.told().commits.at(-1)!.header.position.seq).toBe(10)
   })

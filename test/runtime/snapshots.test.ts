@@ -1,0 +1,109 @@
+import { describe, expect, it } from 'vitest'
+import type { SnapshotRef } from '../../runtime/journal.ts'
+import { MemoryWorld } from '../../runtime/memory-log.ts'
+import { parseSnapshotName, readSnapshot, restoreNewest, snapshotName, sweepSnapshots, writeSnapshot } from '../../runtime/snapshots.ts'
+import { ManualClock } from '../support/manual-clock.ts'
+import { seeded } from '../support/random.ts'
+
+const actor = { name: 'toy', snapshotVersion: 3, restore: (bytes: Uint8Array) => bytes }
+
+async function store() {
+  const world = new MemoryWorld({ clock: new ManualClock() })
+  const objects = await world.connect().objects('snapshots')
+  const write = (state: Uint8Array, at: { partition?: number; epoch?: number; seq?: number } = {}) =>
+    writeSnapshot(objects, {
+      actor: 'toy',
+      version: 3,
+      partition: at.partition ?? 0,
+      epoch: at.epoch ?? 1,
+      position: { created: 'c', seq: at.seq ?? 10, timeMs: 5 },
+      state,
+    })
+  return { world, objects, write }
+}
+
+describe('a snapshot', () => {
+  it('gives back the bytes that it was made of, whether they can be compressed or not, however many they are', async () => {
+    const { objects, write } = await store()
+    const random = seeded(7)
+    for (const size of [0, 1, 1_023, 1_024, 100_000, 700_000]) {
+      for (const state of [new Uint8Array(size).fill(7), Uint8Array.from({ length: size }, () => random() * 256)]) {
+        const ref = await write(state)
+        expect(Buffer.compare((await readSnapshot(objects, ref, actor))!, state)).toBe(0)
+      }
+    }
+  })
+
+  it('is smaller than what can be compressed', async () => {
+    const { objects, write } = await store()
+    const ref = await write(new Uint8Array(500_000))
+    expect((await objects.get(ref.name))!.byteLength).toBeLessThan(5_000)
+  })
+
+  it('is not read where a single bit of it differs, wherever that is', async () => {
+    const { objects, write } = await store()
+    const ref = await write(new Uint8Array(200).fill(3))
+    const whole = (await objects.get(ref.name))!
+    for (let at = 0; at < whole.byteLength; at++) {
+      const harmed = whole.slice()
+      harmed[at] ^= 1 << (at % 8)
+      await objects.put(ref.name, harmed)
+      expect(await readSnapshot(objects, ref, actor)).toBeNull()
+    }
+    await objects.put(ref.name, whole.subarray(0, whole.byteLength - 1))
+    expect(await readSnapshot(objects, ref, actor)).toBeNull()
+  })
+
+  it('is not read as that of another version, actor or position', async () => {
+    const { objects, write } = await store()
+    const ref = await write(Uint8Array.of(1))
+    expect(await readSnapshot(objects, ref, { name: 'toy', snapshotVersion: 4 })).toBeNull()
+    expect(await readSnapshot(objects, ref, { name: 'other', snapshotVersion: 3 })).toBeNull()
+    expect(await readSnapshot(objects, { ...ref, position: { ...ref.position, created: 'd' } }, actor)).toBeNull()
+    expect(await readSnapshot(objects, { ...ref, position: { ...ref.position, seq: 11 } }, actor)).toBeNull()
+  })
+
+  it('is named by actor, partition, epoch and sequence', () => {
+    const name = snapshotName('toy', { partition: 3, epoch: 12, position: { created: 'c', seq: 456, timeMs: 0 } })
+    expect(name).toBe('toy.3.12.456')
+    expect(parseSnapshotName('toy', name)).toEqual({ partition: 3, epoch: 12, seq: 456 })
+    for (const other of ['toy.3.12', 'toys.3.12.456', 'toy.3.12.x', 'toy.3.12.456.7']) expect(parseSnapshotName('toy', other)).toBeNull()
+  })
+})
+
+describe('the newest whole snapshot', () => {
+  it('is restored; one that is absent, harmed, or refused by the actor is passed over and told of', async () => {
+    const { world, objects, write } = await store()
+    const refs: SnapshotRef[] = []
+    for (const seq of [40, 30, 20, 10]) refs.push(await write(Uint8Array.of(seq), { seq }))
+    world.harmObject('snapshots', refs[0].name, 'lost')
+    world.harmObject('snapshots', refs[1].name, 'flipped')
+    const told: string[] = []
+    const picky = {
+      ...actor,
+      restore: (bytes: Uint8Array) => {
+        if (bytes[0] === 20) throw new RangeError('not this one')
+        return bytes[0]
+      },
+    }
+    expect(await restoreNewest(objects, refs, picky, (ref) => told.push(ref.name))).toEqual({ ref: refs[3], state: 10 })
+    expect(told).toEqual(refs.slice(0, 3).map((r) => r.name))
+    expect(await restoreNewest(objects, [], picky)).toBeNull()
+  })
+})
+
+describe('the sweep', () => {
+  it('deletes what is older than all that is kept, of the one partition, and leaves what may be on its way', async () => {
+    const { objects, write } = await store()
+    const keep: SnapshotRef[] = []
+    await write(Uint8Array.of(1), { epoch: 1, seq: 900 })
+    await write(Uint8Array.of(1), { epoch: 2, seq: 5 })
+    keep.push(await write(Uint8Array.of(1), { epoch: 2, seq: 10 }), await write(Uint8Array.of(1), { epoch: 3, seq: 2 }))
+    await write(Uint8Array.of(1), { epoch: 2, seq: 11 })
+    await write(Uint8Array.of(1), { epoch: 4, seq: 1 })
+    await write(Uint8Array.of(1), { partition: 1, epoch: 1, seq: 1 })
+    expect(await sweepSnapshots(objects, { actor: 'toy', partition: 0, keep })).toBe(2)
+    expect((await objects.list()).sort()).toEqual(['toy.0.2.10', 'toy.0.2.11', 'toy.0.3.2', 'toy.0.4.1', 'toy.1.1.1'])
+    expect(await sweepSnapshots(objects, { actor: 'toy', partition: 0, keep: [] })).toBe(0)
+  })
+})
