@@ -163,7 +163,7 @@ describe('a group of workers on Node and Deno', () => {
     await nats.stop()
   })
 
-  it('covers every message by exactly one commit, whoever joins, is killed, or leaves', async () => {
+  it('covers every message by exactly one commit, whoever joins, is killed, or leaves, and though the server is killed', async () => {
     startWorker('node', 'one')
     const two = startWorker('node', 'two')
     const three = startWorker('deno', 'three')
@@ -206,8 +206,15 @@ describe('a group of workers on Node and Deno', () => {
     console.log(`take-over of ${leaving.partitions.length} partitions after SIGTERM: ${await takenOver(leaving.partitions.map((p) => p.partition), leaving.id, sinceMs)} ms`)
     await eventually('two workers share the partitions at the end', () => sharedBy('one', 'four'))
 
-    await systemClock.sleep(500)
     await feed.stop()
+    const claims = told.claims.length
+    await nats.restart()
+    await eventually('the connection is back', () => connection.connected())
+    feed.start()
+    const commits = told.commits.length
+    await eventually('commits go on after the restart of the server', () => told.commits.length > commits + topology.partitions)
+    await feed.stop()
+    console.log(`claims because of a restart of the server: ${told.claims.length - claims}`)
     const newest = (partition: number) => told.commits.findLast((c) => c.header.partition === partition)
     await eventually('every message is covered', () => [...feed.lastSeq].every(([p, seq]) => (newest(p)?.header.position.seq ?? 0) >= seq))
     await eventually('every window is closed', () => [...feed.lastSeq.keys()].every((p) => decodeEffects(newest(p)!.payload).pending === 0), 60_000)
