@@ -48,8 +48,10 @@ export async function readPresent(
   let left = selection?.count ?? Infinity
   if (left === 0) return
   const { subject, fromSeq = 1 } = selection ?? {}
-  const reader: NatsReader = new NatsReader(client, { stream, subject, fromSeq }, (pending) => {
-    if (pending === 0) void reader.close()
+  let lastSeq = 0
+  const reader: NatsReader = new NatsReader(client, { stream, subject, fromSeq }, (present) => {
+    lastSeq = present.lastSeq
+    if (present.pending === 0) void reader.close()
   })
   let stalled = false
   const stall = (): void => {
@@ -61,7 +63,7 @@ export async function readPresent(
     for await (const message of reader) {
       cancel()
       onMessage(message)
-      if (--left === 0 || message.pending === 0) return
+      if (--left === 0 || message.pending === 0 || message.seq >= lastSeq) return
       cancel = client.clock.after(STALLED_MS, stall)
     }
   } finally {

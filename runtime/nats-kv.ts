@@ -14,6 +14,9 @@ import { NatsReader } from './nats-reader.ts'
 import type { ReadMessage } from './nats-reader.ts'
 import { storedMessage } from './nats-streams.ts'
 
+/** Pause before a watch that was broken off begins again. */
+const REWATCH_MS = 500
+
 export async function openKeyValue(client: NatsClient, bucket: string, options: BucketOptions): Promise<KeyValue> {
   await openBucket(client, `KV_${bucket}`, [`$KV.${bucket}.>`], options, { max_msgs_per_subject: 1 })
   return new NatsKeyValue(client, bucket)
@@ -80,23 +83,49 @@ class NatsKeyValue implements KeyValue {
       onChange(key, deleted ? null : message.data, message.seq)
     }
     return new Promise((resolve, reject) => {
-      const stop = (): void => void reader.close()
+      let reader: NatsReader
+      let stopped = false
+      const stop = (): void => {
+        stopped = true
+        void reader.close()
+      }
       const isLive = (): void => {
         live = true
         given.clear()
         resolve(stop)
       }
-      const reader = new NatsReader(this.#client, { stream: this.#stream, fromSeq: 1 }, (pending) => {
-        if (pending === 0) isLive()
-      })
-      const run = async (): Promise<void> => {
+      const follow = async (): Promise<void> => {
+        let lastSeq = 0
+        reader = new NatsReader(this.#client, { stream: this.#stream, fromSeq: 1 }, (present) => {
+          lastSeq = present.lastSeq
+          if (present.pending === 0) isLive()
+        })
         for await (const message of reader) {
           give(message)
-          if (!live && message.pending === 0) isLive()
+          if (!live && (message.pending === 0 || message.seq >= lastSeq)) isLive()
+        }
+      }
+      const run = async (): Promise<void> => {
+        while (!stopped && !this.#client.closed) {
+          try {
+            await follow()
+          } catch (error) {
+            if (!live || !isOperating(error)) throw error
+            // The bucket was made anew: its entries are given again.
+            await this.#client.clock.sleep(REWATCH_MS)
+          }
         }
         if (!live) throw new OperatingError(ErrorCode.unavailable, `Cannot watch ${this.#stream}: the connection was closed`)
       }
-      run().catch(reject)
+      run().catch((error) => {
+        reject(error)
+        // Once the caller has its answer, an error of `onChange` is a bug that must not pass unseen.
+        if (live) {
+          queueMicrotask(() => {
+            throw error
+          })
+        }
+      })
     })
   }
 

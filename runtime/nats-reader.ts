@@ -44,6 +44,14 @@ export interface ReadMessage extends LogMessage {
   readonly operation: string
 }
 
+/** What a reader finds at its start. */
+export interface Present {
+  /** Messages of the selection. */
+  readonly pending: number
+  /** Last sequence of the stream. */
+  readonly lastSeq: number
+}
+
 interface StreamState {
   readonly created: string
   readonly state: { readonly last_seq: number }
@@ -56,6 +64,7 @@ export class NatsReader implements LogReader {
   #lastSeq: number
   #received = false
   #created: string | null = null
+  #streamLastSeq = 0
   #queue: ReadMessage[] = []
   #head = 0
   #queuedBytes = 0
@@ -72,12 +81,12 @@ export class NatsReader implements LogReader {
   #heardAt = 0
   #aborter = new AbortController()
   #cancels: (() => void)[] = []
-  #atOpen: ((pending: number) => void) | null
+  #atOpen: ((present: Present) => void) | null
   #name: string
   #serial = 0
 
-  /** `atOpen` is told once how many messages the selection holds at the start. */
-  constructor(client: NatsClient, options: ReadOptions, atOpen: ((pending: number) => void) | null = null) {
+  /** `atOpen` is told once what is there at the start. */
+  constructor(client: NatsClient, options: ReadOptions, atOpen: ((present: Present) => void) | null = null) {
     this.#client = client
     this.#options = options
     this.#lastSeq = options.fromSeq - 1
@@ -175,6 +184,7 @@ export class NatsReader implements LogReader {
       )
     }
     this.#created = info.created
+    this.#streamLastSeq = info.state.last_seq
     if (this.#received && info.state.last_seq < this.#lastSeq) {
       throw new OperatingError(
         ErrorCode.identity,
@@ -220,7 +230,7 @@ export class NatsReader implements LogReader {
         this.#accept(message)
       },
     })
-    this.#atOpen?.(made.num_pending)
+    this.#atOpen?.({ pending: made.num_pending, lastSeq: this.#streamLastSeq })
     this.#atOpen = null
     this.#pullIfRoom()
   }

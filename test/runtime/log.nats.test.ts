@@ -219,6 +219,20 @@ describe('the log on a real nats-server', { timeout: 60_000 }, () => {
     expect(seen.slice(0, 2)).toEqual(['a=1', 'b=2'])
   })
 
+  it('gives the entries of a watched bucket again when the bucket was made anew', async () => {
+    const kv = await connection.kv('remade')
+    await kv.set('a', text('1'))
+    const seen: string[] = []
+    const stop = await kv.watch((key) => seen.push(key))
+    const raw = await rawApi(nats)
+    await raw.ask('STREAM.DELETE.KV_remade')
+    await (await connection.kv('remade')).set('b', text('2'))
+    while (seen.length < 2) await systemClock.sleep(5)
+    stop()
+    expect(seen).toEqual(['a', 'b'])
+    await raw.close()
+  })
+
   it('answers with null for an object of which a chunk is missing or changed', async () => {
     const objects = await connection.objects('damaged')
     await objects.put('whole', new Uint8Array(500_000).fill(7))
