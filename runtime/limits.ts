@@ -23,7 +23,7 @@ export const BLOCK_ROWS_MAX = 32_768
 /** Edge: bytes published and not yet acknowledged; beyond it requests get 503. */
 export const EDGE_OUTSTANDING_BYTES = 64 * 1024 * 1024
 /** Edge: blocks sent at once, without lingering, in a second and in a burst; beyond it blocks wait for `BLOCK_LINGER_MS`. */
-export const EDGE_EAGER_PER_S = 500
+export const EDGE_EAGER_PER_S = 1_000
 export const EDGE_EAGER_BURST = 64
 /** Edge: a block that found no log is sent once more after this pause. */
 export const EDGE_RETRY_MS = 250

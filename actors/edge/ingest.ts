@@ -32,6 +32,8 @@ import type { RejectsLog } from './rejects.ts'
 
 const KEY = new RegExp(`^[\\x21-\\x7e]{1,${IDEMPOTENCY_KEY_CHARS_MAX}}$`)
 
+const NONE: readonly Rejected[] = []
+
 /** What became of a request: a count and the rejected, or a problem. */
 export type Verdict =
   | { readonly accepted: number; readonly rejected: readonly Rejected[]; readonly rejectedCount: number }
@@ -107,7 +109,8 @@ export class Ingest {
       return { problem: { status: 413, title: 'Too many readings', detail: `Send at most ${BODY_READINGS_MAX} readings in one request. None of these was taken.` } }
     }
     // The batch is used again while the log is waited for: what the answer needs of it is taken out now.
-    const { count, rejected, rejectedCount, rejectedBy, samples } = batch
+    const { count, rejectedCount, rejectedBy, samples } = batch
+    const rejected = rejectedCount === 0 ? NONE : batch.rejected
     const settle = (verdict: Verdict): Verdict => {
       if (rejectedCount > 0) {
         this.#options.rejects.add(tenant, rejectedBy, samples)
@@ -126,7 +129,8 @@ export class Ingest {
 }
 
 function nothingUsable(batch: Batch): Verdict {
-  const { rejected, rejectedCount, forbiddenCount, refusal } = batch
+  const { rejectedCount, forbiddenCount, refusal } = batch
+  const rejected = rejectedCount === 0 ? NONE : batch.rejected
   const counted = rejectedCount > rejected.length ? { rejectedCount } : {}
   const extra = { accepted: 0, rejected, ...counted }
   if (refusal !== null) {

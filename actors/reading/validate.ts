@@ -8,7 +8,8 @@
  * - V1 A row in the columns is a valid reading: a known series, a whole `ts` in range, a finite `value` that is never −0.
  * - V2 Every reading handed in is either a row or counted as rejected, exactly once; one never changes the fate of another.
  * - V3 A bad reading is data: nothing here throws on what a client sent, and reasons are made only for as many as are named.
- * - V4 The columns are used again: who takes rows out does so before the next `reset`.
+ * - V4 The columns are used again, and so are the lists of the rejected while they are empty: who takes anything out of a batch
+ *   does so before the next `reset`.
  */
 
 import {
@@ -70,11 +71,14 @@ export class Batch {
   /** Empties the batch for a request of a tenant's `names`, at `nowMs`, of a key bound to `prefixes` (none: any device). */
   reset(names: Names, nowMs: number, prefixes: readonly string[] = []): void {
     this.count = 0
-    this.rejected = []
+    if (this.rejectedCount > 0) {
+      // Whoever took these out may still hold them, so they are left to them.
+      this.rejected = []
+      this.rejectedBy = new Map()
+      this.samples = []
+    }
     this.rejectedCount = 0
     this.forbiddenCount = 0
-    this.rejectedBy = new Map()
-    this.samples = []
     this.refusal = null
     this.#names = names
     this.#prefixes = prefixes
