@@ -3,7 +3,7 @@
  *
  * Owns one world: streams, buckets of values and of objects, a bus, and the server's time. Many connections share it, as many
  * processes share a server. Leaves what the port means to log.ts, whose laws (L1 to L4) it keeps; the same conformance suite
- * holds it and NATS to them.
+ * holds it and NATS to them. Connections are in memory-connection.ts.
  *
  * - W1 Deterministic: with a deterministic clock the same calls give the same answers in the same order. Nothing here waits for
  *   anything but the clock it was given and the microtasks of the program.
@@ -14,21 +14,14 @@
 import { PAYLOAD_MAX_BYTES } from './limits.ts'
 import { OperatingError } from './errors.ts'
 import type { Clock } from './clock.ts'
-import type {
-  Bus,
-  Connection,
-  KeyValue,
-  Log,
-  LogMessage,
-  LogReader,
-  ObjectStore,
-  PublishOptions,
-  ReadOptions,
-  StreamInfo,
-  StreamOptions,
-} from './log.ts'
+import type { LogMessage, StreamOptions } from './log.ts'
+import { MemoryBucket } from './memory-buckets.ts'
+import type { StoredObject } from './memory-buckets.ts'
+import { MemoryConnection } from './memory-connection.ts'
+import { append, Signal, subjectMatches } from './memory-stream.ts'
+import type { MemoryStream } from './memory-stream.ts'
 
-const PUBLISH_TIMEOUT_MS = 2_000
+export { MemoryConnection } from './memory-connection.ts'
 
 /**
  * What happens to a publish:
@@ -38,37 +31,6 @@ const PUBLISH_TIMEOUT_MS = 2_000
  * - `full`        refused as a full stream refuses
  */
 export type PublishFault = 'lost-ack' | 'lost' | 'unavailable' | 'full'
-
-interface Stream {
-  readonly options: StreamOptions
-  readonly created: string
-  messages: LogMessage[]
-  bySubject: Map<string, LogMessage[]>
-  lastSeq: number
-  bytes: number
-}
-
-interface StoredObject {
-  data: Uint8Array
-  damaged: boolean
-}
-
-/** Wakes all that wait. */
-class Signal {
-  #waiting: (() => void)[] = []
-
-  wait(): Promise<void> {
-    return new Promise((resolve) => this.#waiting.push(resolve))
-  }
-
-  fire(): void {
-    const waiting = this.#waiting
-    this.#waiting = []
-    for (const resolve of waiting) resolve()
-  }
-}
-
-const NEVER = new Promise<never>(() => {})
 
 export class MemoryWorld {
   readonly clock: Clock
@@ -83,7 +45,7 @@ export class MemoryWorld {
   /** Asked for each publish that no queued fault applies to; null or no answer: it goes well. */
   publishFault: ((subject: string, data: Uint8Array) => PublishFault | null) | null = null
 
-  #streams = new Map<string, Stream>()
+  #streams = new Map<string, MemoryStream>()
   #streamSignals = new Map<string, Signal>()
   #creations = 0
   #kv = new Map<string, MemoryBucket>()
@@ -184,7 +146,7 @@ export class MemoryWorld {
     return this.stream(name).messages
   }
 
-  ensureStream(options: StreamOptions): Stream {
+  ensureStream(options: StreamOptions): MemoryStream {
     const present = this.#streams.get(options.name)
     if (present) return present
     const stream = this.#newStream(options)
@@ -192,7 +154,7 @@ export class MemoryWorld {
     return stream
   }
 
-  stream(name: string): Stream {
+  stream(name: string): MemoryStream {
     const stream = this.#streams.get(name)
     if (!stream) throw new OperatingError('identity', `Cannot use stream ${name} as it must exist: current streams are ${[...this.#streams.keys()].join(', ') || 'none'}`)
     return stream
@@ -232,7 +194,7 @@ export class MemoryWorld {
     if (data.byteLength > this.payloadMaxBytes) {
       throw new OperatingError('too-large', `Cannot store a message as its bytes must be at most ${this.payloadMaxBytes}: current value is ${data.byteLength}`)
     }
-    let stream: Stream | null = null
+    let stream: MemoryStream | null = null
     for (const s of this.#streams.values()) if (s.options.subjects.some((pattern) => subjectMatches(pattern, subject))) stream = s
     if (!stream) throw new OperatingError('unavailable', `Cannot store a message as a stream must take its subject: current subject is ${subject}`)
     const last = stream.bySubject.get(subject)?.at(-1)?.seq ?? 0
@@ -273,397 +235,7 @@ export class MemoryWorld {
     this.#connections.delete(connection)
   }
 
-  #newStream(options: StreamOptions, created = `${new Date(this.clock.now()).toISOString()}#${++this.#creations}`): Stream {
+  #newStream(options: StreamOptions, created = `${new Date(this.clock.now()).toISOString()}#${++this.#creations}`): MemoryStream {
     return { options, created, messages: [], bySubject: new Map(), lastSeq: 0, bytes: 0 }
   }
-}
-
-/** One process's connection to a world. */
-export class MemoryConnection implements Connection {
-  readonly log: Log
-  readonly bus: Bus
-  readonly serverVersion: string
-  #world: MemoryWorld
-  #cut = false
-  #closed = false
-  #dead = false
-  #readers = new Set<MemoryReader>()
-  #listeners = new Set<{ subject: string; run: (data: Uint8Array, subject: string) => void }>()
-  #reconnects = new Set<() => void>()
-  #points = 0
-  #diesAt = Infinity
-
-  constructor(world: MemoryWorld) {
-    this.#world = world
-    this.serverVersion = world.serverVersion
-    this.log = new MemoryLog(world, this)
-    this.bus = {
-      send: (subject, data) => {
-        if (!this.#cut && !this.#closed && !this.#dead) world.broadcast(subject, data)
-      },
-      listen: (subject, run) => {
-        const listener = { subject, run }
-        this.#listeners.add(listener)
-        return () => this.#listeners.delete(listener)
-      },
-    }
-  }
-
-  async kv(bucket: string): Promise<KeyValue> {
-    return this.perform(() => new MemoryKeyValue(this.#world.bucket(bucket), this))
-  }
-
-  async objects(bucket: string): Promise<ObjectStore> {
-    return this.perform(() => new MemoryObjects(this.#world.objectBucket(bucket), this))
-  }
-
-  connected(): boolean {
-    return !this.#cut && !this.#closed && !this.#dead
-  }
-
-  onReconnect(run: () => void): () => void {
-    this.#reconnects.add(run)
-    return () => this.#reconnects.delete(run)
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true
-    await Promise.all([...this.#readers].map((reader) => reader.close()))
-    this.#listeners.clear()
-    this.#world.forget(this)
-  }
-
-  // Faults of this connection alone -------------------------------------------------------------------------------------------
-
-  /** The network between this connection and the server fails: calls reject with `unavailable`, readers wait, the bus is silent. */
-  cut(): void {
-    this.#cut = true
-  }
-
-  heal(): void {
-    if (!this.#cut) return
-    this.#cut = false
-    this.#world.wakeReaders()
-    for (const run of [...this.#reconnects]) run()
-  }
-
-  /** The process is killed: from now on no call of it reaches the world, and none is answered. */
-  die(): void {
-    this.#dead = true
-  }
-
-  /**
-   * Dies at the `point`th await of this connection, counted from 1. Each call passes two: before it reaches the server, and before
-   * its answer comes back.
-   */
-  dieAt(point: number): void {
-    this.#diesAt = point
-  }
-
-  get dead(): boolean {
-    return this.#dead
-  }
-
-  /** Await points passed so far. */
-  get points(): number {
-    return this.#points
-  }
-
-  // For the parts of this file ------------------------------------------------------------------------------------------------
-
-  /** Runs `act` as a call to the server: a point to die at before it and after it. */
-  async perform<T>(act: () => T | Promise<T>): Promise<T> {
-    await this.#point()
-    const answer = await act()
-    await this.#point()
-    return answer
-  }
-
-  async #point(): Promise<void> {
-    if (++this.#points >= this.#diesAt) this.#dead = true
-    if (this.#dead) await NEVER
-    if (this.#closed) throw new OperatingError('unavailable', 'Cannot reach the log as the connection must be open: current state is closed', { retry: false })
-    if (this.#cut) throw new OperatingError('unavailable', 'Cannot reach the log as the connection must stand: current state is cut')
-    await Promise.resolve()
-  }
-
-  hear(subject: string, data: Uint8Array): void {
-    if (!this.connected()) return
-    for (const listener of [...this.#listeners]) if (subjectMatches(listener.subject, subject)) listener.run(data, subject)
-  }
-
-  addReader(reader: MemoryReader): void {
-    this.#readers.add(reader)
-  }
-
-  removeReader(reader: MemoryReader): void {
-    this.#readers.delete(reader)
-  }
-
-  /** Counts the handing over of a message as an await point. */
-  async delivered(): Promise<void> {
-    if (++this.#points >= this.#diesAt) this.#dead = true
-    if (this.#dead) await NEVER
-  }
-}
-
-class MemoryLog implements Log {
-  #world: MemoryWorld
-  #connection: MemoryConnection
-
-  constructor(world: MemoryWorld, connection: MemoryConnection) {
-    this.#world = world
-    this.#connection = connection
-  }
-
-  publish(subject: string, data: Uint8Array, options: PublishOptions = {}): Promise<{ seq: number }> {
-    const timeoutMs = options.timeoutMs ?? PUBLISH_TIMEOUT_MS
-    const timedOut = () => new OperatingError('timeout', `Cannot tell whether a message on ${subject} is stored as the answer must come within ${timeoutMs} ms`)
-    return this.#connection.perform(async () => {
-      const fault = this.#world.faultOf(subject, data)
-      if (fault === 'unavailable') throw new OperatingError('unavailable', `Cannot store on ${subject} as its stream must be available`)
-      if (fault === 'full') throw new OperatingError('full', `Cannot store on ${subject} as its stream must have room`)
-      if (fault === 'lost') {
-        await this.#world.clock.sleep(timeoutMs)
-        throw timedOut()
-      }
-      const held = this.#world.heldUntil(subject)
-      if (held) {
-        // The message is on its way: it arrives when the hold ends, whether or not anyone still waits for the answer.
-        const arrival = held.then(() => this.#world.store(subject, data, options.expectLastSubjectSeq))
-        const waited = this.#world.clock.sleep(timeoutMs).then(() => 'timeout' as const)
-        arrival.catch(() => {})
-        const first = await Promise.race([arrival, waited])
-        if (first === 'timeout') throw timedOut()
-        return { seq: first }
-      }
-      const seq = this.#world.store(subject, data, options.expectLastSubjectSeq)
-      if (fault === 'lost-ack') {
-        await this.#world.clock.sleep(timeoutMs)
-        throw timedOut()
-      }
-      return { seq }
-    })
-  }
-
-  read(options: ReadOptions): LogReader {
-    const reader = new MemoryReader(this.#world, this.#connection, options)
-    this.#connection.addReader(reader)
-    return reader
-  }
-
-  last(stream: string, subject: string): Promise<LogMessage | null> {
-    return this.#connection.perform(() => this.#world.stream(stream).bySubject.get(subject)?.at(-1) ?? null)
-  }
-
-  at(stream: string, seq: number): Promise<LogMessage | null> {
-    return this.#connection.perform(() => {
-      const { messages } = this.#world.stream(stream)
-      const found = messages[firstAtOrAfter(messages, seq)]
-      return found?.seq === seq ? found : null
-    })
-  }
-
-  info(stream: string): Promise<StreamInfo> {
-    return this.#connection.perform(() => infoOf(this.#world.stream(stream)))
-  }
-
-  ensureStream(options: StreamOptions): Promise<StreamInfo> {
-    return this.#connection.perform(() => infoOf(this.#world.ensureStream(options)))
-  }
-
-  purge(name: string, options: { subject?: string; beforeSeq: number }): Promise<void> {
-    return this.#connection.perform(() => {
-      const stream = this.#world.stream(name)
-      const goes = (m: LogMessage) => m.seq < options.beforeSeq && (options.subject === undefined || m.subject === options.subject)
-      for (const message of stream.messages) if (goes(message)) stream.bytes -= message.data.byteLength
-      stream.messages = stream.messages.filter((m) => !goes(m))
-      for (const [subject, messages] of stream.bySubject) stream.bySubject.set(subject, messages.filter((m) => !goes(m)))
-    })
-  }
-}
-
-class MemoryReader implements LogReader {
-  #world: MemoryWorld
-  #connection: MemoryConnection
-  #options: ReadOptions
-  #nextSeq: number
-  #closed = false
-
-  constructor(world: MemoryWorld, connection: MemoryConnection, options: ReadOptions) {
-    this.#world = world
-    this.#connection = connection
-    this.#options = options
-    this.#nextSeq = Math.max(1, options.fromSeq)
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true
-    this.#connection.removeReader(this)
-    this.#world.wakeReaders()
-  }
-
-  async *[Symbol.asyncIterator](): AsyncIterator<LogMessage> {
-    while (!this.#closed) {
-      const message = this.#connection.connected() ? this.#find() : null
-      if (message === null) {
-        await this.#world.signal(this.#options.stream).wait()
-        continue
-      }
-      if (this.#world.deliverDelayMs > 0) await this.#world.clock.sleep(this.#world.deliverDelayMs)
-      await this.#connection.delivered()
-      if (this.#closed) return
-      // A cut may have come while the message was on its way: it comes again after the cut.
-      if (!this.#connection.connected()) continue
-      this.#nextSeq = message.seq + 1
-      yield message
-    }
-  }
-
-  #find(): LogMessage | null {
-    const stream = this.#world.stream(this.#options.stream)
-    const messages = this.#options.subject === undefined ? stream.messages : (stream.bySubject.get(this.#options.subject) ?? [])
-    const message = messages[firstAtOrAfter(messages, this.#nextSeq)]
-    return message === undefined || this.#world.deliveryHeld(message.subject) ? null : message
-  }
-}
-
-interface Entry {
-  value: Uint8Array | null
-  revision: number
-}
-
-class MemoryBucket {
-  readonly entries = new Map<string, Entry>()
-  readonly watchers = new Set<(key: string, value: Uint8Array | null, revision: number) => void>()
-  #revision = 0
-
-  write(key: string, value: Uint8Array | null): number {
-    const entry = { value: value?.slice() ?? null, revision: ++this.#revision }
-    this.entries.set(key, entry)
-    for (const watcher of [...this.watchers]) queueMicrotask(() => this.watchers.has(watcher) && watcher(key, entry.value, entry.revision))
-    return entry.revision
-  }
-}
-
-class MemoryKeyValue implements KeyValue {
-  #bucket: MemoryBucket
-  #connection: MemoryConnection
-
-  constructor(bucket: MemoryBucket, connection: MemoryConnection) {
-    this.#bucket = bucket
-    this.#connection = connection
-  }
-
-  get(key: string): Promise<{ value: Uint8Array; revision: number } | null> {
-    return this.#connection.perform(() => {
-      const entry = this.#bucket.entries.get(key)
-      return entry?.value ? { value: entry.value, revision: entry.revision } : null
-    })
-  }
-
-  put(key: string, value: Uint8Array, revision: number): Promise<number> {
-    return this.#connection.perform(() => {
-      const entry = this.#bucket.entries.get(key)
-      const current = entry?.value ? entry.revision : 0
-      if (current !== revision) throw new OperatingError('conflict', `Cannot store key ${key} as its revision must be ${revision}: current value is ${current}`)
-      return this.#bucket.write(key, value)
-    })
-  }
-
-  set(key: string, value: Uint8Array): Promise<number> {
-    return this.#connection.perform(() => this.#bucket.write(key, value))
-  }
-
-  delete(key: string): Promise<void> {
-    return this.#connection.perform(() => {
-      if (this.#bucket.entries.get(key)?.value) this.#bucket.write(key, null)
-    })
-  }
-
-  keys(): Promise<string[]> {
-    return this.#connection.perform(() => [...this.#bucket.entries].filter(([, entry]) => entry.value !== null).map(([key]) => key))
-  }
-
-  watch(onChange: (key: string, value: Uint8Array | null, revision: number) => void): Promise<() => void> {
-    return this.#connection.perform(() => {
-      for (const [key, entry] of this.#bucket.entries) if (entry.value) onChange(key, entry.value, entry.revision)
-      const watcher = (key: string, value: Uint8Array | null, revision: number) => onChange(key, value, revision)
-      this.#bucket.watchers.add(watcher)
-      return () => void this.#bucket.watchers.delete(watcher)
-    })
-  }
-}
-
-class MemoryObjects implements ObjectStore {
-  #objects: Map<string, StoredObject>
-  #connection: MemoryConnection
-
-  constructor(objects: Map<string, StoredObject>, connection: MemoryConnection) {
-    this.#objects = objects
-    this.#connection = connection
-  }
-
-  put(name: string, data: Uint8Array): Promise<void> {
-    return this.#connection.perform(() => void this.#objects.set(name, { data: data.slice(), damaged: false }))
-  }
-
-  get(name: string): Promise<Uint8Array | null> {
-    return this.#connection.perform(() => {
-      const object = this.#objects.get(name)
-      return object && !object.damaged ? object.data : null
-    })
-  }
-
-  delete(name: string): Promise<void> {
-    return this.#connection.perform(() => void this.#objects.delete(name))
-  }
-
-  list(): Promise<string[]> {
-    return this.#connection.perform(() => [...this.#objects.keys()])
-  }
-}
-
-function append(stream: Stream, message: LogMessage): void {
-  stream.messages.push(message)
-  let ofSubject = stream.bySubject.get(message.subject)
-  if (!ofSubject) stream.bySubject.set(message.subject, (ofSubject = []))
-  ofSubject.push(message)
-  stream.lastSeq = message.seq
-  stream.bytes += message.data.byteLength
-}
-
-function infoOf(stream: Stream): StreamInfo {
-  return {
-    name: stream.options.name,
-    created: stream.created,
-    firstSeq: stream.messages[0]?.seq ?? (stream.lastSeq === 0 ? 0 : stream.lastSeq + 1),
-    lastSeq: stream.lastSeq,
-    bytes: stream.bytes,
-    messages: stream.messages.length,
-  }
-}
-
-/** Index of the first message whose sequence is at least `seq`. */
-function firstAtOrAfter(messages: readonly LogMessage[], seq: number): number {
-  let low = 0
-  let high = messages.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (messages[middle].seq < seq) low = middle + 1
-    else high = middle
-  }
-  return low
-}
-
-/** Whether `subject` falls under `pattern`: `*` stands for one token, a final `>` for one or more. */
-export function subjectMatches(pattern: string, subject: string): boolean {
-  if (pattern === subject) return true
-  const wanted = pattern.split('.')
-  const given = subject.split('.')
-  for (let i = 0; i < wanted.length; i++) {
-    if (wanted[i] === '>') return given.length > i
-    if (given[i] === undefined || (wanted[i] !== '*' && wanted[i] !== given[i])) return false
-  }
-  return wanted.length === given.length
 }
