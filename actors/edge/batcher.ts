@@ -55,6 +55,8 @@ export class Batcher {
   #inFlightTotal = 0
   /** Rows of the submission at hand, by partition, and the partitions that have any. */
   readonly #rowsOf: Int32Array
+  /** Where its rows begin in the open block of each partition. */
+  readonly #fromOf: Int32Array
   readonly #touched: number[] = []
   #bytesInHand = 0
   #names = 0
@@ -69,6 +71,7 @@ export class Batcher {
     this.#report = options.report ?? (() => {})
     this.#inFlight = new Int32Array(options.topology.partitions)
     this.#rowsOf = new Int32Array(options.topology.partitions)
+    this.#fromOf = new Int32Array(options.topology.partitions)
     this.#eagerAtMs = options.clock.monotonic()
   }
 
@@ -109,15 +112,14 @@ export class Batcher {
       if (block !== null && block.rows + rowsOf[p] > BLOCK_ROWS_MAX) this.#send(tenant, block)
       open[p] ??= new OpenBlock(tenantName, p)
     }
-    const from = new Map<number, number>()
-    for (const p of this.#touched) from.set(p, open[p]!.rows)
+    const from = this.#fromOf
+    for (const p of this.#touched) from[p] = open[p]!.rows
+    const firstHash = key === null ? '' : hashOf(tenantName, key, 0)
     const piece = (p: number, number: number) => {
       const block = open[p]!
-      if (block.tickets[block.tickets.length - 1] !== ticket) {
-        ticket.left++
-        block.tickets.push(ticket)
-      }
-      if (key !== null) block.keyed.push({ hash: hashOf(tenantName, key, number), from: from.get(p)!, to: block.rows })
+      ticket.left++
+      block.tickets.push(ticket)
+      if (key !== null) block.keyed.push({ hash: number === 0 ? firstHash : hashOf(tenantName, key, number), from: from[p], to: block.rows })
     }
 
     const { count, series, ts, value } = batch
@@ -133,7 +135,7 @@ export class Batcher {
         this.#send(tenant, block)
         const next = new OpenBlock(tenantName, p)
         open[p] = next
-        from.set(p, 0)
+        from[p] = 0
         next.add(series[i], ts[i], value[i])
       } else block.add(series[i], ts[i], value[i])
     }

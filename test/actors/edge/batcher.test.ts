@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { pack } from '../../../runtime/codec.ts'
-import { BLOCK_LINGER_MS, BLOCK_ROWS_MAX, EDGE_EAGER_BURST } from '../../../runtime/limits.ts'
+import { BLOCK_LINGER_MS, BLOCK_ROWS_MAX, EDGE_EAGER_BURST, EDGE_NAMES_MAX } from '../../../runtime/limits.ts'
 import { partitionFor } from '../../../runtime/topology.ts'
 import { hashOf } from '../../../actors/edge/batcher.ts'
 import { EdgeFixture, rowsOf } from './fixture.ts'
@@ -73,6 +73,22 @@ describe('blocks', () => {
     expect(edge.readings()).toHaveLength(EDGE_EAGER_BURST * 3)
     expect(edge.blocks().length).toBeLessThan(EDGE_EAGER_BURST * 2)
   })
+})
+
+test('an edge that has met more names than it keeps forgets them, and nothing else', async () => {
+  const edge = await EdgeFixture.start({ partitions: 2 })
+  const release = edge.world.holdPublishes('readings.>')
+  const answers = [edge.send([reading('before', 1)]), edge.send([reading('before', 2)])]
+  const devices = Array.from({ length: EDGE_NAMES_MAX / 2 + 1 }, (_, i) => `n${i}`)
+  answers.push(edge.send(pack({ device: devices, metric: 'm', value: devices.map((_, i) => i) }), { type: 'application/msgpack' }))
+  await edge.clock.advance(0)
+  answers.push(edge.send([reading('before', 3), reading('n7', 3)]), edge.send([reading('before', 4)]))
+  await edge.clock.advance(BLOCK_LINGER_MS)
+  release()
+  for (const answer of answers) expect((await edge.answerOf(answer)).status).toBe(202)
+  expect(edge.readings()).toHaveLength(devices.length + 5)
+  expect(edge.readings().filter((r) => r.device === 'before').map((r) => r.value)).toEqual([1, 2, 3, 4])
+  for (const block of edge.blocks()) expect(new Set(block.devices).size).toBe(block.devices.length)
 })
 
 describe('an Idempotency-Key', () => {
