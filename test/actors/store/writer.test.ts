@@ -155,6 +155,32 @@ describe('the lake', () => {
     expect(await content()).toBe(expected)
   })
 
+  test('goes on when the log was made anew: nothing is doubled, and windows across the break hold both sides', async () => {
+    const writer = await openWriter()
+    await feed({ ...SHAPE, steps: 150 })
+    await caughtUp(writer)
+    await close(writer)
+    const versions = async () => withLake(dataDir, (query) => query("SELECT count(*)::INTEGER AS n, max(start) FILTER (size = INTERVAL 1 DAY) AS day FROM windows"))
+    const [before] = await versions()
+    for (const name of ['READINGS_0', 'READINGS_1', 'READINGS_2', 'READINGS_3', 'RESULTS']) world.recreateStream(name)
+    // The same stream again, and more of it: the first part is in the lake, but the new actors know nothing of that.
+    await feed({ ...SHAPE, steps: 200 })
+    const after = await openWriter()
+    await caughtUp(after)
+    await after.seal()
+    expect(after.manifest.resultsBase).toBeGreaterThan(0)
+    expect(await lawBreakers(dataDir)).toEqual([])
+    const [{ n, d }] = await withLake(dataDir, (query) => query('SELECT count(*)::INTEGER AS n, count(DISTINCT (tenant, device, metric, ts, value))::INTEGER AS d FROM readings'))
+    expect(n).toBe(d)
+    expect(Number((await versions())[0].n)).toBeGreaterThan(Number(before.n))
+    await close(after)
+    const again = await openWriter()
+    await feed({ ...SHAPE, seed: 8, steps: 20 })
+    await caughtUp(again)
+    await again.seal()
+    expect(await lawBreakers(dataDir)).toEqual([])
+  })
+
   test('is made of files that no one can write, and of one catalog', async () => {
     const writer = await openWriter()
     await feed({ ...SHAPE, steps: 20 })
