@@ -155,6 +155,36 @@ describe('the lake', () => {
     expect(await content()).toBe(expected)
   })
 
+  test('has a row for an open window that only late readings entered, which its actor knows nothing of', async () => {
+    const writer = await openWriter()
+    const sent = new Feed({ log, clock, partitions: PARTITIONS })
+    await sent.begin({ latenessMs: 5_000, idleMs: 60_000, retentionMs: 0 })
+    const say = async (minute: number, seconds: number, value: number) => {
+      const ts = BEGIN_MS + minute * 60_000 + seconds * 1_000
+      clock.stepWall(Math.max(0, ts - clock.now()))
+      await sent.send([{ device: 'probe', metric: 'm', ts, value }])
+      await sent.commitAll()
+    }
+    const lawful = async () => {
+      await sent.quiet()
+      await caughtUp(writer)
+      await writer.seal()
+      expect(await lawBreakers(dataDir)).toEqual([])
+    }
+    await say(59, 58, 1)
+    // The next one on time is so far on that the quarter from 60 to 75 is still open, and holds nothing on time.
+    await say(75, 3, 2)
+    await say(62, 0, 3)
+    await lawful()
+    await say(63, 0, 4)
+    await say(63, 0, 4)
+    await lawful()
+    await say(140, 0, 5)
+    await lawful()
+    await say(64, 0, 6)
+    await lawful()
+  })
+
   test('goes on when the log was made anew: nothing is doubled, and windows across the break hold both sides', async () => {
     const writer = await openWriter()
     await feed({ ...SHAPE, steps: 150 })
