@@ -9,7 +9,7 @@ import uPlot from 'uplot'
 import { colour, h } from './dom.ts'
 import { bucketOf } from './columns.ts'
 import type { Columns } from './columns.ts'
-import { band, moment, value as valueText } from './format.ts'
+import { moment, value as valueText } from './format.ts'
 import type { AnomalyRow } from './shapes.ts'
 
 export interface ChartOptions {
@@ -65,7 +65,7 @@ export function createChart(host: HTMLElement, options: ChartOptions): Chart {
           ticks: { show: false },
           gap: 8,
           size: (_u, values) => 18 + 7 * Math.max(3, ...(values ?? []).map((v) => v.length)),
-          space: options.small ? 26 : 44,
+          space: options.small ? 22 : 44,
           values: (_u, splits) => splits.map((v) => tickText(v, splits)),
         },
       ],
@@ -281,6 +281,5 @@ function tickText(v: number, splits: readonly number[]): string {
 
 /** What is said of an anomaly where it is pointed at. */
 export function anomalyLines(a: AnomalyRow): string[] {
-  const expected = a.lower !== null && a.upper !== null ? [`expected ${band(a.lower, a.upper)}`] : []
-  return [valueText(a.value), a.reason, ...expected, moment(a.ts, Date.now())]
+  return [valueText(a.value), a.reason, moment(a.ts, Date.now())]
 }

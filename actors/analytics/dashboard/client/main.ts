@@ -15,13 +15,15 @@ import type { Place, RangeName } from './place.ts'
 import { createSeriesList } from './series-list.ts'
 import { createSeriesView } from './series-view.ts'
 import { sameSeries } from './shapes.ts'
-import type { SeriesKey, Status } from './shapes.ts'
+import type { AnomalyRow, SeriesKey, Status } from './shapes.ts'
 import { startTheme } from './theme.ts'
 
 const CATALOG_EVERY_MS = 5_000
 /** Many series are much to send. */
 const CATALOG_EVERY_MANY_MS = 20_000
 const MANY = 300
+/** A series heard of within this time speaks. */
+const SPEAKS_MS = 300_000
 /** How long a hidden tab keeps its stream. */
 const HIDDEN_MAX_MS = 20_000
 /** While nothing is there yet, someone waits for the first reading to appear. */
@@ -107,14 +109,22 @@ async function refreshCatalog(): Promise<void> {
   byId('empty').hidden = !empty
   if (!empty) {
     if (!place.series) {
-      // The one that was heard of last is the likeliest to be of interest.
-      const newest = rows.reduce((a, b) => (b.last > a.last ? b : a))
-      place = { ...place, series: { device: newest.device, metric: newest.metric } }
+      const series = await worthALook()
+      if (!signedIn) return
+      place = { ...place, series }
       history.replaceState(null, '', location.pathname + placeQuery(place))
     }
     showPlace()
   }
   catalogTimer = setTimeout(() => void refreshCatalog(), empty ? CATALOG_EVERY_EMPTY_MS : rows.length > MANY ? CATALOG_EVERY_MANY_MS : CATALOG_EVERY_MS)
+}
+
+/** What someone who asks for nothing in particular is shown: where something stood out lately, else the first series that speaks. */
+async function worthALook(): Promise<SeriesKey> {
+  const page = await api.get<{ anomalies: AnomalyRow[] }>('/v1/anomalies', { from: '-1h', limit: 1_000 }).catch(() => null)
+  const rows = catalog.rows()
+  const found = page?.anomalies.at(-1) ?? rows.find((row) => row.last > Date.now() - SPEAKS_MS) ?? rows[0]
+  return { device: found.device, metric: found.metric }
 }
 
 function signIn(message = ''): void {

@@ -45,6 +45,7 @@ export function createSeriesList(api: Api, catalog: Catalog, onPick: (series: Se
   const groups = new Map<string, HTMLUListElement>()
   const inSight = new Set<Row>()
   let drawing = false
+  let shown: SeriesKey | null = null
 
   const sight = new IntersectionObserver((entries) => {
     for (const entry of entries) {
@@ -68,7 +69,7 @@ export function createSeriesList(api: Api, catalog: Catalog, onPick: (series: Se
         const series = catalog.get(row.key)
         const last = series?.last ?? Date.now()
         const spanMs = Math.max(SPARK_SPAN_MIN_MS, SPARK_POINTS * (usualIntervalMs(series) ?? 0))
-        const to = Math.max(last, Math.min(Date.now(), last + spanMs))
+        const to = Date.now() - last < spanMs ? Math.max(Date.now(), last) : last
         const graph = await api.get<Graph>('/v1/graph', { ...row.key, from: Math.floor(to - spanMs), to: to + 1, width: SPARK_POINTS }).catch(() => null)
         if (!graph) continue
         row.points = [...graph.mean]
@@ -124,6 +125,13 @@ export function createSeriesList(api: Api, catalog: Catalog, onPick: (series: Se
         if (sameSeries(row.key, selected)) row.link.setAttribute('aria-current', 'true')
         else row.link.removeAttribute('aria-current')
       }
+      if (selected && !sameSeries(selected, shown)) {
+        const row = rows.get(`${selected.device}\n${selected.metric}`)
+        if (row) {
+          shown = selected
+          bringIntoSight(row.link)
+        }
+      }
       more.hidden = all.length <= ROWS_MAX && !catalog.partial()
       if (!more.hidden) setText(more, `The first ${count(Math.min(all.length, ROWS_MAX))} of more: find the others by typing.`)
       void drawSparks()
@@ -138,6 +146,13 @@ export function createSeriesList(api: Api, catalog: Catalog, onPick: (series: Se
       inSight.clear()
     },
   }
+}
+
+/** Scrolls the list alone, never the page. */
+function bringIntoSight(element: HTMLElement): void {
+  const frame = byId('series-scroll')
+  const [inner, outer] = [element.getBoundingClientRect(), frame.getBoundingClientRect()]
+  if (inner.top < outer.top + 40 || inner.bottom > outer.bottom) frame.scrollTop += inner.top - outer.top - outer.height / 3
 }
 
 const collator = new Intl.Collator('en', { numeric: true })
