@@ -125,6 +125,7 @@ export const Status = z
         epoch: z.int(),
         position: z.int(),
         behind: z.int().openapi({ description: 'Readings that the log has and no commit covers.' }),
+        pending: z.int().openapi({ description: 'Series that still owe rows of windows.' }),
       }),
     ),
     members: z.array(

@@ -49,6 +49,7 @@ export interface PartitionStatus {
   epoch: number
   position: number
   behind: number
+  pending: number
 }
 
 export interface Status {
@@ -96,7 +97,7 @@ export async function status(sources: StatusSources): Promise<Status> {
     if (lag.oldestMs !== null && lag.waitingRows > 0) oldest = Math.min(oldest, lag.oldestMs)
     const owner = group.find((member) => member.id === state.owner)
     if (owner !== undefined) owned.set(owner.id, [...(owned.get(owner.id) ?? []), partition])
-    partitions.push({ partition, owner: state.owner, runtime: owner?.runtime ?? null, epoch: state.epoch, position: state.position, behind: lag.waitingRows })
+    partitions.push({ partition, owner: state.owner, runtime: owner?.runtime ?? null, epoch: state.epoch, position: state.position, behind: lag.waitingRows, pending })
   }
   return {
     accepted,

@@ -18,9 +18,9 @@ import type { Topology } from '../../runtime/topology.ts'
 import type { Block } from '../reading/input.ts'
 import type { CoveredCommit, CoveredMessage, InputSeen } from '../store/follow.ts'
 import type { Manifest } from '../store/manifest.ts'
+import { eachCount, planCounts, readCounts } from './counts.ts'
 import { FATE_DUPLICATE, FATE_EXPIRED, FATE_OLD, FreshRows } from './fresh.ts'
-import type { FreshBlock, FreshCommit, FreshRejects, FreshView } from './fresh.ts'
-import { text } from './lake.ts'
+import type { FreshBlock, FreshRejects, FreshView } from './fresh.ts'
 import type { Columns, Lake, LakeVersion } from './lake.ts'
 import { SeriesCatalog } from './series-catalog.ts'
 import type { SeriesEntry } from './series-catalog.ts'
@@ -202,7 +202,7 @@ export class Tail {
     const shed = this.#fresh.shed()
     if (shed.length > 0) {
       this.#logger.warn({ commits: shed.length, rows: this.#fresh.rows }, 'fresh rows are at their bound: the oldest show again once they are sealed')
-      for (const commit of shed) each(commit, (entry, count) => (entry.fresh -= count))
+      for (const commit of shed) eachCount(commit, (entry, count) => (entry.fresh -= count))
       this.#shed = true
     }
   }
@@ -258,8 +258,15 @@ export class Tail {
     const version = await this.lake.prepare(manifest)
     let taken = false
     try {
-      const plan = this.#plan(before, version)
-      const counts = plan.files === null || plan.files.size > 0 ? await this.#read(version, plan) : NO_COLUMNS
+      const plan = planCounts(before, version, {
+        fresh: this.#fresh,
+        shed: this.#shed,
+        sealed: this.#sealed,
+        resultsCreated: this.resultsCreated,
+        newest: this.partitions.map((state) => state.resultsSeq),
+        mayRebuild: () => this.#mayRebuild(),
+      })
+      const counts = await readCounts(this.lake, version, plan)
       if (this.#closed) return
       if (plan.whole) {
         for (const entry of this.catalog.all()) entry.sealed = 0
@@ -268,9 +275,9 @@ export class Tail {
       this.lake.publish(version)
       taken = true
       for (const commit of this.#fresh.settle((partition) => this.coveredSeq(partition))) {
-        each(commit, (entry, count) => {
+        eachCount(commit, (entry, count) => {
           entry.fresh -= count
-          if (plan.trusted !== null && !plan.doubtful.has(entry)) {
+          if (plan.trusted && !plan.doubtful.has(entry)) {
             entry.sealed += count
             this.#sealed += count
           }
@@ -283,33 +290,6 @@ export class Tail {
     } finally {
       if (!taken) this.lake.release(version)
     }
-  }
-
-  /** What has to be read of the new segments, for the counts to be what the lake has. */
-  #plan(before: LakeVersion, version: LakeVersion): Plan {
-    const manifest = version.manifest!
-    const known = new Set(before.attached.map((a) => a.segment.file))
-    const files = new Set(manifest.segments.filter((s) => s.level === 0 && !known.has(s.file)).map((s) => s.file))
-    const added = manifest.segments.reduce((sum, s) => sum + (files.has(s.file) ? (s.rows.readings ?? 0) : 0), 0)
-    // Compaction keeps rows; where the sum says otherwise rows have left (retention), or came by segments that were never seen.
-    const whole = before.manifest === null || (this.#sealed + added !== version.readings && this.#mayRebuild())
-    if (whole) return { whole, files: null, trusted: null, doubtful: NONE }
-    const coveredSeq = (partition: number) => (manifest.resultsCreated === this.resultsCreated ? (manifest.covered[partition]?.resultsSeq ?? 0) : 0)
-    const seen = manifest.resultsCreated === this.resultsCreated && this.partitions.every((state, partition) => coveredSeq(partition) <= state.resultsSeq)
-    if (!seen || this.#shed) return { whole, files, trusted: null, doubtful: NONE }
-    // Every commit that the manifest covers is known here, so the segments hold its rows, less the old ones that were duplicates.
-    const commits = this.#fresh.covered(coveredSeq)
-    let expected = 0
-    for (const commit of commits) each(commit, (_, count) => (expected += count))
-    if (expected === added) return { whole, files: new Set(), trusted: commits, doubtful: NONE }
-    const doubtful = new Set<SeriesEntry>()
-    for (const commit of commits) {
-      for (const { fates, entries, block } of commit.blocks) {
-        if (fates !== null) for (let i = 0; i < fates.length; i++) if (fates[i] === FATE_OLD) doubtful.add(entries[block.row[i]])
-      }
-    }
-    if (doubtful.size > DOUBTFUL_MAX) return { whole, files, trusted: null, doubtful: NONE }
-    return { whole, files, trusted: commits, doubtful }
   }
 
   #mayRebuild(): boolean {
@@ -335,17 +315,6 @@ export class Tail {
     })
   }
 
-  /** Reads what the segments of a plan hold of each series (of the doubtful ones alone, where the others are known). */
-  #read(version: LakeVersion, { files, trusted, doubtful }: Plan): Promise<Columns> {
-    const names = [...doubtful].map((e) => `(${text(e.tenant)}, ${text(e.device)}, ${text(e.metric)})`)
-    const only = trusted === null ? '' : names.length === 0 ? ' WHERE false' : ` WHERE (tenant, device, metric) IN (${names.join(', ')})`
-    return this.lake.query(
-      `SELECT tenant, device, metric, count(*)::DOUBLE, epoch_ms(min(ts))::DOUBLE, epoch_ms(max(ts))::DOUBLE,
-        arg_max(value, (ts, value)), epoch_ms(arg_max(received_at, (ts, value)))::DOUBLE
-       FROM ${version.relation('readings', files === null ? {} : { files })}${only} GROUP BY tenant, device, metric`,
-    )
-  }
-
   #apply([tenants, devices, metrics, counts, firsts, lasts, values, received]: Columns, whole: boolean): void {
     for (let i = 0; i < (tenants?.length ?? 0); i++) {
       const entry = this.catalog.entry(tenants[i], devices[i], metrics[i])
@@ -363,28 +332,6 @@ export class Tail {
     const empty = [...this.catalog.all()].filter((entry) => entry.count === 0 && entry.first !== Infinity && !waiting.has(entry))
     for (const entry of empty) this.catalog.forget(entry)
   }
-}
-
-/** Where the counts of new segments come from. */
-interface Plan {
-  /** Everything is counted anew. */
-  readonly whole: boolean
-  /** Segments to be read; null: all. */
-  readonly files: ReadonlySet<string> | null
-  /** The covered commits, where their own counts are taken for all series but the doubtful ones; null: none is. */
-  readonly trusted: readonly FreshCommit[] | null
-  /** Series whose old rows may have been duplicates. */
-  readonly doubtful: ReadonlySet<SeriesEntry>
-}
-
-const NONE: ReadonlySet<SeriesEntry> = new Set()
-const NO_COLUMNS: Columns = []
-/** Doubtful series beyond which the whole segments are read. */
-const DOUBTFUL_MAX = 2_000
-
-/** The series of a commit, with the rows that count of each. */
-function each(commit: FreshCommit, visit: (entry: SeriesEntry, count: number) => void): void {
-  for (const { entries, counts } of commit.blocks) for (let s = 0; s < entries.length; s++) visit(entries[s], counts[s])
 }
 
 function fatesOf({ fates }: CoveredMessage, rows: number): Uint8Array | null {

@@ -167,9 +167,9 @@ export class House {
 
   /** Commits all that waits. `fates` names rows by their value. */
   async commit(
-    options: { fates?: Partial<Record<'duplicate' | 'expired' | 'old', number[]>>; windows?: NamedWindow[]; anomalies?: NamedAnomaly[]; pending?: number; tenant?: string } = {},
+    options: { fates?: Partial<Record<'duplicate' | 'expired' | 'old', number[]>>; windows?: NamedWindow[]; anomalies?: NamedAnomaly[]; pending?: number; tenant?: string; awaited?: boolean } = {},
   ): Promise<void> {
-    const { fates = {}, windows = [], anomalies = [], pending = 0, tenant = 'default' } = options
+    const { fates = {}, windows = [], anomalies = [], pending = 0, tenant = 'default', awaited = true } = options
     const touched = new Set([...this.#waiting.keys(), ...[...windows, ...anomalies].map((w) => partitionFor(this.topology, tenant, w.device))])
     for (const partition of touched) {
       const messages = this.#waiting.get(partition) ?? []
@@ -201,7 +201,7 @@ export class House {
         windows: windows.filter(mine), anomalies: anomalies.filter(mine),
       })
     }
-    await until('the tail has the commits', () => [...this.#last].every(([p, seq]) => this.analytics.tail.partitions[p].resultsSeq >= seq))
+    if (awaited) await until('the tail has the commits', () => [...this.#last].every(([p, seq]) => this.analytics.tail.partitions[p].resultsSeq >= seq))
   }
 
   /** Seals all that is committed into one segment, and tells analytics. Old rows that are in the lake already are dropped. */
