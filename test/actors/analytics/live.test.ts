@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { Subscriber, decodeId, encodeId } from '../../../actors/analytics/live.ts'
+import { decodeId, encodeId } from '../../../actors/analytics/live-ids.ts'
+import { Subscriber } from '../../../actors/analytics/live-subscriber.ts'
 import { inputSubject } from '../../../runtime/topology.ts'
 import { LIVE_QUEUE_CHARS_MAX } from '../../../runtime/limits.ts'
 import { House, T0, until, windowRow } from './house.ts'

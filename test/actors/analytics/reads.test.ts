@@ -53,6 +53,26 @@ describe('series and latest', () => {
     expect(await counts()).toEqual({ d1: 10 })
   })
 
+  it('counts equal the lake where the writer is ahead of this process, which counts nothing twice', async () => {
+    await house.post(rows('d1', 3))
+    await house.commit()
+    const held = Array.from({ length: 4 }, (_, p) => house.world.holdDeliveries(resultsSubject(p)))
+    await house.post([...rows('d1', 4, T0 + 60_000), ...rows('d2', 2)])
+    await house.commit({ awaited: false })
+    await house.seal()
+    const counts = async () => Object.fromEntries((await house.json('/v1/series')).series.map((s: any) => [s.device, s.count]))
+    expect(await counts()).toEqual({ d1: 7, d2: 2 })
+    expect((await house.json('/v1/readings')).readings).toHaveLength(9)
+    for (const release of held) release()
+    await until('the tail has read on', async () => (await house.json('/v1/status')).settled)
+    expect(await counts()).toEqual({ d1: 7, d2: 2 })
+    expect((await house.json('/v1/readings')).readings).toHaveLength(9)
+    await house.post(rows('d1', 1, T0 + 120_000))
+    await house.commit()
+    await house.seal()
+    expect(await counts()).toEqual({ d1: 8, d2: 2 })
+  })
+
   it('a series all of whose readings are expired is not there', async () => {
     await house.post([{ device: 'ancient', ts: T0, value: 1 }])
     await house.commit({ fates: { expired: [1] } })
