@@ -5,7 +5,9 @@
  * could not be found out (null) says nothing, since another check has said why.
  */
 
+import { atLeast, SERVER_FLOOR, SERVER_FLOOR_REPLICATED } from '../../runtime/installation.ts'
 import { PAYLOAD_MAX_BYTES, TS_AHEAD_MS } from '../../runtime/limits.ts'
+import type { PortState } from '../../runtime/ports.ts'
 
 /** One line of the answer. Where something is wrong, `fix` says what to do. */
 export interface Finding {
@@ -15,9 +17,6 @@ export interface Finding {
 }
 
 export const NODE_FLOOR = '24.2.0'
-/** The servers that Weir runs on, with one replica and with several. */
-export const SERVER_FLOOR = '2.9.10'
-export const SERVER_FLOOR_REPLICATED = '2.10.23'
 /** A disk with less than both of these is nearly full. */
 const DISK_FREE_BYTES = 2 * 1024 ** 3
 const DISK_FREE_SHARE = 0.05
@@ -29,17 +28,6 @@ const SKEW_MS = 2_000
 
 const good = (says: string): Finding => ({ ok: true, says })
 const bad = (says: string, fix: string): Finding => ({ ok: false, says, fix })
-
-/** `2.10.23` below `2.10.3`? By numbers, not by letters; what follows a `-` counts for nothing. */
-export function isBelow(version: string, floor: string): boolean {
-  const numbers = (text: string) => text.split('-')[0]!.replace(/^v/, '').split('.').map(Number)
-  const [a, b] = [numbers(version), numbers(floor)]
-  for (let i = 0; i < b.length; i++) {
-    const [left, right] = [a[i] ?? 0, b[i]!]
-    if (left !== right) return !(left > right)
-  }
-  return false
-}
 
 export function formatBytes(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
@@ -53,7 +41,7 @@ export function formatBytes(bytes: number): string {
 
 export function checkRuntime({ node, deno }: { node: string; deno: string | null }): Finding[] {
   if (deno !== null) return [good(`Deno ${deno} runs this`)]
-  if (isBelow(node, NODE_FLOOR)) return [bad(`Node ${node} is too old`, `run it with Node ${NODE_FLOOR} or later: npm ci brings one, which npx and npm start use`)]
+  if (!atLeast(node, NODE_FLOOR)) return [bad(`Node ${node} is too old`, `run it with Node ${NODE_FLOOR} or later: npm ci brings one, which npx and npm start use`)]
   return [good(`Node ${node} runs this`)]
 }
 
@@ -78,8 +66,8 @@ export function checkServer({ url, problem, embedded }: ServerFact): Finding[] {
 }
 
 export function checkServerVersion({ version, replicas }: { version: string; replicas: number }): Finding[] {
-  if (isBelow(version, SERVER_FLOOR)) return [bad(`nats-server ${version} is too old`, `upgrade it to ${SERVER_FLOOR} or later`)]
-  if (replicas > 1 && isBelow(version, SERVER_FLOOR_REPLICATED)) {
+  if (!atLeast(version, SERVER_FLOOR)) return [bad(`nats-server ${version} is too old`, `upgrade it to ${SERVER_FLOOR} or later`)]
+  if (replicas > 1 && !atLeast(version, SERVER_FLOOR_REPLICATED)) {
     return [bad(`nats-server ${version} is not safe with ${replicas} replicas: it can lose or accept what it must not`, `upgrade every server to ${SERVER_FLOOR_REPLICATED} or later, or run with --replicas 1`)]
   }
   return [good(`nats-server ${version} will do for ${replicas === 1 ? 'one replica' : `${replicas} replicas`}`)]
@@ -129,18 +117,20 @@ export interface ReaderFact {
   readonly name: string
   /** Messages that it has not read. */
   readonly behind: number
-  /** How long ago it last said how far it is, in ms. */
-  readonly silentMs: number
+  /** How long ago it last said how far it is, in ms; null where what it said does not read. */
+  readonly silentMs: number | null
 }
 
 export function checkReaders(readers: readonly ReaderFact[] | null): Finding[] {
   if (readers === null) return []
+  const unread = readers.filter(({ silentMs }) => silentMs === null)
+  if (unread.length > 0) return unread.map(({ name }) => bad(`what reader ${name} says of itself does not read, so that it holds the whole log`, `start it again; if it is gone for good: weir store forget ${name}`))
   const behind = readers.filter((reader) => reader.behind > READER_BEHIND_MESSAGES).sort((a, b) => b.behind - a.behind)
   if (behind.length === 0) return readers.length === 0 ? [] : [good(`the registered readers (${readers.map(({ name }) => name).join(', ')}) keep up with the log`)]
   return behind.map(({ name, behind: messages, silentMs }) => {
-    const gone = silentMs > 300_000
+    const gone = silentMs! > 300_000
     return bad(
-      `reader ${name} is ${messages} messages behind and holds the log${gone ? `: nothing was heard of it for ${Math.round(silentMs / 60_000)} minutes` : ''}`,
+      `reader ${name} is ${messages} messages behind and holds the log${gone ? `: nothing was heard of it for ${Math.round(silentMs! / 60_000)} minutes` : ''}`,
       gone ? `start it again; if it is gone for good: weir store forget ${name}` : 'wait for it to catch up, and look at its log if it does not',
     )
   })
@@ -165,7 +155,8 @@ export function checkPartitions(fact: { owners: readonly number[]; workers: numb
 export interface PortFact {
   readonly host: string
   readonly port: number
-  readonly state: 'free' | 'weir' | 'taken' | 'forbidden'
+  /** `weir`: taken by an edge. */
+  readonly state: PortState | 'weir'
   /** Who holds it, where that could be found out. */
   readonly by: string | null
 }
@@ -175,6 +166,7 @@ export function checkPort({ host, port, state, by }: PortFact): Finding[] {
   if (state === 'weir') return [good(`an edge of Weir answers on ${where}`)]
   if (state === 'free') return [good(`${where} is free`)]
   if (state === 'forbidden') return [bad(`${where} may not be listened on by this user`, 'choose one above 1023 with --port, or another --host')]
+  if (state === 'absent') return [bad(`this machine has no address ${host}`, 'choose one that it has with --host: 127.0.0.1 for this machine alone, 0.0.0.0 for all')]
   return [bad(`${where} is taken by ${by ?? 'another program'}, which is no edge of Weir`, 'end that program, or choose another port with --port')]
 }
 

@@ -83,6 +83,19 @@ describe('weir up', () => {
     expect(taken).toMatchObject({ code: 1, output: expect.stringMatching(/port \d+ of 127.0.0.1.*taken by .*process id.*--port/) })
   })
 
+  test('is well in the eyes of the doctor while it runs, and not when it is stopped', async () => {
+    const examine = () => run(['doctor', '--data', system.dataDir, '--port', new URL(system.url).port])
+    const well = await eventually('all is well', async () => {
+      const answer = await examine()
+      return answer.code === 0 ? answer : null
+    })
+    expect(well.output).toMatch(/^ok {2}alive: 1 edge, 2 worker, 1 store$/m)
+    expect(well.output).not.toContain('!!')
+    expect(await system.stop()).toBe(0)
+    expect(await examine()).toMatchObject({ code: 1, output: expect.stringMatching(/^!! {2}no server of the log.*npm start$/m) })
+    system = await startSystem({ dataDir: system.dataDir, env: { WEIR_ADMIN_KEY: '' } })
+  })
+
   test('ends everything at SIGTERM, and goes on at the next start where it stopped', async () => {
     const key = readFileSync(join(system.dataDir, 'admin.key'), 'utf8')
     expect(await system.stop()).toBe(0)
@@ -107,7 +120,7 @@ test('the demo fills it with real weather and a farm', async () => {
     const devices = await eventually('the weather and every probe have series', async () => {
       const { series } = await system.get<{ series: { device: string; metric: string }[] }>('/v1/series?limit=1000')
       return series.length >= 3 + 4 + 36 * 4 ? new Set(series.map(({ device }) => device)) : null
-    })
+    }, 120_000)
     expect(devices).toContain('seattle/normals')
     expect(devices).toContain('seattle/daily')
     expect(devices.size).toBe(2 + 36)

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import {
   checkAdminKey, checkDisk, checkLake, checkMembers, checkPartitions, checkPayload, checkPort, checkReaders, checkRuntime, checkServer,
-  checkServerBinary, checkServerVersion, checkSkew, checkStreams, formatBytes, isBelow, lineOf,
+  checkServerBinary, checkServerVersion, checkSkew, checkStreams, formatBytes, lineOf,
 } from '../../../actors/doctor/checks.ts'
 import type { Finding } from '../../../actors/doctor/checks.ts'
 
@@ -12,14 +12,6 @@ const line = (findings: readonly Finding[]) => {
   for (const { ok, fix } of findings) expect(fix === undefined).toBe(ok)
   return findings.map(lineOf).join('\n')
 }
-
-test('versions order by their numbers', () => {
-  expect(isBelow('2.9.10', '2.10.0')).toBe(true)
-  expect(isBelow('2.10.23', '2.10.3')).toBe(false)
-  expect(isBelow('2.9.10', '2.9.10')).toBe(false)
-  expect(isBelow('v2.11.0-preview.1', '2.11.0')).toBe(false)
-  expect(isBelow('nonsense', '2.9.10')).toBe(true)
-})
 
 test('bytes are said in units that a person reads', () => {
   expect([formatBytes(0), formatBytes(999), formatBytes(8 * 1024 ** 2), formatBytes(1.5 * GiB), formatBytes(700 * GiB)]).toEqual(['0 B', '999 B', '8.0 MiB', '1.5 GiB', '700 GiB'])
@@ -93,6 +85,7 @@ describe('the doctor finds', () => {
     expect(line(checkPort({ ...at, state: 'weir' }))).toMatch(/^ok.*edge of Weir/)
     expect(line(checkPort({ ...at, state: 'taken', by: 'nginx (pid 7)' }))).toMatch(/^!!.*taken by nginx \(pid 7\).*--port/)
     expect(line(checkPort({ ...at, state: 'taken' }))).toMatch(/taken by another program/)
+    expect(line(checkPort({ ...at, host: '192.0.2.1', state: 'absent' }))).toMatch(/^!!.*no address 192.0.2.1 → .*--host/)
     expect(line(checkPort({ ...at, port: 80, state: 'forbidden' }))).toMatch(/^!!.*1023/)
   })
 

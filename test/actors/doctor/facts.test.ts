@@ -1,0 +1,60 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { adminKeyFact, diskFact, lakeFact, portFact } from '../../../actors/doctor/facts.ts'
+
+let folder: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'weir-doctor-'))
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+describe('the facts', () => {
+  test('of a disk are those of the nearest folder that is there', async () => {
+    const here = await diskFact(folder)
+    const below = await diskFact(join(folder, 'not', 'yet'))
+    expect(here).toMatchObject({ path: folder, problem: null })
+    expect(here.freeBytes).toBeGreaterThan(0)
+    expect(below.totalBytes).toBe(here.totalBytes)
+  })
+
+  test('of an admin key are its permissions, and null where there is none', async () => {
+    expect(await adminKeyFact(folder)).toBe(null)
+    writeFileSync(join(folder, 'admin.key'), 'secret')
+    chmodSync(join(folder, 'admin.key'), 0o640)
+    expect(await adminKeyFact(folder)).toEqual({ path: join(folder, 'admin.key'), mode: 0o640, mine: true })
+  })
+
+  test('of a lake whose manifests do not read are why', async () => {
+    expect(await lakeFact(folder)).toMatchObject({ manifests: 0, problem: null })
+    mkdirSync(join(folder, 'lake'))
+    writeFileSync(join(folder, 'lake', 'manifest-7.json'), '{ half of')
+    expect(await lakeFact(folder)).toMatchObject({ problem: expect.stringContaining('manifests must read whole') })
+  })
+
+  test('of a lake name the segments that are missing', async () => {
+    mkdirSync(join(folder, 'lake', 'segments'), { recursive: true })
+    const manifest = { format: 1, version: 1, segments: [{ file: 'a.duckdb', bytes: 3 }, { file: 'b.duckdb', bytes: 3 }], superseded: [], covered: {} }
+    writeFileSync(join(folder, 'lake', 'manifest-1.json'), JSON.stringify(manifest))
+    writeFileSync(join(folder, 'lake', 'segments', 'a.duckdb'), 'abc')
+    expect(await lakeFact(folder)).toMatchObject({ manifests: 1, problem: null, missing: ['b.duckdb'], segments: 2 })
+  })
+
+  test('of a port tell an edge from another program', async () => {
+    let body = '<html>'
+    const server = createServer((_, response) => void response.end(body))
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    expect(await portFact('127.0.0.1', port)).toMatchObject({ state: 'taken', by: expect.stringContaining(String(process.pid)) })
+    body = '{"status":"ok"}'
+    expect(await portFact('127.0.0.1', port)).toMatchObject({ state: 'weir' })
+    await new Promise((resolve) => {
+      server.close(resolve)
+      server.closeAllConnections()
+    })
+    expect(await portFact('127.0.0.1', port)).toEqual({ host: '127.0.0.1', port, state: 'free', by: null })
+  })
+})
