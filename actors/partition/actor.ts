@@ -55,7 +55,7 @@ function step(state: PartitionState, message: InputMessage, effects: EffectsBuil
   }
 }
 
-/** Series of the block at hand: kept between blocks only for its memory. */
+/** Series and fates of the block at hand: kept between blocks only for their memory. */
 const table: Series[] = []
 const duplicate: number[] = []
 const expired: number[] = []
@@ -68,6 +68,7 @@ function applyBlock(state: PartitionState, seq: number, block: Block, effects: E
   const oldestMs = state.settings.retentionMs > 0 ? state.time.logMs - state.settings.retentionMs : -Infinity
   state.resolve(block, table)
   state.accepted += row.length
+  duplicate.length = expired.length = old.length = closedUntil.length = 0
   for (let i = 0; i < row.length; i++) {
     const ts = times[i]
     if (repeated !== null && repeated[i] === 1) duplicate.push(i)
@@ -101,7 +102,6 @@ function applyBlock(state: PartitionState, seq: number, block: Block, effects: E
       old: Uint32Array.from(old),
       closedUntil: Float64Array.from(closedUntil),
     })
-    duplicate.length = expired.length = old.length = closedUntil.length = 0
   }
 }
 

@@ -45,8 +45,8 @@ const EXCESS_MIN = 0.25
 const EXCESS_MAX = 2
 /** −log10 of the likelihood below which a reading is an anomaly. */
 const ALARM_LIKELIHOOD = 6.5
-const PEAK_GAIN = 1.5
-const PEAK_DECAY = 0.99
+const PEAK_GAIN = 1.3
+const PEAK_DECAY = 0.985
 const SIDE_MAX = 5
 /** Silence of so many usual intervals: what comes after it is a new start. */
 const GAP_INTERVALS = 10
@@ -205,9 +205,12 @@ function passInterval(slab: Float64Array, at: number, ts: number, count: number)
 
 function changeValue(slab: Float64Array, at: number, moved: number): void {
   const changes = ++slab[at + CHANGES]
-  const rest = slab[at + REST]
-  slab[at + REST_MEAN] += Math.max(0.01, 1 / changes) * (rest - slab[at + REST_MEAN])
-  slab[at + REST_RECORD] = Math.max(rest, slab[at + REST_RECORD] * 0.9999)
+  // A fault is not learned as usual.
+  if (slab[at + STUCK] === 0) {
+    const rest = slab[at + REST]
+    slab[at + REST_MEAN] += Math.max(0.01, 1 / changes) * (rest - slab[at + REST_MEAN])
+    slab[at + REST_RECORD] = Math.max(rest, slab[at + REST_RECORD] * 0.9999)
+  }
   slab[at + REST] = 1
   slab[at + STUCK] = 0
   slab[at + STEP] = changes === 1 ? moved : Math.min(moved, slab[at + STEP] * 1.01)
@@ -216,9 +219,9 @@ function changeValue(slab: Float64Array, at: number, moved: number): void {
 function learn(slab: Float64Array, at: number, count: number, fastResidual: number, slowResidual: number, short: number): void {
   const rate = Math.max(LEARN_RATE, 1 / (count - 1))
   // The first estimates are too rough to cut by.
-  const cut = count > WARM_UP / 4 ? CUT : Infinity
-  const fastLimit = cut * Math.max(Math.sqrt(slab[at + FAST_ERROR]), slab[at + STEP])
-  const slowLimit = cut * Math.max(Math.sqrt(slab[at + SLOW_ERROR]), slab[at + STEP])
+  const cuts = count > WARM_UP / 4
+  const fastLimit = cuts ? CUT * Math.max(Math.sqrt(slab[at + FAST_ERROR]), slab[at + STEP]) : Infinity
+  const slowLimit = cuts ? CUT * Math.max(Math.sqrt(slab[at + SLOW_ERROR]), slab[at + STEP]) : Infinity
   const fast = Math.max(-fastLimit, Math.min(fastLimit, fastResidual))
   const slow = Math.max(-slowLimit, Math.min(slowLimit, slowResidual))
   const squared = slab[at + SLOW_ERROR] <= slab[at + FAST_ERROR] ? slow * slow : fast * fast
@@ -227,7 +230,7 @@ function learn(slab: Float64Array, at: number, count: number, fastResidual: numb
   slab[at + FAST_ERROR] += rate * (fast * fast - slab[at + FAST_ERROR])
   slab[at + SLOW_ERROR] += rate * (slow * slow - slab[at + SLOW_ERROR])
   slab[at + BURST] += Math.max(BURST_RATE, 1 / count) * (squared - slab[at + BURST])
-  const shortLimit = cut * Math.max(Math.sqrt(slab[at + SHORT_ERROR]), slab[at + STEP])
+  const shortLimit = cuts ? CUT * Math.max(Math.sqrt(slab[at + SHORT_ERROR]), slab[at + STEP]) : Infinity
   slab[at + SHORT] = Math.max(-shortLimit, Math.min(shortLimit, short))
   slab[at + SHORT_ERROR] += rate * (slab[at + SHORT] * slab[at + SHORT] - slab[at + SHORT_ERROR])
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { partitionActor } from '../../../actors/partition/actor.ts'
 import { encodeSettings } from '../../../actors/reading/input.ts'
+import { MINUTE_READINGS_MAX } from '../../../runtime/limits.ts'
 import { Bench, blockOf, DAY, HOUR, MINUTE, T0 } from './harness.ts'
 import type { NamedRow } from './harness.ts'
 
@@ -77,6 +78,17 @@ describe('closing by the watermark', () => {
     bench.rows = []
     bench.feed(partitionActor.tick(), T0 + DAY + MINUTE + 5 * S)
     expect(brief(bench.rows.filter((r) => r.name.includes('ahead')))).toEqual(['1m 1439 1 idle', '15m 1425 1 idle', '1h 1380 1 idle', '1d 0 1 idle'])
+  })
+
+  test('a minute that holds all it may closes early, and what follows of it is old', () => {
+    const bench = new Bench(T0)
+    const rows = 32_768
+    for (let from = 0; from <= MINUTE_READINGS_MAX; from += rows) {
+      bench.feed(blockOf(Array.from({ length: rows }, (_, i) => ({ device: 'd', metric: 'm', ts: T0 + ((from + i) % 60_000), value: from + i }))))
+    }
+    expect(brief(bench.rows)).toEqual([`1m 0 ${MINUTE_READINGS_MAX} watermark`])
+    expect(bench.fates.length).toBe(rows)
+    expect(bench.fates.every((f) => f.fate === 'old' && f.closedUntil === T0 + MINUTE)).toBe(true)
   })
 
   test('a log clock that steps back neither ages nor reopens anything', () => {
