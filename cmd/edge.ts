@@ -12,6 +12,7 @@ import { ensureInstallation } from '../runtime/installation.ts'
 import { Keyring } from '../runtime/keys.ts'
 import { BODY_MAX_BYTES } from '../runtime/limits.ts'
 import { Membership, runtimeName } from '../runtime/membership.ts'
+import { embeddedNatsUrl } from '../runtime/nats-address.ts'
 import { connectNats } from '../runtime/nats-log.ts'
 import { runProcess } from '../runtime/process.ts'
 import type { Running } from '../runtime/process.ts'
@@ -19,7 +20,8 @@ import { createLogger, createMetrics } from '../runtime/telemetry.ts'
 import { BUCKET_KEYS } from '../runtime/topology.ts'
 
 const SPEC = {
-  nats: { type: 'string', default: 'nats://127.0.0.1:4222', help: "the log's servers: nats://user:password@host:port, several separated by commas" },
+  nats: { type: 'string', default: null, help: "the log's servers: nats://user:password@host:port, several separated by commas; without it, those of a weir up on the data folder" },
+  data: { type: 'string', default: './data', help: 'data folder of a weir up to join' },
   host: { type: 'string', default: '127.0.0.1', help: 'address to listen on' },
   port: { type: 'number', default: 8080, integer: true, min: 0, max: 65_535, help: 'port to listen on; 0 for any that is free' },
   quota: { type: 'number', default: null, min: 1, help: 'readings a second of each tenant; without it, no bound' },
@@ -38,7 +40,8 @@ export async function main(argv: string[], env: Env): Promise<void> {
     title: 'weir-edge',
     logger,
     start: async (): Promise<Running> => {
-      const connection = await connectNats({ servers: flags.nats, name: 'weir-edge', clock })
+      const servers = flags.nats ?? (await embeddedNatsUrl(flags.data, 'edge'))
+      const connection = await connectNats({ servers, name: 'weir-edge', clock })
       const topology = await ensureInstallation(connection, {
         partitions: flags.partitions ?? undefined,
         partitionsDefault: 64,

@@ -13,6 +13,7 @@ import { healthRoutes, serveApp } from '../runtime/http.ts'
 import { ensureInstallation } from '../runtime/installation.ts'
 import type { MemberStatus } from '../runtime/member.ts'
 import { runtimeName } from '../runtime/membership.ts'
+import { embeddedNatsUrl } from '../runtime/nats-address.ts'
 import { connectNats } from '../runtime/nats-log.ts'
 import { runProcess } from '../runtime/process.ts'
 import { createLogger, createMetrics, mergeMetrics } from '../runtime/telemetry.ts'
@@ -22,7 +23,8 @@ import { startWorkerMember } from './worker-thread.ts'
 import type { WorkerData } from './worker-thread.ts'
 
 const SPEC = {
-  nats: { type: 'string', default: 'nats://127.0.0.1:4222', help: 'servers of the log, separated by commas' },
+  nats: { type: 'string', default: null, help: 'servers of the log, separated by commas; without it, those of a weir up on the data folder' },
+  data: { type: 'string', default: './data', help: 'data folder of a weir up to join' },
   threads: { type: 'number', default: 1, integer: true, min: 1, max: 64, help: 'threads, each a member of the group of its own' },
   host: { type: 'string', default: '127.0.0.1', help: 'address that health and metrics are served on' },
   port: { type: 'number', default: 0, integer: true, min: 0, max: 65_535, help: 'port of health and metrics; 0 for any that is free' },
@@ -44,7 +46,8 @@ export async function main(argv: string[], env: Env): Promise<void> {
     title: 'weir-worker',
     logger,
     start: async () => {
-      const setUp = await connectNats({ servers: flags.nats, name: `weir-worker ${name}`, clock: systemClock })
+      const servers = flags.nats ?? (await embeddedNatsUrl(flags.data, 'worker'))
+      const setUp = await connectNats({ servers, name: `weir-worker ${name}`, clock: systemClock })
       const { partitions, replicas } = flags
       const topology = await ensureInstallation(setUp, {
         partitions: partitions ?? undefined,
@@ -65,7 +68,7 @@ export async function main(argv: string[], env: Env): Promise<void> {
         },
       }
       const served = await serveApp({ app: healthRoutes({ ready: () => readiness(work?.statuses() ?? [null]), registry }), host: flags.host, port: flags.port })
-      const data = (suffix: string): WorkerData => ({ nats: flags.nats, name: name + suffix, url: served.url, topology, settings })
+      const data = (suffix: string): WorkerData => ({ nats: servers, name: name + suffix, url: served.url, topology, settings })
       if (flags.threads === 1) {
         const member = await startWorkerMember(data(''))
         work = { statuses: () => [member.status()], metrics: async () => member.metrics, stop: () => member.stop() }
