@@ -48,31 +48,28 @@ function pushPoint(columns: Columns, t: number, min: number | null, max: number 
 /** How many readings a bucket of the server's is taken to hold, when one more comes and its count is not known. */
 const WEIGHT = 20
 
-/**
- * Adds a reading: into the last bucket, after it, or into an older one that covers it.
- *
- * @returns false where no bucket covers it: only the server can place it then
- */
-export function addReading(columns: Columns, ts: number, value: number): boolean {
-  const last = columns.ts.length - 1
-  if (last < 0) {
-    pushPoint(columns, ts, value, value, value)
-    return true
-  }
+/** Adds a reading: into the bucket that covers it, else as a point of its own in its place. */
+export function addReading(columns: Columns, ts: number, value: number): void {
   const step = columns.stepMs
-  const end = columns.ts[last]
-  if (ts > end && ts >= end + step) {
-    pushPoint(columns, step > 0 ? end + Math.floor((ts - end) / step) * step : ts, value, value, value)
-    return true
-  }
   const i = bucketOf(columns.ts, ts)
-  if (i < 0 || columns.mean[i] === null || (step > 0 ? ts >= columns.ts[i] + step : ts !== columns.ts[i])) return false
-  const [low, high, middle] = [columns.min[i] ?? value, columns.max[i] ?? value, columns.mean[i] ?? value]
-  if (value === middle && value >= low && value <= high) return true
-  columns.mean[i] = middle + (value - middle) / (low === high ? 2 : WEIGHT)
-  columns.min[i] = Math.min(low, value)
-  columns.max[i] = Math.max(high, value)
-  return true
+  const middle = i < 0 ? null : columns.mean[i]
+  if (middle === null) {
+    // Before everything, or behind the nulls of a gap.
+    const at = columns.ts[i] === ts ? i : i + 1
+    insert(columns, at, at - i, ts, value)
+  } else if (ts === columns.ts[i] || ts < columns.ts[i] + step) {
+    const [low, high] = [columns.min[i] ?? value, columns.max[i] ?? value]
+    if (value === middle) return
+    columns.mean[i] = middle + (value - middle) / (low === high ? 2 : WEIGHT)
+    columns.min[i] = Math.min(low, value)
+    columns.max[i] = Math.max(high, value)
+  } else insert(columns, i + 1, 1, step > 0 ? columns.ts[i] + Math.floor((ts - columns.ts[i]) / step) * step : ts, value)
+}
+
+/** A point before index `at`, or in place of the one there where `added` is 0. */
+function insert(columns: Columns, at: number, added: number, t: number, value: number): void {
+  columns.ts.splice(at, 1 - added, t)
+  for (const column of [columns.min, columns.max, columns.mean]) column.splice(at, 1 - added, value)
 }
 
 /** Index of the greatest element ≤ `t`, or −1. */

@@ -5,45 +5,27 @@
  *
  * Invariants
  * - I1 One stream at most is open, of the device that is shown.
- * - I2 What is drawn is what the server drew up, plus live readings; where these can't be placed exactly, the server is asked anew.
- * - I3 A reading that came live stays drawn when the server's points replace the chart's: they may be a moment older than it.
+ * - I2 What is drawn is what the server drew up, plus live readings (pane.ts); once a minute the server draws it up anew.
  */
 
 import type { Api, ApiError } from './api.ts'
 import type { Catalog } from './catalog.ts'
-import { createChart } from './chart.ts'
-import type { Chart } from './chart.ts'
-import { addReading, anomalyRows, dropBefore, emptyColumns, toColumns } from './columns.ts'
-import type { Columns } from './columns.ts'
-import { announce, byId, h, segments, setText } from './dom.ts'
 import { labelText, noteText } from './chart-words.ts'
+import { announce, byId, h, segments, setText } from './dom.ts'
 import { age, count, moment, value } from './format.ts'
 import { follow } from './live.ts'
 import type { StreamEvent, StreamState } from './live.ts'
+import { Pane } from './pane.ts'
 import { RANGES, rangeSpan } from './place.ts'
 import type { RangeName, Span } from './place.ts'
 import { sameSeries } from './shapes.ts'
-import type { AnomalyRow, Graph, ReadingRow, SeriesKey, WindowRow } from './shapes.ts'
+import type { AnomalyRow, ReadingRow, SeriesKey, WindowRow } from './shapes.ts'
 import { showAnomalies } from './tables.ts'
 import { createWindowsPanel } from './windows-panel.ts'
 
 const LINKED_MAX = 5
 /** How often the graph is drawn up anew while it follows the present. */
 const RELOAD_MS = 60_000
-/** How much older than the live stream an answer of the server may be. */
-const RECENT_MS = 5_000
-const RECENT_MAX = 2_000
-interface Pane {
-  readonly metric: string
-  readonly chart: Chart
-  columns: Columns
-  anomalies: AnomalyRow[]
-  /** Readings that came lately, by arrival. */
-  recent: { readonly ts: number; readonly value: number; readonly atMs: number }[]
-  /** Where the pane says its last value; the main one says it in the head. */
-  readonly label: HTMLElement | null
-}
-
 export interface SeriesView {
   show(series: SeriesKey, range: RangeName): void
   /** Every second: ages, and the span that follows the present. */
@@ -77,7 +59,6 @@ export function createSeriesView(api: Api, catalog: Catalog, listener: SeriesVie
   let loaded = false
   let drawAsked = false
   let drawnTo = 0
-  let reloadTimer: ReturnType<typeof setTimeout> | undefined
 
   const chartHost = byId('chart')
   const linkedHost = byId('linked')
@@ -96,21 +77,20 @@ export function createSeriesView(api: Api, catalog: Catalog, listener: SeriesVie
   }
 
   function makePanes(): void {
-    for (const pane of panes) pane.chart.destroy()
+    for (const pane of panes) pane.destroy()
     panes = []
     linkedHost.replaceChildren()
     if (!series) return
     const syncKey = 'reading'
     const onZoom = setZoom
-    const main = createChart(chartHost, { height: chartHeight(), syncKey, small: false, onZoom, onRead: (text) => setText(byId('chart-read'), text) })
-    panes.push({ metric: series.metric, chart: main, columns: emptyColumns(), anomalies: [], recent: [], label: null })
+    panes.push(new Pane(series, chartHost, null, { height: chartHeight(), syncKey, small: false, onZoom, onRead: (text) => setText(byId('chart-read'), text) }))
     const { device, metric } = series
     for (const other of catalog.ofDevice(device).filter((row) => row.metric !== metric).slice(0, LINKED_MAX)) {
       const label = h('span', { class: 'linked-value' })
       const host = h('div', { class: 'linked-chart', 'aria-hidden': 'true' })
       const pick = h('button', { type: 'button', class: 'as-link', title: 'Show it large', onclick: () => listener.onPick({ device, metric: other.metric }) }, other.metric)
       linkedHost.append(h('div', { class: 'linked-pane' }, h('p', { class: 'linked-head' }, pick, label), host))
-      panes.push({ metric: other.metric, chart: createChart(host, { height: 128, syncKey, small: true, onZoom }), columns: emptyColumns(), anomalies: [], recent: [], label })
+      panes.push(new Pane(other, host, label, { height: 128, syncKey, small: true, onZoom }))
     }
   }
 
@@ -120,7 +100,6 @@ export function createSeriesView(api: Api, catalog: Catalog, listener: SeriesVie
     loading = new AbortController()
     const { signal } = loading
     const shown = series
-    const askedAt = Date.now()
     const { from, to } = span()
     const width = Math.min(4_000, Math.max(100, chartHost.clientWidth - 60))
     chartHost.setAttribute('aria-busy', 'true')
@@ -128,13 +107,7 @@ export function createSeriesView(api: Api, catalog: Catalog, listener: SeriesVie
     if (!loaded) setText(byId('chart-note'), 'Loading…')
     try {
       await Promise.all([
-        ...panes.map(async (pane) => {
-          const graph = await api.get<Graph>('/v1/graph', { device: shown.device, metric: pane.metric, from: Math.floor(from), to: Math.ceil(to) + 1, width }, signal)
-          pane.columns = toColumns(graph)
-          pane.anomalies = anomalyRows(graph, { device: shown.device, metric: pane.metric })
-          pane.recent = pane.recent.filter((r) => r.atMs > askedAt - RECENT_MS)
-          for (const r of pane.recent) if (r.ts >= from && (!zoom || r.ts <= to)) addReading(pane.columns, r.ts, r.value)
-        }),
+        ...panes.map((pane) => pane.load(api, { from, to, open: zoom === null }, width, signal)),
         windows.load(shown, { from, to }, signal),
       ])
       loaded = true
@@ -164,13 +137,12 @@ export function createSeriesView(api: Api, catalog: Catalog, listener: SeriesVie
     const shown = span()
     drawnTo = shown.to
     for (const pane of panes) {
-      if (!zoom) dropBefore(pane.columns, shown.from)
-      pane.chart.draw(pane.columns, pane.anomalies, shown)
-      if (pane.label) setText(pane.label, value(catalog.get({ device: series.device, metric: pane.metric })?.value))
+      pane.draw(shown, zoom === null)
+      if (pane.label) setText(pane.label, value(catalog.get(pane.series)?.value))
     }
     const main = panes[0]
     const inSpan = main.anomalies.filter((a) => a.ts >= shown.from && a.ts <= shown.to)
-    showAnomalies(inSpan, (a) => main.chart.point(a), (a) => setZoom({ from: a.ts - (shown.to - shown.from) / 20, to: a.ts + (shown.to - shown.from) / 20 }))
+    showAnomalies(inSpan, (a) => main.point(a), (a) => setZoom({ from: a.ts - (shown.to - shown.from) / 20, to: a.ts + (shown.to - shown.from) / 20 }))
     if (loaded) {
       const row = catalog.get(series)
       const note = byId('chart-note')
@@ -200,38 +172,19 @@ export function createSeriesView(api: Api, catalog: Catalog, listener: SeriesVie
     const known = catalog.get(reading)
     catalog.note(reading, snapshot ? 0 : 1)
     listener.onReading()
-    const pane = panes.find((p) => p.metric === reading.metric)
+    const pane = panes.find((p) => sameSeries(p.series, reading))
     if (!pane) {
       if (!known && panes.length <= LINKED_MAX) reopen()
       return
     }
-    const { ts, value } = reading
-    const atMs = Date.now()
-    // A burst of readings is drawn up by the server soon enough; what is kept here has a bound.
-    if (pane.recent.length >= RECENT_MAX) pane.recent = pane.recent.filter((r) => r.atMs > atMs - RECENT_MS).slice(-RECENT_MAX / 2)
-    pane.recent.push({ ts, value, atMs })
-    const shown = span()
-    if (!loaded || ts < shown.from || (zoom && ts > zoom.to)) return
-    // The snapshot's readings are in the graph already, or else newer than it.
-    if (snapshot && ts <= (pane.columns.ts.at(-1) ?? -Infinity) + pane.columns.stepMs) return
-    if (addReading(pane.columns, ts, value)) drawSoon()
-    else reloadSoon()
+    if (pane.add(reading, span(), { open: zoom === null, snapshot }) && loaded) drawSoon()
   }
 
   function onAnomaly(anomaly: AnomalyRow): void {
-    const pane = anomaly.device === series!.device ? panes.find((p) => p.metric === anomaly.metric) : undefined
-    if (!pane || pane.anomalies.some((a) => a.ts === anomaly.ts && a.value === anomaly.value)) return
-    pane.anomalies = [anomaly, ...pane.anomalies].sort((a, b) => b.ts - a.ts)
+    const pane = panes.find((p) => sameSeries(p.series, anomaly))
+    if (!pane?.addAnomaly(anomaly)) return
     announce(`Anomaly in ${anomaly.metric} at ${moment(anomaly.ts, Date.now())}: ${value(anomaly.value)}, ${anomaly.reason}`)
     drawSoon()
-  }
-
-  /** Late readings come in crowds: one question for all of them. */
-  function reloadSoon(): void {
-    reloadTimer ??= setTimeout(() => {
-      reloadTimer = undefined
-      void load()
-    }, 3_000)
   }
 
   /** A metric that the device did not have before: it gets its pane. */
@@ -281,7 +234,7 @@ export function createSeriesView(api: Api, catalog: Catalog, listener: SeriesVie
       draw()
       if (!sameDevice) {
         listen()
-        void catalog.fetchDevice(wanted.device, loading.signal).catch(() => {}).then(() => {
+        void catalog.fetchDevice(wanted.device).catch(() => {}).then(() => {
           if (sameSeries(series, wanted) && catalog.ofDevice(wanted.device).length > panes.length && panes.length <= LINKED_MAX) reopen()
           else if (sameSeries(series, wanted) && !loaded) void load()
         })
@@ -298,7 +251,7 @@ export function createSeriesView(api: Api, catalog: Catalog, listener: SeriesVie
       else if (to - drawnTo >= pixelMs) draw()
     },
     recolour() {
-      for (const pane of panes) pane.chart.recolour()
+      for (const pane of panes) pane.recolour()
     },
     pause() {
       stopStream()
@@ -315,8 +268,7 @@ export function createSeriesView(api: Api, catalog: Catalog, listener: SeriesVie
     stop() {
       stopStream()
       loading.abort()
-      clearTimeout(reloadTimer)
-      for (const pane of panes) pane.chart.destroy()
+      for (const pane of panes) pane.destroy()
       panes = []
       linkedHost.replaceChildren()
       series = null

@@ -1,5 +1,6 @@
 /** Laws of the dashboard's pure parts: finding, columns of a chart, the event stream, the address. */
 
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { addReading, bucketOf, dropBefore, emptyColumns, toColumns } from '../../../../actors/analytics/dashboard/client/columns.ts'
 import { labelText, noteText } from '../../../../actors/analytics/dashboard/client/chart-words.ts'
@@ -67,27 +68,50 @@ describe('columns of a chart', () => {
 
   test('take a reading after the end as a new point, within the last bucket as a part of it', () => {
     const columns = toColumns(graph({ stepMs: 10, ts: [0, 10], min: [1, 2], max: [1, 2], mean: [1, 2] }))
-    expect(addReading(columns, 19, 8)).toBe(true)
+    addReading(columns, 19, 8)
     expect(columns.ts).toEqual([0, 10])
     expect([columns.min[1], columns.max[1]]).toEqual([2, 8])
-    expect(addReading(columns, 47, 3)).toBe(true)
+    addReading(columns, 47, 3)
     expect(columns.ts).toEqual([0, 10, 40])
   })
 
-  test('take a late reading into the bucket that covers it, and say so when none does', () => {
+  test('take a late reading into the bucket that covers it, or as a point in its place', () => {
     const columns = toColumns(graph({ stepMs: 10, ts: [0, 40], min: [1, 2], max: [1, 2], mean: [1, 2] }))
-    expect(addReading(columns, 5, -4)).toBe(true)
+    addReading(columns, 5, -4)
     expect(columns.min[0]).toBe(-4)
-    expect(addReading(columns, 25, 1)).toBe(false)
-    const single = toColumns(graph({ ts: [0, 40] }))
-    expect(addReading(single, 25, 1)).toBe(false)
+    addReading(columns, 25, 7)
+    expect(columns.ts).toEqual([0, 20, 40])
+    expect(columns.mean[1]).toBe(7)
+    addReading(columns, -13, 6)
+    expect(columns.ts).toEqual([-13, 0, 20, 40])
+    const gapped = toColumns(graph({ ts: [0, 40], gaps: [[0, 40]] }))
+    addReading(gapped, 20, 9)
+    addReading(gapped, 30, 8)
+    expect(gapped.ts).toEqual([0, 20, 30, 40])
+    expect(gapped.mean).toEqual([0, 9, 8, 1])
+  })
+
+  test('stay in order, whatever comes in whatever order', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.integer({ min: -500, max: 500 }), fc.integer())), fc.integer({ min: 0, max: 30 }), (readings, stepMs) => {
+        const columns = toColumns(graph({ stepMs, ts: [0, 90, 180], gaps: [[100, 170]] }))
+        for (const [ts, value] of readings) addReading(columns, ts, value)
+        for (let i = 1; i < columns.ts.length; i++) expect(columns.ts[i]).toBeGreaterThan(columns.ts[i - 1])
+        const values = readings.map(([, value]) => value)
+        if (values.length > 0) {
+          expect(Math.max(...columns.max.map((v) => v ?? -Infinity))).toBe(Math.max(2, ...values))
+          expect(Math.min(...columns.min.map((v) => v ?? Infinity))).toBe(Math.min(0, ...values))
+        }
+        expect([columns.min.length, columns.max.length, columns.mean.length]).toEqual(Array(3).fill(columns.ts.length))
+      }),
+    )
   })
 
   test('are not changed by a reading that they hold already', () => {
     const columns = emptyColumns()
     addReading(columns, 5, 7)
     const before = structuredClone(columns)
-    expect(addReading(columns, 5, 7)).toBe(true)
+    addReading(columns, 5, 7)
     expect(columns).toEqual(before)
   })
 
