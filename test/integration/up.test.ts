@@ -92,7 +92,7 @@ describe('weir up', () => {
     expect(well.output).toMatch(/^ok {2}alive: 1 edge, 2 worker, 1 store$/m)
     expect(well.output).not.toContain('!!')
     expect(await system.stop()).toBe(0)
-    expect(await examine()).toMatchObject({ code: 1, output: expect.stringMatching(/^!! {2}no server of the log.*npm start$/m) })
+    expect(await examine()).toMatchObject({ code: 1, output: expect.stringMatching(/^!! {2}no server of the log.*npm start/m) })
     system = await startSystem({ dataDir: system.dataDir, env: { WEIR_ADMIN_KEY: '' } })
   })
 
