@@ -11,16 +11,17 @@
  * - F3 What has been read and not yet been covered is bounded: the reader of a stream waits while more than its share of
  *   `STORE_WAITING_BYTES` hangs there, unless the commit that is next needs that very stream, so that it can't lock up.
  * - F4 A position speaks of one creation of a stream. An input stream of another `created` is a new generation and is read from its
- *   first message; a log shorter than a position stops the follower loudly.
+ *   first message; a log that is shorter than a position, or holds another message there, stops the follower loudly.
  */
 
 import type { Clock } from '../../runtime/clock.ts'
 import { OperatingError } from '../../runtime/errors.ts'
+import { identify } from '../../runtime/identity.ts'
 import { JournalReader } from '../../runtime/journal.ts'
-import type { Commit, JournalHeader } from '../../runtime/journal.ts'
+import type { Commit, JournalHeader, Position } from '../../runtime/journal.ts'
 import { STORE_WAITING_BYTES } from '../../runtime/limits.ts'
 import type { Log, LogReader } from '../../runtime/log.ts'
-import { RESULTS, inputStream, inputStreams, partitionOf } from '../../runtime/topology.ts'
+import { RESULTS, inputStream, inputStreams, inputSubject, partitionOf } from '../../runtime/topology.ts'
 import type { Topology } from '../../runtime/topology.ts'
 import { decodeEffects } from '../partition/effects.ts'
 import type { BlockFates, PartitionEffects } from '../partition/effects.ts'
@@ -169,6 +170,8 @@ export class Follower {
 
   /** Whether the streams are still those that were read; call it after a reconnection. Throws `OperatingError` `identity` otherwise. */
   async check(): Promise<void> {
+    const { log, topology } = this.#options
+    for (const [partition, { input }] of this.#covered) if (input.seq > 0) await identify(log, inputStream(topology, partition), inputSubject(partition), input)
     const streams: [string, string, number][] = [...this.#inputs.values()].map((s) => [s.stream, s.created, s.readSeq])
     streams.push([RESULTS, this.#resultsCreated, this.#resultsDone])
     for (const [name, created, seq] of streams) {
@@ -218,11 +221,10 @@ export class Follower {
       if (inputStream(topology, p) !== stream) continue
       const known = from?.[p]
       let at: Covered = known ?? { input: { created: info.created, seq: 0, timeMs: 0 }, resultsSeq: 0, accepted: 0, pending: 0 }
-      if (at.input.seq > 0 && at.input.created !== info.created) {
+      if (at.input.seq > 0 && (await identify(log, stream, inputSubject(p), at.input)).kind === 'new-generation') {
         logger.warn({ partition: p, stream, created: info.created, was: at.input.created }, 'the input stream was made anew: reading it from its first message')
         at = { ...at, input: { created: info.created, seq: 0, timeMs: 0 } }
       }
-      if (at.input.seq > info.lastSeq) throw shorter(stream, at.input.seq, info.lastSeq)
       if (!sameResults) at = { ...at, resultsSeq: 0 }
       this.#covered.set(p, at)
       least = Math.min(least, at.input.seq + 1)
@@ -319,7 +321,7 @@ export class Follower {
       while (state.readSeq < position.seq && this.#life === 'running') await this.#change()
       state.wantedSeq = 0
       if (this.#life !== 'running') return false
-      this.#fetch(state, partition, position.seq, effects.fates, messages)
+      this.#fetch(state, partition, position, effects.fates, messages)
       if (position.seq < before.input.seq) input = before.input
     }
     this.#covered.set(partition, { input, resultsSeq: commit.seq, accepted: effects.accepted, pending: effects.pending })
@@ -330,13 +332,16 @@ export class Follower {
     return true
   }
 
-  #fetch(state: InputState, partition: number, seq: number, fates: readonly BlockFates[], into: CoveredMessage[]): void {
+  #fetch(state: InputState, partition: number, { seq, timeMs }: Position, fates: readonly BlockFates[], into: CoveredMessage[]): void {
     const queue = this.#waiting[partition]
     const bySeq = new Map<number, BlockFates>()
     for (const f of fates) bySeq.set(f.seq, f)
     let taken = 0
     while (taken < queue.length && queue[taken].seq <= seq) {
       const message = queue[taken++]
+      if (message.seq === seq && message.timeMs !== timeMs) {
+        throw new OperatingError('identity', `Cannot go on with ${inputSubject(partition)} as message ${seq} must be the one of ${timeMs} that a commit covers: it is of ${message.timeMs}`)
+      }
       state.waitingBytes -= message.bytes
       into.push({ seq: message.seq, timeMs: message.timeMs, input: message.input, fates: bySeq.get(message.seq) ?? null })
     }

@@ -113,7 +113,9 @@ export class Feed {
     for (const message of owner.unread) partitionActor.step(owner.state, message, effects)
     const before = this.#header(partition, 'part')
     const last = owner.unread[owner.unread.length - 1]
-    owner.position = { ...owner.position, seq: last.seq, timeMs: last.timeMs }
+    // A position speaks of the log's own time, which is not this clock's where the log is a real one.
+    const { timeMs } = (await this.log.at(inputStream(topologyOf(this.partitions), partition), last.seq))!
+    owner.position = { ...owner.position, seq: last.seq, timeMs }
     owner.unread = []
     const payload = partitionActor.encode(effects, owner.state)
     let part = 0
