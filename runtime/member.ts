@@ -173,7 +173,8 @@ class GroupMember<State, Effects> implements RunningMember {
       else this.#host(partition)
     }
     this.#cancelLook?.()
-    this.#cancelLook = lookAgainMs === Infinity ? null : this.#options.clock.after(lookAgainMs, () => this.#reconcile())
+    // At least a millisecond: a fraction of one may be lost in the sum, and the timer be due before its time for ever.
+    this.#cancelLook = lookAgainMs === Infinity ? null : this.#options.clock.after(Math.ceil(lookAgainMs), () => this.#reconcile())
   }
 
   /** Time until the partition may be claimed; 0 for now. */
