@@ -49,22 +49,24 @@ function tell(message: WriterMessage): void {
   if (process.connected) process.send!(message, () => {})
 }
 
-function fail(error: unknown): never {
+function fail(error: unknown): void {
   const code = isOperating(error) ? error.code : null
   const message = error instanceof Error ? error.message : String(error)
   logger.error(code === null ? { err: error } : { code }, message)
+  // An exit right away would lose the message.
   if (process.connected) process.send!({ type: 'failed', code, message } satisfies WriterMessage, () => process.exit(1))
-  // An exit right away would lose the message; a parent that is gone takes none.
-  systemClock.after(process.connected ? 1_000 : 0, () => process.exit(1))
-  throw error
+  else process.exit(1)
 }
 
 async function main(options: WriterProcessOptions): Promise<void> {
   const clock = systemClock
+  let open = false
   const ended = new Promise<string>((resolve) => {
+    // Before the lake is open there is nothing to seal.
+    const end = (why: string) => (open ? resolve(why) : process.exit(0))
     process.on('SIGINT', () => {})
-    process.on('SIGTERM', () => resolve('SIGTERM'))
-    process.on('disconnect', () => resolve('the parent is gone'))
+    process.on('SIGTERM', () => end('SIGTERM'))
+    process.on('disconnect', () => end('the parent is gone'))
   })
   const connection = await connectNats({ servers: options.nats, name: `weir-store-writer ${options.name}`, clock })
   const topology = await readInstallation(connection, { clock })
@@ -88,6 +90,7 @@ async function main(options: WriterProcessOptions): Promise<void> {
   })
   const janitor = await Janitor.open({ connection, topology, clock, logger, name: options.name, manifest: () => writer.oldestKept, keepLogMs: options.keepLogMs })
   connection.onReconnect(() => void writer.check().catch((error) => isOperating(error, 'identity') && failed(error)))
+  open = true
   await writer.start()
   janitor.start()
   tell({ type: 'manifest', version: writer.manifest.version })
