@@ -1,5 +1,6 @@
 /** The dashboard in a real browser, on the whole system with real processes. */
 
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -43,7 +44,17 @@ async function post(readings: readonly (Sent | object)[]): Promise<void> {
   expect(response.status, await response.text()).toBe(202)
 }
 
-const home = (query = '') => `${system.url}/${query}#key=${ADMIN_KEY}`
+const home = (query = '', key = ADMIN_KEY) => `${system.url}/${query}#key=${key}`
+
+/** What a `weir` command prints, of the system's own data folder. */
+function weir(...words: string[]): string {
+  return execFileSync(process.execPath, [join(import.meta.dirname, '../../cmd/weir.ts'), ...words, '--data', system.dataDir, '--json'], { encoding: 'utf8' })
+}
+
+function makeKey(role: string): { id: string; secret: string } {
+  return JSON.parse(weir('keys', 'create', '--role', role)) as { id: string; secret: string }
+}
+
 const text = (page: Page, selector: string) => page.locator(selector).innerText()
 
 /** Waits until the element says what is expected. */
@@ -74,11 +85,19 @@ describe('a fresh system', () => {
     await close()
   })
 
-  test('tells a key that may only send from one that is unknown', async () => {
+  test('tells a key that may only send from one that is unknown, and from one that was revoked while it was used', async () => {
+    const device = makeKey('device')
     const { page, close } = await openPage(browser)
-    await page.route('**/v1/status*', (route) => route.fulfill({ status: 403, contentType: 'application/problem+json', body: '{"title":"Forbidden"}' }))
-    await page.goto(home())
+    await page.goto(home('', device.secret))
     await says(page, '#key-error', /may send readings, but not read them/)
+
+    const analyst = makeKey('analyst')
+    await page.locator('#key').fill(analyst.secret)
+    await page.keyboard.press('Enter')
+    await page.locator('#app').waitFor()
+    weir('keys', 'revoke', analyst.id)
+    await says(page, '#key-error', /not known here/)
+    expect(await page.locator('#app').isVisible()).toBe(false)
     await close()
   })
 })
