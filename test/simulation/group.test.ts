@@ -116,8 +116,8 @@ async function simulate(seed: number): Promise<{ faults: Record<string, number> 
     expect(results).toEqual(wanted.results)
     expect([commits.at(-1)!.count, commits.at(-1)!.hash]).toEqual([wanted.state.count, wanted.state.hash])
   }
+  expect(alive.map(({ member }) => member.status().waitsFor).join('')).toBe('')
   for (const { member } of alive) {
-    expect(member.status().waitsFor).toBe('')
     let stopped = false
     void member.stop().then(() => (stopped = true))
     await clock.until(() => stopped, { what: `${member.id} stops` })
