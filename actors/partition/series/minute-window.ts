@@ -167,11 +167,16 @@ function slideIn(shelf: number[], count: number, place: number, ts: number, valu
   shelf[2 * place + 1] = value
 }
 
+const INSERTION_MAX = 96
+let sorting = new Float64Array(1_024)
+
 /** Insertion for the usual handful, the engine's sort of doubles beyond. */
 function sortAscending(values: number[], n: number): void {
-  if (n > 48) {
-    const sorted = Float64Array.from({ length: n }, (_, i) => values[i]).sort()
-    for (let i = 0; i < n; i++) values[i] = sorted[i]
+  if (n > INSERTION_MAX) {
+    if (sorting.length < n) sorting = new Float64Array(n * 2)
+    for (let i = 0; i < n; i++) sorting[i] = values[i]
+    sorting.subarray(0, n).sort()
+    for (let i = 0; i < n; i++) values[i] = sorting[i]
     return
   }
   for (let i = 1; i < n; i++) {

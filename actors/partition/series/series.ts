@@ -17,6 +17,10 @@ export interface Device {
   readonly tenant: string
   readonly name: string
   readonly series: Series[]
+  /** Devices of its tenant, by name. */
+  readonly siblings: Map<string, Device>
+  /** The device that came after it when it last came: only a guess, and no part of the state. */
+  follower: Device | null
 }
 
 /**
