@@ -159,7 +159,7 @@ export const PAGE_ROWS_MAX = 100_000
 /** Devices or metrics named in one request. */
 export const NAMES_MAX = 200
 /** Rows not yet in the lake that are kept in memory for readers; beyond it the oldest show once they are sealed. */
-export const FRESH_ROWS_MAX = 16_000_000
+export const FRESH_ROWS_MAX = 8_000_000
 /** The catalog of series is read anew from the lake at most this often, when rows left it otherwise than by one. */
 export const CATALOG_REBUILD_MIN_MS = 5_000
 /** Width of a graph in pixels. */

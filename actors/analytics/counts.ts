@@ -57,8 +57,9 @@ export function planCounts(before: LakeVersion, version: LakeVersion, known: Kno
   // Compaction keeps rows; where the sum says otherwise rows have left (retention), or came by segments that were never seen.
   const whole = before.manifest === null || (sealed + added !== version.readings && mayRebuild())
   if (whole) return { whole, files: null, trusted: false, doubtful: NONE }
-  const coveredSeq = (partition: number) => (manifest.resultsCreated === resultsCreated ? (manifest.covered[partition]?.resultsSeq ?? 0) : 0)
-  const seen = manifest.resultsCreated === resultsCreated && newest.every((seq, partition) => coveredSeq(partition) <= seq)
+  const same = manifest.resultsCreated === resultsCreated
+  const coveredSeq = (partition: number) => (same ? (manifest.covered[partition]?.resultsSeq ?? 0) : 0)
+  const seen = same && newest.every((seq, partition) => coveredSeq(partition) <= seq)
   if (!seen || shed) return { whole, files, trusted: false, doubtful: NONE }
   // Every commit that the manifest covers is known here, so the segments hold its rows, less the old ones that were duplicates.
   const commits = fresh.covered(coveredSeq)

@@ -46,18 +46,22 @@ const sampler = (schemas) => function sample(schema, depth = 0) {
 function operation(path, verb, op, sample) {
   const body = make('div', {})
   if (op.description) body.append(make('p', { textContent: op.description }))
-  const row = (p) => make('tr', {}, make('td', {}, make('code', { textContent: p.name })), make('td', { textContent: p.description ?? p.schema?.description ?? '' }))
+  const row = (p) => {
+    const name = make('td', {}, make('code', { textContent: p.name }))
+    return make('tr', {}, name, make('td', { textContent: p.description ?? p.schema?.description ?? '' }))
+  }
   if (op.parameters?.length) body.append(make('table', {}, ...op.parameters.map(row)))
   const given = op.requestBody?.content?.['application/json']
   if (given) body.append(make('p', { textContent: 'Body' }), make('pre', { textContent: JSON.stringify(sample(given.schema), null, 2) }))
   for (const [code, answer] of Object.entries(op.responses)) {
     const types = Object.keys(answer.content ?? {}).join(', ')
-    body.append(make('p', {}, make('strong', { textContent: code + ' ' }), answer.description, make('span', { className: 'soft', textContent: '  ' + types })))
+    const soft = make('span', { className: 'soft', textContent: '  ' + types })
+    body.append(make('p', {}, make('strong', { textContent: code + ' ' }), answer.description, soft))
     const schema = answer.content?.['application/json']?.schema
     if (schema && code < 300) body.append(make('pre', { textContent: JSON.stringify(sample(schema), null, 2) }))
   }
-  const head = make('summary', {}, make('span', { className: 'verb', textContent: verb.toUpperCase() }), make('code', { textContent: path }))
-  head.append(make('span', { className: 'soft', textContent: '  ' + (op.summary ?? '') }))
+  const head = make('summary', {}, make('span', { className: 'verb', textContent: verb.toUpperCase() }))
+  head.append(make('code', { textContent: path }), make('span', { className: 'soft', textContent: '  ' + (op.summary ?? '') }))
   return make('details', {}, head, body)
 }
 
@@ -67,7 +71,9 @@ try {
   const doc = await answer.json()
   const sample = sampler(doc.components.schemas)
   main.append(make('p', { className: 'soft', textContent: doc.info.description }))
-  for (const [path, verbs] of Object.entries(doc.paths)) for (const [verb, op] of Object.entries(verbs)) main.append(operation(path, verb, op, sample))
+  for (const [path, verbs] of Object.entries(doc.paths)) {
+    for (const [verb, op] of Object.entries(verbs)) main.append(operation(path, verb, op, sample))
+  }
 } catch (error) {
   main.append(make('p', { textContent: 'The description could not be shown: ' + error.message }))
 }

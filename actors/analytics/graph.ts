@@ -93,14 +93,17 @@ export async function graph(
 }
 
 async function holdsMany(tail: Tail, view: View, scope: Scope, range: Range): Promise<boolean> {
-  const [[count]] = await tail.lake.query(`SELECT count(*)::DOUBLE FROM ${view.version.relation('readings', range)} WHERE ${scopeSql(scope)}${rangeSql('ts', range)}`)
+  const [[count]] = await tail.lake.query(
+    `SELECT count(*)::DOUBLE FROM ${view.version.relation('readings', range)} WHERE ${scopeSql(scope)}${rangeSql('ts', range)}`,
+  )
   return count > GRAPH_READINGS_MAX
 }
 
 /** Every reading a point; readings of one instant are one point. */
 async function fromReadings(tail: Tail, view: View, scope: Scope, range: Range): Promise<Points> {
   const [ts, values] = await tail.lake.query(
-    `SELECT epoch_ms(ts)::DOUBLE, value FROM ${view.version.relation('readings', range)} WHERE ${scopeSql(scope)}${rangeSql('ts', range)} ORDER BY ts`,
+    `SELECT epoch_ms(ts)::DOUBLE, value FROM ${view.version.relation('readings', range)}
+     WHERE ${scopeSql(scope)}${rangeSql('ts', range)} ORDER BY ts`,
   )
   const fresh = freshReadings(view.fresh, scope.tenant, scope.filter, range)
   const rows: [number, number][] = (ts ?? []).map((t: number, i: number) => [t, values[i] as number])
@@ -214,7 +217,10 @@ function merged(a: Points, b: Points): Points {
   const points = noPoints()
   let i = 0
   let j = 0
-  while (i < a.ts.length || j < b.ts.length) add(points, j >= b.ts.length || (i < a.ts.length && a.ts[i] <= b.ts[j]) ? at(a, i++) : at(b, j++))
+  while (i < a.ts.length || j < b.ts.length) {
+    const first = j >= b.ts.length || (i < a.ts.length && a.ts[i] <= b.ts[j])
+    add(points, first ? at(a, i++) : at(b, j++))
+  }
   return points
 }
 

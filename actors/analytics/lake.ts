@@ -12,8 +12,10 @@
  */
 
 import { DuckDBInstance, DuckDBDataChunk, DOUBLE, VARCHAR } from '@duckdb/node-api'
-import type { DuckDBConnection } from '@duckdb/node-api'
+import type { DuckDBConnection, DuckDBType, DuckDBValue } from '@duckdb/node-api'
 import assert from 'node:assert/strict'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Clock } from '../../runtime/clock.ts'
 import { ErrorCode, OperatingError } from '../../runtime/errors.ts'
@@ -195,20 +197,50 @@ export class Lake {
       const reader = await connection.runAndReadAll(sql)
       return reader.getColumnsJS()
     } catch (error) {
-      if (late) throw new OperatingError(ErrorCode.timeout, `Cannot answer the query as it must end within ${LAKE_QUERY_MAX_MS} ms`, { cause: error })
-      throw error
+      if (!late) throw error
+      throw new OperatingError(ErrorCode.timeout, `Cannot answer the query as it must end within ${LAKE_QUERY_MAX_MS} ms`, { cause: error })
     } finally {
       cancel()
       this.#give(connection)
     }
   }
 
+  /** Rows as the bytes of a Parquet file, times as TIMESTAMP, or as BIGINT of epoch ms. */
+  async parquet(
+    columns: readonly { readonly name: string; readonly kind: 'text' | 'number' | 'time' }[],
+    rows: readonly (readonly unknown[])[],
+    { timeMs }: { timeMs: boolean },
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const folder = await mkdtemp(join(tmpdir(), 'weir-parquet-'))
+    const file = join(folder, 'rows.parquet')
+    const connection = await this.#take()
+    try {
+      const types = columns.map(({ kind }) => (kind === 'text' ? VARCHAR : DOUBLE))
+      const defined = columns.map(({ name }, i) => `"${name}" ${types[i]}`).join(', ')
+      await connection.run(`CREATE OR REPLACE TEMP TABLE given (${defined})`)
+      await append(connection, 'given', types, columns.map((_, i) => rows.map((row) => row[i] as DuckDBValue)))
+      const moment = timeMs ? '' : 'epoch_ms'
+      const shown = columns.map(({ name, kind }) => (kind === 'time' ? `${moment}("${name}"::BIGINT) AS "${name}"` : `"${name}"`))
+      await connection.run(`COPY (SELECT ${shown.join(', ')} FROM given) TO ${text(file)} (FORMAT parquet)`)
+      await connection.run('DROP TABLE given')
+    } finally {
+      this.#give(connection)
+    }
+    try {
+      return await readFile(file)
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
+  }
+
   /** Waits for the queries under way, and closes all. */
   async close(): Promise<void> {
     this.#closed = true
-    while (this.#free.length < LAKE_CONNECTIONS) await new Promise<void>((resolve) => this.#waiting.unshift((c) => (this.#free.push(c), resolve())))
+    for (let taken = 0; taken < LAKE_CONNECTIONS; taken++) {
+      const idle = this.#free.pop() ?? (await new Promise<DuckDBConnection>((resolve) => this.#waiting.push(resolve)))
+      idle.closeSync()
+    }
     await this.#turn
-    for (const connection of this.#free) connection.closeSync()
     this.#admin.closeSync()
     this.#instance.closeSync()
   }
@@ -224,7 +256,8 @@ export class Lake {
     const connection = this.#free.pop()
     if (connection !== undefined) return connection
     if (this.#waiting.length >= LAKE_QUERIES_WAITING_MAX) {
-      throw new OperatingError(ErrorCode.unavailable, `Cannot query as at most ${LAKE_QUERIES_WAITING_MAX} queries may wait: current number is ${this.#waiting.length}`)
+      const must = `at most ${LAKE_QUERIES_WAITING_MAX} queries may wait`
+      throw new OperatingError(ErrorCode.unavailable, `Cannot query as ${must}: current number is ${this.#waiting.length}`)
     }
     return new Promise((resolve) => this.#waiting.push(resolve))
   }
@@ -249,17 +282,26 @@ export class Lake {
   }
 }
 
-const FRESH_TYPES = [VARCHAR, VARCHAR, DOUBLE, DOUBLE]
-const CHUNK_ROWS = 2048
+const CHUNK_ROWS = 2_048
 
-async function fill(connection: DuckDBConnection, rows: FreshTable): Promise<void> {
+async function fill(connection: DuckDBConnection, { device, metric, ts, value }: FreshTable): Promise<void> {
   await connection.run('CREATE OR REPLACE TEMP TABLE fresh (device VARCHAR, metric VARCHAR, ts DOUBLE, value DOUBLE)')
-  if (rows.ts.length === 0) return
-  const appender = await connection.createAppender('fresh', 'main', 'temp')
-  for (let at = 0; at < rows.ts.length; at += CHUNK_ROWS) {
-    const chunk = DuckDBDataChunk.create(FRESH_TYPES)
-    const cut = <T>(column: T[]) => column.slice(at, at + CHUNK_ROWS)
-    chunk.setColumns([cut(rows.device), cut(rows.metric), cut(rows.ts), cut(rows.value)])
+  await append(connection, 'fresh', [VARCHAR, VARCHAR, DOUBLE, DOUBLE], [device, metric, ts, value])
+}
+
+/** Appends columns to a temporary table. */
+async function append(
+  connection: DuckDBConnection,
+  table: string,
+  types: readonly DuckDBType[],
+  columns: readonly DuckDBValue[][],
+): Promise<void> {
+  const rows = columns[0].length
+  if (rows === 0) return
+  const appender = await connection.createAppender(table, 'main', 'temp')
+  for (let at = 0; at < rows; at += CHUNK_ROWS) {
+    const chunk = DuckDBDataChunk.create(types)
+    chunk.setColumns(columns.map((column) => column.slice(at, at + CHUNK_ROWS)))
     appender.appendDataChunk(chunk)
   }
   appender.closeSync()

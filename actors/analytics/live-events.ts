@@ -14,7 +14,7 @@ import type { Kind, LiveFilter } from './live-subscriber.ts'
 import { matches } from './series-catalog.ts'
 import { formatTime } from './times.ts'
 
-/** The events of a block that a subscriber is to have, as text of Server-Sent Events. `prefix` is the id up to the row, `from` the first row. */
+/** The events of a block that a subscriber is to have. `prefix` is the id up to the row, `from` the first row. */
 export function readingEvents(
   filter: LiveFilter,
   { stream, timeMs, block, prefix, from = 0 }: { stream: number; timeMs: number; block: Block; prefix: string; from?: number },
@@ -37,7 +37,8 @@ export function readingEvents(
     const name = names[block.row[i]]
     if (name === null) continue
     const ts = filter.timeMs ? String(block.ts[i]) : `"${formatTime(block.ts[i])}"`
-    out += `event: reading\nid: ${prefix}${i === last ? '' : suffixOf(stream, i)}\ndata: ${name}${ts},"value":${block.value[i]},"received_at":${received}}\n\n`
+    const data = `${name}${ts},"value":${block.value[i]},"received_at":${received}}`
+    out += `event: reading\nid: ${prefix}${i === last ? '' : suffixOf(stream, i)}\ndata: ${data}\n\n`
   }
   return out
 }
@@ -62,9 +63,8 @@ export function resultEvents(
       const { device, metric } = effects.series[w.series]
       const { count, min, max, sum, stddev, first, last: lastValue, p50, p95, p99, closedBy } = w
       const size = WINDOW_SIZE_NAMES[WINDOW_SIZES_MS.indexOf(sizeMs(w) as (typeof WINDOW_SIZES_MS)[number])]
-      event('window', i, {
-        device, metric, size, start: time(w.start), count, min, max, mean: sum / count, sum, stddev, first, last: lastValue, p50, p95, p99, closed_by: closedBy,
-      })
+      const numbers = { count, min, max, mean: sum / count, sum, stddev, first, last: lastValue, p50, p95, p99 }
+      event('window', i, { device, metric, size, start: time(w.start), ...numbers, closed_by: closedBy })
     }
   }
   if (filter.kinds.has('anomaly')) {

@@ -1,8 +1,8 @@
 /**
  * Live streams: readings as the log has them, windows and anomalies as commits bring them, to whoever asked for them.
  *
- * Owns who listens, and how far everything has been given. Leaves queues to live-subscriber.ts, texts to live-events.ts, the catching up of a
- * resumed stream to live-resume.ts, HTTP to the app.
+ * Owns who listens, and how far everything has been given. Leaves queues to live-subscriber.ts, texts to live-events.ts, the catching
+ * up of a resumed stream to live-resume.ts, HTTP to the app.
  *
  * The picture is a newspaper round: each event's id says how far each of the streets had been gone through, so that another carrier
  * goes on from there.

@@ -30,8 +30,14 @@ const METRIC_MUST = 'a letter and up to 63 of A-Z a-z 0-9 _ ., several of them w
 
 export function filterOf(query: Query): SeriesFilter {
   const prefix = given(query.prefix) ?? null
-  if (prefix !== null && !DEVICE.test(prefix)) throw new ParameterError('prefix', `1 to ${DEVICE_CHARS_MAX} of A-Z a-z 0-9 . _ : / -`, prefix)
-  return { devices: namesOf('device', query.device, DEVICE, DEVICE_MUST), metrics: namesOf('metric', query.metric, METRIC, METRIC_MUST), prefix }
+  if (prefix !== null && !DEVICE.test(prefix)) {
+    throw new ParameterError('prefix', `1 to ${DEVICE_CHARS_MAX} of A-Z a-z 0-9 . _ : / -`, prefix)
+  }
+  return {
+    devices: namesOf('device', query.device, DEVICE, DEVICE_MUST),
+    metrics: namesOf('metric', query.metric, METRIC, METRIC_MUST),
+    prefix,
+  }
 }
 
 /** One device and one metric, both needed. */
@@ -45,12 +51,14 @@ export function seriesOf(query: Query): { device: string; metric: string } {
   return { device: one('device', devices), metric: one('metric', metrics) }
 }
 
+const TIME_MUST = 'epoch milliseconds, RFC 3339 as 2026-01-01T00:00:00Z, or a time before now as -1h or -7d'
+
 export function rangeOf(query: Query, nowMs: number, defaults: Range = { from: -Infinity, to: Infinity }): Range {
   const time = (parameter: 'from' | 'to') => {
     const text = given(query[parameter])
     if (text === undefined) return defaults[parameter]
     const ms = parseTime(text, nowMs)
-    if (ms === null) throw new ParameterError(parameter, 'epoch milliseconds, RFC 3339 as 2026-01-01T00:00:00Z, or a time before now as -1h or -7d', text)
+    if (ms === null) throw new ParameterError(parameter, TIME_MUST, text)
     return ms
   }
   const range = { from: time('from'), to: time('to') }
@@ -58,7 +66,12 @@ export function rangeOf(query: Query, nowMs: number, defaults: Range = { from: -
   return range
 }
 
-export function numberOf(parameter: string, text: string | undefined, options: { fallback: number; min: number; max: number; integer?: boolean }): number {
+/** A number within bounds; `integer` (by default) whole. */
+export function numberOf(
+  parameter: string,
+  text: string | undefined,
+  options: { fallback: number; min: number; max: number; integer?: boolean },
+): number {
   const { fallback, min, max, integer = true } = options
   if (given(text) === undefined) return fallback
   const value = /^-?\d+(\.\d+)?$/.test(text!) ? Number(text) : NaN

@@ -39,13 +39,15 @@ export function scopeSql({ tenant, filter }: Scope): string {
 
 /** A range of times as conditions of SQL, with a leading AND where there is one. */
 export function rangeSql(column: string, { from, to }: Range): string {
-  return (Number.isFinite(from) ? ` AND ${column} >= ${timestamp(from)}` : '') + (Number.isFinite(to) ? ` AND ${column} < ${timestamp(to)}` : '')
+  const least = Number.isFinite(from) ? ` AND ${column} >= ${timestamp(from)}` : ''
+  return Number.isFinite(to) ? `${least} AND ${column} < ${timestamp(to)}` : least
 }
 
 function afterSql(after: Place | null): string {
   if (after === null) return ''
   const [ts, device, metric, value] = after
-  return ` AND ts >= ${timestamp(ts)} AND (ts, device, metric, value) > (${timestamp(ts)}, ${text(device)}, ${text(metric)}, ${double(value)})`
+  const place = [timestamp(ts), text(device), text(metric), double(value)].join(', ')
+  return ` AND ts >= ${timestamp(ts)} AND (ts, device, metric, value) > (${place})`
 }
 
 function compare(a: readonly unknown[], b: readonly unknown[]): number {
@@ -92,10 +94,13 @@ export async function readings(tail: Tail, scope: Scope, range: Range, after: Pl
   const view = tail.view()
   try {
     const from = after === null ? range.from : Math.max(range.from, after[0])
-    // One more than the page tells whether more follow. Behind a cursor no row is left out, since those at its very time may be passed over.
-    const fresh = sorted(freshReadings(view.fresh, scope.tenant, scope.filter, { from, to: range.to }, after === null ? limit + 1 : Infinity), after)
+    // One more than the page tells whether more follow. Behind a cursor no row is left out, since those at its very time may be
+    // passed over.
+    const most = after === null ? limit + 1 : Infinity
+    const fresh = sorted(freshReadings(view.fresh, scope.tenant, scope.filter, { from, to: range.to }, most), after)
     const columns = await tail.lake.query(
-      `SELECT device, metric, epoch_ms(ts)::DOUBLE, value, epoch_ms(received_at)::DOUBLE FROM ${view.version.relation('readings', { ...range, from })}
+      `SELECT device, metric, epoch_ms(ts)::DOUBLE, value, epoch_ms(received_at)::DOUBLE
+       FROM ${view.version.relation('readings', { ...range, from })}
        WHERE ${scopeSql(scope)}${rangeSql('ts', range)}${afterSql(after)} ORDER BY ts, device, metric, value LIMIT ${limit + 1}`,
     )
     return page(rowsOf(columns), fresh, limit)
@@ -127,7 +132,8 @@ export async function anomalies(
     const fresh = freshAnomalies(view.fresh, scope, range, minScore).filter((row) => after === null || isAfter(row, after))
     const columns = await tail.lake.query(
       `SELECT device, metric, epoch_ms(ts)::DOUBLE, value, score, expected, lower, upper, reason FROM ${view.version.relation('anomalies')}
-       WHERE ${scopeSql(scope)} AND score >= ${double(minScore)}${rangeSql('ts', range)}${afterSql(after)} ORDER BY ts, device, metric, value LIMIT ${limit + 1}`,
+       WHERE ${scopeSql(scope)} AND score >= ${double(minScore)}${rangeSql('ts', range)}${afterSql(after)}
+       ORDER BY ts, device, metric, value LIMIT ${limit + 1}`,
     )
     return page(rowsOf(columns), fresh.sort(compare), limit)
   } finally {
@@ -141,7 +147,8 @@ export function freshAnomalies(view: FreshView, { tenant, filter }: Scope, range
     for (const { effects } of commits) {
       for (const a of effects.anomalies) {
         const name = effects.series[a.series]
-        if (name.tenant !== tenant || a.score < minScore || a.ts < range.from || a.ts >= range.to || !matches(filter, name.device, name.metric)) continue
+        if (name.tenant !== tenant || a.score < minScore || a.ts < range.from || a.ts >= range.to) continue
+        if (!matches(filter, name.device, name.metric)) continue
         rows.push([name.device, name.metric, a.ts, a.value, a.score, a.expected, a.lower, a.upper, a.reason])
       }
     }

@@ -49,8 +49,7 @@ const NUMBERS_SQL = 'count::DOUBLE, min, max, mean, sum, stddev, first, last, p5
 export async function windows(tail: Tail, request: WindowsRequest): Promise<{ rows: WindowCells[]; next: WindowPlace | null }> {
   const { after, limit, fill, zone, size } = request
   // A filled page begins again at the last window that it was filled from; a gap is only known by the window behind it.
-  const place = after === null ? null : fill === 'none' || after[3] < 0 ? { at: after, inclusive: false } : { at: [after[0], after[1], after[3]] as const, inclusive: true }
-  const real = await realWindows(tail, request, place, limit + 3)
+  const real = await realWindows(tail, request, after === null ? null : beginning(after, fill), limit + 3)
   if (fill === 'none') {
     if (real.length <= limit) return { rows: real, next: null }
     real.length = limit
@@ -82,19 +81,25 @@ interface From {
   readonly inclusive: boolean
 }
 
+function beginning(after: WindowPlace, fill: Fill): From {
+  const [device, metric, , real] = after
+  return fill === 'none' || real < 0 ? { at: after, inclusive: false } : { at: [device, metric, real], inclusive: true }
+}
+
 async function realWindows(tail: Tail, request: WindowsRequest, place: From | null, limit: number): Promise<WindowCells[]> {
   const view = tail.view()
   try {
-    return request.zone === null ? await storedWindows(tail, view, request, place, limit) : await zonedDays(tail, view, request, place, limit)
+    const windowsOf = request.zone === null ? storedWindows : zonedDays
+    return await windowsOf(tail, view, request, place, limit)
   } finally {
     view.release()
   }
 }
 
-function placeSql(place: From | null, start: string): string {
+function placeSql(keyword: 'AND' | 'HAVING', place: From | null, start: string): string {
   if (place === null) return ''
   const [device, metric, ms] = place.at
-  return ` AND (device, metric, ${start}) ${place.inclusive ? '>=' : '>'} (${text(device)}, ${text(metric)}, ${ms}::DOUBLE)`
+  return ` ${keyword} (device, metric, ${start}) ${place.inclusive ? '>=' : '>'} (${text(device)}, ${text(metric)}, ${ms}::DOUBLE)`
 }
 
 function compare(a: WindowCells, b: WindowCells): number {
@@ -111,7 +116,7 @@ async function storedWindows(tail: Tail, view: View, request: WindowsRequest, pl
   const fresh = freshWindows(view.fresh, scope, range, size)
   const columns = await tail.lake.query(
     `SELECT device, metric, epoch_ms(start)::DOUBLE, ${NUMBERS_SQL}, closed_by FROM ${view.version.relation('windows', range)}
-     WHERE ${scopeSql(scope)} AND size = to_minutes(${minutes})${rangeSql('start', range)}${placeSql(place, 'epoch_ms(start)::DOUBLE')}
+     WHERE ${scopeSql(scope)} AND size = to_minutes(${minutes})${rangeSql('start', range)}${placeSql('AND', place, 'epoch_ms(start)::DOUBLE')}
      QUALIFY row_number() OVER (PARTITION BY device, metric, start ORDER BY version DESC) = 1
      ORDER BY device, metric, start LIMIT ${limit}`,
   )
@@ -183,13 +188,16 @@ async function zonedDays(tail: Tail, view: View, request: WindowsRequest, place:
   const to = Number.isFinite(range.to) ? days.atOrAfter(range.to) : range.to
   const fresh = freshReadings(view.fresh, scope.tenant, scope.filter, { from, to })
   const local = `((ts AT TIME ZONE 'UTC') AT TIME ZONE ${text(zone)})::DATE`
-  const after = place === null ? '' : ` HAVING (device, metric, day) ${place.inclusive ? '>=' : '>'} (${text(place.at[0])}, ${text(place.at[1])}, ${localDay(zone, place.at[2])}::DOUBLE)`
+  const day = place === null ? null : { ...place, at: [place.at[0], place.at[1], localDay(zone, place.at[2])] as const }
+  const after = placeSql('HAVING', day, 'day')
   const columns = await tail.lake.query(
     `WITH rows AS (
-       SELECT device, metric, ts, value FROM ${view.version.relation('readings', { from, to })} WHERE ${scopeSql(scope)}${rangeSql('ts', { from, to })}
+       SELECT device, metric, ts, value FROM ${view.version.relation('readings', { from, to })}
+       WHERE ${scopeSql(scope)}${rangeSql('ts', { from, to })}
        ${fresh.old || settles(view) ? 'UNION' : 'UNION ALL'} SELECT device, metric, make_timestamp((ts * 1000)::BIGINT), value FROM fresh)
-     SELECT device, metric, date_diff('day', DATE '1970-01-01', ${local})::DOUBLE AS day, count(*)::DOUBLE, min(value), max(value), avg(value), sum(value),
-       stddev_samp(value), arg_min(value, (ts, value)), arg_max(value, (ts, value)),
+     SELECT device, metric, date_diff('day', DATE '1970-01-01', ${local})::DOUBLE AS day,
+       count(*)::DOUBLE, min(value), max(value), avg(value), sum(value), stddev_samp(value),
+       arg_min(value, (ts, value)), arg_max(value, (ts, value)),
        quantile_disc(value, 0.5), quantile_disc(value, 0.95), quantile_disc(value, 0.99), NULL
      FROM rows GROUP BY device, metric, day${after} ORDER BY device, metric, day LIMIT ${limit}`,
     { device: fresh.device, metric: fresh.metric, ts: fresh.ts, value: fresh.value },
@@ -220,25 +228,38 @@ function dayGrid(zone: string): Grid {
 }
 
 /** The rows with what is missing between them, and, of a range with ends, before the first and behind the last of a series. */
-function* filling(real: readonly WindowCells[], { range, fill, after }: WindowsRequest, grid: Grid): Generator<{ row: WindowCells; filled: boolean }> {
+function* filling(
+  real: readonly WindowCells[],
+  { range, fill, after }: WindowsRequest,
+  grid: Grid,
+): Generator<{ row: WindowCells; filled: boolean }> {
   for (let i = 0; i < real.length; i++) {
     const row = real[i]
     const [device, metric] = row
     const same = (other: WindowCells | undefined) => other !== undefined && other[0] === device && other[1] === metric
-    if (!same(real[i - 1]) && Number.isFinite(range.from) && !(after !== null && after[0] === device && after[1] === metric && after[3] >= 0)) {
-      const begin = after !== null && after[0] === device && after[1] === metric ? grid.next(after[2]) : grid.atOrAfter(range.from)
-      for (let start = begin; start < row[2]; start = grid.next(start)) yield { row: filled(device, metric, start, null, null, fill), filled: true }
+    // Where the page before ended, if that was within this series.
+    const passed = after !== null && after[0] === device && after[1] === metric ? after : null
+    if (!same(real[i - 1]) && Number.isFinite(range.from) && !(passed !== null && passed[3] >= 0)) {
+      let start = passed !== null ? grid.next(passed[2]) : grid.atOrAfter(range.from)
+      for (; start < row[2]; start = grid.next(start)) yield { row: filled(device, metric, start, null, null, fill), filled: true }
     }
     yield { row, filled: false }
     const follower = same(real[i + 1]) ? real[i + 1] : null
     const end = follower !== null ? follower[2] : Number.isFinite(range.to) ? range.to : -Infinity
     let start = grid.next(row[2])
-    if (after !== null && after[0] === device && after[1] === metric && after[2] >= start) start = grid.next(after[2])
+    if (passed !== null && passed[2] >= start) start = grid.next(passed[2])
     for (; start < end; start = grid.next(start)) yield { row: filled(device, metric, start, row, follower, fill), filled: true }
   }
 }
 
-function filled(device: string, metric: string, start: number, before: WindowCells | null, behind: WindowCells | null, fill: Fill): WindowCells {
+function filled(
+  device: string,
+  metric: string,
+  start: number,
+  before: WindowCells | null,
+  behind: WindowCells | null,
+  fill: Fill,
+): WindowCells {
   const row: WindowCells = [device, metric, start, 0, null, null, null, null, null, null, null, null, null, null, null]
   if (before === null || fill === 'null' || (fill === 'linear' && behind === null)) return row
   const share = behind === null ? 0 : (start - before[2]) / (behind[2] - before[2])

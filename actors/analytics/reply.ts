@@ -6,10 +6,18 @@
 
 import type { Context } from 'hono'
 import { problem } from '../../runtime/http.ts'
+import type { Lake } from './lake.ts'
 import { formatTime } from './times.ts'
 
-export const FORMATS = ['json', 'csv', 'ndjson'] as const
+export const FORMATS = ['json', 'csv', 'ndjson', 'parquet'] as const
 export type Format = (typeof FORMATS)[number]
+
+/** Formats of lists beside JSON, and their types. */
+export const LIST_FORMATS = {
+  csv: 'text/csv; charset=utf-8; header=present',
+  ndjson: 'application/x-ndjson; charset=utf-8',
+  parquet: 'application/vnd.apache.parquet',
+} as const satisfies Partial<Record<Format, string>>
 
 const TYPES: Readonly<Record<string, Format>> = {
   'application/json': 'json',
@@ -17,11 +25,7 @@ const TYPES: Readonly<Record<string, Format>> = {
   'application/x-ndjson': 'ndjson',
   'application/ndjson': 'ndjson',
   'application/jsonl': 'ndjson',
-}
-const CONTENT: Readonly<Record<Format, string>> = {
-  json: 'application/json; charset=utf-8',
-  csv: 'text/csv; charset=utf-8; header=present',
-  ndjson: 'application/x-ndjson; charset=utf-8',
+  'application/vnd.apache.parquet': 'parquet',
 }
 
 /** A request that can't be answered as it is. */
@@ -63,20 +67,21 @@ export function formatOf(c: Context, parameter: string | undefined): Format | nu
   return null
 }
 
-export function notAcceptable(): Response {
-  return problem(null, {
-    status: 406,
-    title: 'No such format',
-    detail: `The formats are json (application/json), csv (text/csv) and ndjson (application/x-ndjson). Ask by format= or by Accept.`,
-    extra: { formats: FORMATS },
-  })
+/** What is answered where none of the formats asked for is there; `there` are those that are. */
+export function notAcceptable(there: readonly string[]): Response {
+  const detail = `The formats of this path are ${there.join(', ')}. Ask for one by format=, or by Accept with its type.`
+  return problem(null, { status: 406, title: 'No such format', detail, extra: { formats: there } })
 }
 
-/** A column of a list: its name, and whether it holds epoch ms. */
+/** A column of a list. Times are epoch ms. */
 export interface ColumnSpec {
   readonly name: string
-  readonly time?: true
+  readonly kind: 'text' | 'number' | 'time'
 }
+
+export const textColumn = (name: string): ColumnSpec => ({ name, kind: 'text' })
+export const numberColumn = (name: string): ColumnSpec => ({ name, kind: 'number' })
+export const timeColumn = (name: string): ColumnSpec => ({ name, kind: 'time' })
 
 export interface Listing {
   /** Name of the list in JSON. */
@@ -87,18 +92,29 @@ export interface Listing {
   readonly cursor: string | null
 }
 
-/** A list as `format` says. In CSV and NDJSON the cursor is in the headers: `X-Next-Cursor`, and `Link` with rel=next. */
-export function listReply(c: Context, listing: Listing, format: Format, timeMs: boolean): Response {
+/** How a list is wanted. The lake makes Parquet. */
+export interface Form {
+  readonly format: Format
+  readonly timeMs: boolean
+  readonly lake: Pick<Lake, 'parquet'>
+}
+
+/** A list in the form wanted. Beside JSON the cursor is in the headers: `X-Next-Cursor`, and `Link` with rel=next. */
+export async function listReply(c: Context, listing: Listing, { format, timeMs, lake }: Form): Promise<Response> {
   const { name, columns, rows, cursor } = listing
-  if (!timeMs) {
-    for (const [at, column] of columns.entries()) if (column.time) for (const row of rows) row[at] = formatTime(row[at] as number | null)
-  }
-  const headers: Record<string, string> = { 'content-type': CONTENT[format], 'cache-control': 'no-store' }
+  const type = format === 'json' ? 'application/json; charset=utf-8' : LIST_FORMATS[format]
+  const headers: Record<string, string> = { 'content-type': type, 'cache-control': 'no-store' }
   if (cursor !== null) {
     const next = new URL(c.req.url)
     next.searchParams.set('cursor', cursor)
     headers['x-next-cursor'] = cursor
     headers.link = `<${next.pathname}${next.search}>; rel="next"`
+  }
+  if (format === 'parquet') return c.body(await lake.parquet(columns, rows, { timeMs }), 200, headers)
+  if (!timeMs) {
+    for (const [at, { kind }] of columns.entries()) {
+      if (kind === 'time') for (const row of rows) row[at] = formatTime(row[at] as number | null)
+    }
   }
   if (format === 'json') return c.body(JSON.stringify({ [name]: objects(columns, rows), cursor }), 200, headers)
   if (format === 'ndjson') return c.body(objects(columns, rows).map((row) => `${JSON.stringify(row)}\n`).join(''), 200, headers)

@@ -6,7 +6,11 @@
 
 import { z } from '@hono/zod-openapi'
 
-const text = (description: string, example?: string) => z.string().optional().openapi({ description, ...(example === undefined ? {} : { example }) })
+const text = (description: string, example?: string) =>
+  z
+    .string()
+    .optional()
+    .openapi({ description, ...(example === undefined ? {} : { example }) })
 
 export const names = {
   device: text('Device, exactly; several with commas.', 'field-7/probe-2'),
@@ -22,19 +26,23 @@ export const paging = {
   cursor: text('The cursor of the page before; all other parameters as they were.'),
 }
 export const forms = {
-  format: text('json, csv or ndjson; else as Accept says.', 'json'),
+  format: text('json, csv, ndjson or parquet; else as Accept says.', 'json'),
   time: text('ms gives times as epoch milliseconds, rfc3339 (the default) as RFC 3339 in UTC.', 'ms'),
 }
 
-const time = z.union([z.string(), z.number()]).openapi({ description: 'RFC 3339 in UTC, or epoch ms where time=ms is asked for.', example: '2026-01-01T00:00:00.000Z' })
+const time = z.union([z.string(), z.number()]).openapi({
+  description: 'RFC 3339 in UTC, or epoch ms where time=ms is asked for.',
+  example: '2026-01-01T00:00:00.000Z',
+})
 const number = z.number().nullable()
 const cursor = z.string().nullable().openapi({ description: 'Asks for the next page; null on the last.' })
 
 export const SeriesRow = z
   .object({ device: z.string(), metric: z.string(), count: z.int(), first: time, last: time, value: z.number() })
   .openapi('Series')
-export const LatestRow = z.object({ device: z.string(), metric: z.string(), ts: time, value: z.number(), received_at: time }).openapi('Latest')
-export const ReadingRow = z.object({ device: z.string(), metric: z.string(), ts: time, value: z.number(), received_at: time }).openapi('Reading')
+const reading = { device: z.string(), metric: z.string(), ts: time, value: z.number(), received_at: time }
+export const LatestRow = z.object(reading).openapi('Latest')
+export const ReadingRow = z.object(reading).openapi('Reading')
 export const WindowRow = z
   .object({
     device: z.string(),
@@ -52,7 +60,9 @@ export const WindowRow = z
     p50: number,
     p95: number,
     p99: number,
-    closed_by: z.string().nullable().openapi({ description: 'watermark, idle, late, or open (provisional); null of a filled row and of a day of a time zone.' }),
+    closed_by: z.string().nullable().openapi({
+      description: 'watermark, idle, late, or open (provisional); null of a filled row and of a day of a time zone.',
+    }),
   })
   .openapi('Window')
 export const AnomalyRow = z
@@ -152,11 +162,16 @@ const PostedReading = z
     metric: z.string().max(64).optional(),
     ts: z.union([z.number(), z.string()]).optional().openapi({ description: 'Epoch ms or RFC 3339; left out: now.' }),
     value: z.union([z.number(), z.boolean()]).optional(),
-    values: z.record(z.string(), z.union([z.number(), z.boolean()])).optional().openapi({ description: 'Several metrics of one instant, in place of metric and value.' }),
+    values: z
+      .record(z.string(), z.union([z.number(), z.boolean()]))
+      .optional()
+      .openapi({ description: 'Several metrics of one instant, in place of metric and value.' }),
   })
   .openapi('PostedReading')
 /** Body of `POST /v1/readings`, which the edge answers. */
-export const PostedReadings = z.union([PostedReading, z.array(PostedReading), z.object({ readings: z.array(PostedReading) })]).openapi('PostedReadings')
+export const PostedReadings = z
+  .union([PostedReading, z.array(PostedReading), z.object({ readings: z.array(PostedReading) })])
+  .openapi('PostedReadings')
 export const Verdict = z
   .object({ accepted: z.int(), rejected: z.array(z.object({ index: z.int(), reason: z.string() })) })
   .openapi('Verdict')

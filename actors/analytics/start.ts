@@ -12,6 +12,7 @@ import { join } from 'node:path'
 import type { Hono } from 'hono'
 import { createHash } from 'node:crypto'
 import type { Clock } from '../../runtime/clock.ts'
+import { OperatingError } from '../../runtime/errors.ts'
 import { decodeJournal } from '../../runtime/journal.ts'
 import type { KeyedEnv } from '../../runtime/http.ts'
 import type { Keyring } from '../../runtime/keys.ts'
@@ -80,9 +81,9 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
     state.pending = covered?.pending ?? 0
     state.position = covered?.input.seq ?? 0
     state.resultsSeq = tail.coveredSeq(partition)
-    const last = await log.last(RESULTS, resultsSubject(partition))
-    if (last !== null) tail.introduce(decodeJournal(last.data).header)
   }
+  const newest = await Promise.all(tail.partitions.map((_, partition) => log.last(RESULTS, resultsSubject(partition))))
+  for (const last of newest) if (last !== null) tail.introduce(decodeJournal(last.data).header)
 
   let fail: (error: unknown) => void = () => {}
   const failed = new Promise<never>((_, reject) => (fail = reject))
@@ -140,7 +141,9 @@ async function openNewest(folder: string, tail: Tail): Promise<Manifest | null> 
     if (manifest === null) return null
     await tail.onManifest(manifest)
     if (tail.manifest?.version === manifest.version) return manifest
-    if (left === 0) throw new Error(`Cannot open the lake as each of its segments must be there: manifest ${manifest.version} names one that is not`)
+    if (left > 0) continue
+    const must = 'each of its segments must be there'
+    throw new OperatingError('config', `Cannot open the lake as ${must}: manifest ${manifest.version} names one that is not`)
   }
 }
 
@@ -167,5 +170,6 @@ function register(metrics: Metrics, tail: Tail, hub: LiveHub, follower: Follower
   gauge('weir_analytics_segments', 'Segments attached for queries', () => tail.lake.current.attached.length)
   gauge('weir_analytics_manifest', 'Version of the manifest that queries see', () => tail.manifest?.version ?? 0)
   gauge('weir_live_streams', 'Live streams open', () => hub.size)
-  gauge('weir_analytics_waiting_readings', 'Readings of the log that no commit covers yet', () => follower.lag().reduce((sum, lag) => sum + lag.waitingRows, 0))
+  const waiting = () => follower.lag().reduce((sum, lag) => sum + lag.waitingRows, 0)
+  gauge('weir_analytics_waiting_readings', 'Readings of the log that no commit covers yet', waiting)
 }

@@ -97,7 +97,8 @@ export async function status(sources: StatusSources): Promise<Status> {
     if (lag.oldestMs !== null && lag.waitingRows > 0) oldest = Math.min(oldest, lag.oldestMs)
     const owner = group.find((member) => member.id === state.owner)
     if (owner !== undefined) owned.set(owner.id, [...(owned.get(owner.id) ?? []), partition])
-    partitions.push({ partition, owner: state.owner, runtime: owner?.runtime ?? null, epoch: state.epoch, position: state.position, behind: lag.waitingRows, pending })
+    const { epoch, position } = state
+    partitions.push({ partition, owner: state.owner, runtime: owner?.runtime ?? null, epoch, position, behind: lag.waitingRows, pending })
   }
   return {
     accepted,
@@ -106,7 +107,10 @@ export async function status(sources: StatusSources): Promise<Status> {
     settled: done && accepted === processed && processed === sealed,
     lagMs: oldest === Infinity ? 0 : Math.max(0, now - oldest),
     partitions,
-    members: group.map(({ id, role, runtime, pid, url, startedAt }) => ({ id, role, runtime, pid, url, startedAt, partitions: owned.get(id) ?? [] })),
+    members: group.map((member) => {
+      const { id, role, runtime, pid, url, startedAt } = member
+      return { id, role, runtime, pid, url, startedAt, partitions: owned.get(id) ?? [] }
+    }),
   }
 }
 

@@ -94,7 +94,8 @@ export class Tail {
     this.#logger = options.logger
     this.#listener = options.listener ?? null
     this.#fresh = new FreshRows(options.topology.partitions, options.freshRowsMax ?? FRESH_ROWS_MAX)
-    this.partitions = Array.from({ length: options.topology.partitions }, () => ({ owner: null, epoch: 0, position: 0, resultsSeq: 0, accepted: 0, pending: 0 }))
+    const unknown = () => ({ owner: null, epoch: 0, position: 0, resultsSeq: 0, accepted: 0, pending: 0 })
+    this.partitions = Array.from({ length: options.topology.partitions }, unknown)
   }
 
   /** Rows kept in memory until a manifest covers them. */
@@ -163,7 +164,8 @@ export class Tail {
    * several that come meanwhile the newest counts. Resolves once nothing is left to do; a failure is logged, and leaves what was.
    */
   onManifest(manifest: Manifest): Promise<void> {
-    if (this.#closed || manifest.version <= Math.max(this.manifest?.version ?? 0, this.#next?.version ?? 0)) return this.#working ?? Promise.resolve()
+    const newest = Math.max(this.manifest?.version ?? 0, this.#next?.version ?? 0)
+    if (this.#closed || manifest.version <= newest) return this.#working ?? Promise.resolve()
     this.#next = manifest
     this.#working ??= this.#work().finally(() => {
       this.#working = null
@@ -201,7 +203,8 @@ export class Tail {
     this.#fresh.add({ partition, seq: commit.seq, effects, blocks, rejects, rows })
     const shed = this.#fresh.shed()
     if (shed.length > 0) {
-      this.#logger.warn({ commits: shed.length, rows: this.#fresh.rows }, 'fresh rows are at their bound: the oldest show again once they are sealed')
+      const { length: commits } = shed
+      this.#logger.warn({ commits, rows: this.#fresh.rows }, 'fresh rows are at their bound: the oldest show again once they are sealed')
       for (const commit of shed) eachCount(commit, (entry, count) => (entry.fresh -= count))
       this.#shed = true
     }

@@ -20,6 +20,7 @@ import { TABLES, TABLE_NAMES, columnsSql, literal } from '../../../actors/store/
 import type { TableName } from '../../../actors/store/tables.ts'
 import { systemClock } from '../../../runtime/clock.ts'
 import { encodeJournal } from '../../../runtime/journal.ts'
+import type { Position } from '../../../runtime/journal.ts'
 import { Keyring } from '../../../runtime/keys.ts'
 import { MemoryWorld } from '../../../runtime/memory-log.ts'
 import type { Connection } from '../../../runtime/log.ts'
@@ -84,7 +85,7 @@ export class House {
   #waiting = new Map<number, Message[]>()
   #committed: Committed[] = []
   #accepted = new Map<number, number>()
-  #position = new Map<number, number>()
+  #position = new Map<number, Position>()
   #last = new Map<number, number>()
   #segments = 0
 
@@ -191,8 +192,9 @@ export class House {
       const accepted = (this.#accepted.get(partition) ?? 0) + messages.reduce((sum, m) => sum + m.rows.length, 0)
       this.#accepted.set(partition, accepted)
       const info = await this.connection.log.info(inputStream(this.topology, partition))
-      const position = { created: info.created, seq: messages.at(-1)?.seq ?? this.#position.get(partition) ?? 0, timeMs: messages.at(-1)?.timeMs ?? 0 }
-      this.#position.set(partition, position.seq)
+      const newest = messages.at(-1)
+      const position = newest ? { created: info.created, seq: newest.seq, timeMs: newest.timeMs } : (this.#position.get(partition) ?? { created: info.created, seq: 0, timeMs: 0 })
+      this.#position.set(partition, position)
       const header = { kind: 'commit' as const, partition, epoch: 1, owner: 'worker-1', nonce: 'n', position, snapshots: [], part: 0 }
       const { seq } = await this.connection.log.publish(resultsSubject(partition), encodeJournal(header, builder.encode({ accepted, pending, logTimeMs: systemClock.now() })))
       this.#last.set(partition, seq)

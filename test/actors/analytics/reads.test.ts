@@ -1,3 +1,6 @@
+import { DuckDBInstance } from '@duckdb/node-api'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { inputSubject, partitionFor, resultsSubject } from '../../../runtime/topology.ts'
 import { House, MINUTE, T0, until, windowRow } from './house.ts'
@@ -165,6 +168,29 @@ describe('readings', () => {
     const lines = (await (await house.get('/v1/readings?format=ndjson')).text()).trim().split('\n')
     expect(lines.map((line) => JSON.parse(line).value)).toEqual([0, 1, 2])
   })
+
+  it('come as Parquet that DuckDB reads back as they are, and an empty list is an empty file of the same columns', async () => {
+    await house.post(rows('d1', 3_000))
+    await house.commit({ windows: [windowRow('d1', T0, [1])] })
+    const read = async (path: string, sql: string) => {
+      const answer = await house.get(path)
+      expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'application/vnd.apache.parquet'])
+      const file = join(house.dir, 'answer.parquet')
+      await writeFile(file, new Uint8Array(await answer.arrayBuffer()))
+      const instance = await DuckDBInstance.create(':memory:')
+      const connection = await instance.connect()
+      try {
+        return (await connection.runAndReadAll(sql.replace('FILE', `'${file}'`))).getRowsJS()
+      } finally {
+        connection.closeSync()
+        instance.closeSync()
+      }
+    }
+    const sums = 'SELECT count(*)::DOUBLE, sum(value), epoch_ms(max(ts))::DOUBLE, max(device) FROM FILE'
+    expect(await read('/v1/readings?format=parquet&limit=5000', sums)).toEqual([[3_000, (2_999 * 3_000) / 2, T0 + 2_999_000, 'd1']])
+    expect(await read('/v1/windows?format=parquet&time=ms', 'SELECT typeof(start), start::DOUBLE, stddev, closed_by FROM FILE')).toEqual([['BIGINT', T0, null, 'watermark']])
+    expect(await read('/v1/anomalies?format=parquet', 'SELECT count(*)::DOUBLE, count(reason)::DOUBLE FROM FILE')).toEqual([[0, 0]])
+  })
 })
 
 describe('anomalies and ledger', () => {
@@ -247,7 +273,7 @@ describe('who asks', () => {
   })
 
   it('a format that is not there is 406 and says which are', async () => {
-    for (const answer of [await house.get('/v1/readings?format=arrow'), await house.get('/v1/readings', { headers: { accept: 'application/vnd.apache.parquet' } }), await house.get('/v1/status?format=csv')]) {
+    for (const answer of [await house.get('/v1/readings?format=arrow'), await house.get('/v1/readings', { headers: { accept: 'application/vnd.apache.arrow.stream' } }), await house.get('/v1/status?format=csv')]) {
       expect(answer.status).toBe(406)
       expect((await answer.json()).formats).toContain('json')
     }
@@ -318,7 +344,7 @@ describe('windows', () => {
     for (const fill of ['none', 'null', 'previous', 'linear']) {
       for (const range of ['', `&from=${T0 - 2 * MINUTE}&to=${T0 + 14 * MINUTE}`]) {
         const whole = await get(`fill=${fill}${range}`)
-        for (const limit of [1, 2, 3, 5, 7]) {
+        for (const limit of [1, 3, 7]) {
           const paged: any[] = []
           let cursor: string | null = ''
           while (cursor !== null) {

@@ -1,0 +1,159 @@
+/**
+ * How an endpoint of the analytics API is made: its schema, its key, its format, and what its errors become.
+ *
+ * - E1 The tenant is the key's, never a parameter: no answer holds a row of another tenant.
+ * - E2 A parameter that is unknown or can't be used is 400 and named; nothing is guessed.
+ */
+
+import { OpenAPIHono, createRoute, z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import type { Clock } from '../../runtime/clock.ts'
+import { installProblems, requireKey } from '../../runtime/http.ts'
+import type { KeyedEnv } from '../../runtime/http.ts'
+import type { Keyring, Principal } from '../../runtime/keys.ts'
+import type { Log } from '../../runtime/log.ts'
+import type { Topology } from '../../runtime/topology.ts'
+import type { LiveHub } from './live.ts'
+import { timeMsOf } from './parameters.ts'
+import type { Query } from './parameters.ts'
+import { ParameterError, badParameter, formatOf, notAcceptable } from './reply.ts'
+import type { Format } from './reply.ts'
+import { PostedReadings, Problem, Verdict } from './schemas.ts'
+import type { StatusSources } from './status.ts'
+import type { Tail, TailLogger } from './tail.ts'
+
+/** What the endpoints answer from. */
+export interface AnalyticsSources {
+  readonly tail: Tail
+  readonly hub: LiveHub
+  readonly log: Log
+  readonly topology: Topology
+  readonly keyring: Keyring
+  readonly clock: Clock
+  readonly logger: TailLogger
+  readonly progress: StatusSources['progress']
+  readonly members: StatusSources['members']
+}
+
+/** What a handler knows of its request. */
+export interface Request {
+  readonly c: Context<KeyedEnv>
+  readonly query: Query
+  readonly principal: Principal
+  readonly format: Format
+  readonly timeMs: boolean
+  readonly nowMs: number
+}
+
+/** What is said of an endpoint. `formats` are those beside JSON; `content` is the type of an answer that is not JSON. */
+export interface About {
+  readonly summary: string
+  readonly description?: string
+  readonly query: z.ZodRawShape
+  readonly answer: z.ZodType
+  readonly formats?: Readonly<Partial<Record<Format, string>>>
+  readonly content?: string
+}
+
+/** Adds `GET path` to the app. */
+export type Get = (path: string, about: About, handler: (request: Request) => Response | Promise<Response>) => void
+
+const KEYED = [{ key: [] }]
+const failure = (description: string) => ({ description, content: { 'application/problem+json': { schema: Problem } } })
+const FAILURES = {
+  400: failure('A parameter can not be used; the detail says which, and what it must be.'),
+  401: failure('The key is missing or unknown.'),
+  403: failure('The role of the key may not do this.'),
+  406: failure('There is no such format.'),
+  503: failure('The store is not ready, or too many ask. Try again.'),
+}
+
+/** An app that answers problems, and what adds endpoints to it. */
+export function newApp({ keyring, clock, logger }: Pick<AnalyticsSources, 'keyring' | 'clock' | 'logger'>): {
+  app: OpenAPIHono<KeyedEnv>
+  get: Get
+} {
+  const app = new OpenAPIHono<KeyedEnv>({
+    defaultHook: (result) => {
+      if (result.success) return
+      const [issue] = result.error.issues
+      const unknown = issue.code === 'unrecognized_keys' ? issue.keys[0] : null
+      const parameter = unknown ?? String(issue.path[0] ?? '')
+      const must = unknown === null ? issue.message : 'one of those that /openapi.json names'
+      return badParameter(new ParameterError(parameter, must, parameter))
+    },
+  })
+  installProblems(app, (error, c) => logger.error({ err: error, path: c.req.path }, 'a request failed'))
+  app.openAPIRegistry.registerComponent('securitySchemes', 'key', {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'A key of role analyst or admin; of role device or admin to post.',
+  })
+
+  const get: Get = (path, about, handler) => {
+    const { summary, description, query, answer, formats = {}, content = 'application/json' } = about
+    const contents: Record<string, { schema: z.ZodType }> = { [content]: { schema: answer } }
+    for (const type of Object.values(formats)) contents[type.split(';')[0]] = { schema: z.string() }
+    const route = createRoute({
+      method: 'get',
+      path,
+      summary,
+      description,
+      security: KEYED,
+      request: { query: z.strictObject(query) },
+      responses: { 200: { description: summary, content: contents }, ...FAILURES },
+      middleware: [requireKey(keyring, ['analyst'])],
+    })
+    const answerTo = async (c: Context<KeyedEnv>) => {
+      const texts = c.req.query()
+      try {
+        const format = content === 'application/json' ? formatOf(c, texts.format) : 'json'
+        if (format === null || (format !== 'json' && formats[format] === undefined)) return notAcceptable(['json', ...Object.keys(formats)])
+        return await handler({ c, query: texts, principal: c.var.principal, format, timeMs: timeMsOf(texts), nowMs: clock.now() })
+      } catch (error) {
+        if (error instanceof ParameterError) return badParameter(error)
+        throw error
+      }
+    }
+    app.openapi(route, answerTo as never)
+  }
+  return { app, get }
+}
+
+/** The edge answers this path; it is described here so that one document has the whole interface. */
+export function describeIngest(app: OpenAPIHono<KeyedEnv>): void {
+  const idempotency = z.string().optional().openapi({ description: 'Makes a retried request count once, for 24 hours.' })
+  const binary = { schema: z.string().openapi({ format: 'binary' }) }
+  app.openAPIRegistry.registerPath({
+    method: 'post',
+    path: '/v1/readings',
+    summary: 'Takes readings, one or many',
+    description:
+      'Also as NDJSON, msgpack (rows or columns) and SenML, with Content-Encoding gzip, br or zstd. Answered once the log has ' +
+      'acknowledged every accepted reading.',
+    security: KEYED,
+    request: {
+      headers: z.object({ 'Idempotency-Key': idempotency }),
+      body: {
+        required: true,
+        content: {
+          'application/json': { schema: PostedReadings },
+          'application/x-ndjson': { schema: z.string() },
+          'application/msgpack': binary,
+          'application/senml+json': { schema: z.array(z.record(z.string(), z.unknown())) },
+          'application/senml+cbor': binary,
+        },
+      },
+    },
+    responses: {
+      202: { description: 'A verdict for the readings of the request.', content: { 'application/json': { schema: Verdict } } },
+      400: failure('Nothing in it can be used.'),
+      401: FAILURES[401],
+      403: failure('The key may not post, or not for these devices.'),
+      413: failure('The body is too large.'),
+      415: failure('The format of the body is unknown.'),
+      429: failure('Over the quota; Retry-After says when.'),
+      503: failure('The log is away or full; Retry-After says when.'),
+    },
+  })
+}

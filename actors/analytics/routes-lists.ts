@@ -1,0 +1,161 @@
+/**
+ * Endpoints that give lists: series, latest values, readings, windows, anomalies. Paged, as JSON, CSV, NDJSON or Parquet.
+ */
+
+import { z } from '@hono/zod-openapi'
+import { WINDOW_SIZE_NAMES } from '../reading/window.ts'
+import { choiceOf, filterOf, limitOf, numberOf, rangeOf, zoneOf } from './parameters.ts'
+import { anomalies, readings } from './query-readings.ts'
+import type { Place, Scope } from './query-readings.ts'
+import { FILLS, WINDOW_NUMBERS, windows } from './query-windows.ts'
+import type { WindowPlace } from './query-windows.ts'
+import { LIST_FORMATS, decodeCursor, encodeCursor, listReply, numberColumn, textColumn, timeColumn } from './reply.ts'
+import type { ColumnSpec } from './reply.ts'
+import type { AnalyticsSources, Get, Request } from './route.ts'
+import * as shapes from './schemas.ts'
+import type { SeriesEntry } from './series-catalog.ts'
+
+const NAMES = ['device', 'metric'].map(textColumn)
+const SERIES = [...NAMES, numberColumn('count'), timeColumn('first'), timeColumn('last'), numberColumn('value')]
+const READINGS = [...NAMES, timeColumn('ts'), numberColumn('value'), timeColumn('received_at')]
+const WINDOWS = [
+  ...NAMES,
+  textColumn('size'),
+  timeColumn('start'),
+  numberColumn('count'),
+  ...WINDOW_NUMBERS.map(numberColumn),
+  textColumn('closed_by'),
+]
+const ANOMALIES = [
+  ...NAMES,
+  timeColumn('ts'),
+  ...['value', 'score', 'expected', 'lower', 'upper'].map(numberColumn),
+  textColumn('reason'),
+]
+
+export function listRoutes(get: Get, { tail }: AnalyticsSources): void {
+  const scopeOf = ({ principal, query }: Request): Scope => ({ tenant: principal.tenant, filter: filterOf(query) })
+  const reply = (
+    { c, format, timeMs }: Request,
+    name: string,
+    columns: readonly ColumnSpec[],
+    rows: unknown[][],
+    place: readonly unknown[] | null,
+  ) => listReply(c, { name, columns, rows, cursor: place === null ? null : encodeCursor(place) }, { format, timeMs, lake: tail.lake })
+
+  /** A page of the catalog: rows of what `row` does not pass over. */
+  const catalogPage = (request: Request, name: string, columns: readonly ColumnSpec[], row: (entry: SeriesEntry) => unknown[] | null) => {
+    const limit = limitOf(request.query)
+    const after = decodeCursor(request.query.cursor, 'ss') as [string, string] | null
+    const { tenant, filter } = scopeOf(request)
+    const rows: unknown[][] = []
+    let last: SeriesEntry | null = null
+    for (const entry of tail.catalog.list(tenant, filter, after)) {
+      const cells = row(entry)
+      if (cells === null) continue
+      if (rows.length === limit) return reply(request, name, columns, rows, [last!.device, last!.metric])
+      rows.push(cells)
+      last = entry
+    }
+    return reply(request, name, columns, rows, null)
+  }
+
+  const query = { ...shapes.names, ...shapes.prefix, ...shapes.paging, ...shapes.forms }
+  const ranged = { ...shapes.names, ...shapes.prefix, ...shapes.range }
+  const paged = { ...shapes.paging, ...shapes.forms }
+
+  get(
+    '/v1/series',
+    {
+      summary: 'The series, each with count, first and last time, last value',
+      query,
+      answer: shapes.list('series', shapes.SeriesRow),
+      formats: LIST_FORMATS,
+    },
+    (request) =>
+      catalogPage(request, 'series', SERIES, (s) => (s.count === 0 ? null : [s.device, s.metric, s.count, s.first, s.ts, s.value])),
+  )
+
+  get(
+    '/v1/latest',
+    {
+      summary: 'The last value of each series by event time',
+      query,
+      answer: shapes.list('latest', shapes.LatestRow),
+      formats: LIST_FORMATS,
+    },
+    (request) =>
+      catalogPage(request, 'latest', READINGS, (s) => (s.ts === -Infinity ? null : [s.device, s.metric, s.ts, s.value, s.receivedAt])),
+  )
+
+  get(
+    '/v1/readings',
+    {
+      summary: 'Readings, duplicates removed, in order of time',
+      query: { ...ranged, ...paged },
+      answer: shapes.list('readings', shapes.ReadingRow),
+      formats: LIST_FORMATS,
+    },
+    async (request) => {
+      const after = decodeCursor(request.query.cursor, 'nssn') as Place | null
+      const { rows, next } = await readings(tail, scopeOf(request), rangeOf(request.query, request.nowMs), after, limitOf(request.query))
+      return reply(request, 'readings', READINGS, rows, next)
+    },
+  )
+
+  get(
+    '/v1/windows',
+    {
+      summary: 'A row a window, with all of its statistics',
+      description:
+        'Windows whose start lies in the range, ordered by device, metric, start. fill adds the missing ones with count 0: with nulls, ' +
+        'with the numbers of the window before, or on a straight line between neighbours. tz asks for calendar days of a time zone, ' +
+        'computed from readings.',
+      query: {
+        ...ranged,
+        size: z.string().optional().openapi({ description: '1m (the default), 15m, 1h or 1d.', example: '1h' }),
+        fill: z.string().optional().openapi({ description: 'none (the default), null, previous or linear.', example: 'none' }),
+        tz: z.string().optional().openapi({ description: 'Time zone of days (size=1d); UTC by default.', example: 'Europe/Vienna' }),
+        ...paged,
+      },
+      answer: shapes.list('windows', shapes.WindowRow),
+      formats: LIST_FORMATS,
+    },
+    async (request) => {
+      const size = choiceOf('size', request.query.size, WINDOW_SIZE_NAMES, '1m')
+      const { rows, next } = await windows(tail, {
+        scope: scopeOf(request),
+        range: rangeOf(request.query, request.nowMs),
+        size: WINDOW_SIZE_NAMES.indexOf(size),
+        zone: zoneOf(request.query, size),
+        fill: choiceOf('fill', request.query.fill, FILLS, 'none'),
+        after: decodeCursor(request.query.cursor, 'ssnn') as WindowPlace | null,
+        limit: limitOf(request.query),
+      })
+      const shown = rows.map(([device, metric, ...rest]) => [device, metric, size, ...rest])
+      return reply(request, 'windows', WINDOWS, shown, next)
+    },
+  )
+
+  get(
+    '/v1/anomalies',
+    {
+      summary: 'Anomalies, in order of time',
+      query: {
+        ...ranged,
+        minScore: z.string().optional().openapi({ description: 'Least score, 0 to 1; 0 by default.', example: '0.9' }),
+        ...paged,
+      },
+      answer: shapes.list('anomalies', shapes.AnomalyRow),
+      formats: LIST_FORMATS,
+    },
+    async (request) => {
+      const { rows, next } = await anomalies(tail, scopeOf(request), rangeOf(request.query, request.nowMs), {
+        minScore: numberOf('minScore', request.query.minScore, { fallback: 0, min: 0, max: 1, integer: false }),
+        after: decodeCursor(request.query.cursor, 'nssn') as Place | null,
+        limit: limitOf(request.query),
+      })
+      return reply(request, 'anomalies', ANOMALIES, rows, next)
+    },
+  )
+}
