@@ -64,10 +64,12 @@ export async function main(argv: string[], env: Env): Promise<void> {
         contentType: own.contentType,
         metrics: async () => {
           const parts = [own, ...(work ? [await work.metrics()] : [])]
-          return mergeMetrics(await Promise.all(parts.map(async (part) => (await part.getMetricsAsJSON()) as unknown as MetricsValues))).metrics()
+          const values = await Promise.all(parts.map((part) => part.getMetricsAsJSON()))
+          return mergeMetrics(values as unknown as MetricsValues[]).metrics()
         },
       }
-      const served = await serveApp({ app: healthRoutes({ ready: () => readiness(work?.statuses() ?? [null]), registry }), host: flags.host, port: flags.port })
+      const app = healthRoutes({ ready: () => readiness(work?.statuses() ?? [null]), registry })
+      const served = await serveApp({ app, host: flags.host, port: flags.port })
       const data = (suffix: string): WorkerData => ({ nats: servers, name: name + suffix, url: served.url, topology, settings })
       if (flags.threads === 1) {
         const member = await startWorkerMember(data(''))

@@ -115,7 +115,8 @@ export class Committer<State, Effects> {
     const { actor, progress, clock } = this.#context
     if (this.#messages === 0 && !this.#snapshotter.hasStored) return
     const payload = actor.encode(this.#effects, progress.state)
-    const done = { position: progress.at, messages: this.#messages, results: actor.count(this.#effects), stepMs: this.#stepMs, beganMs: clock.monotonic() }
+    const results = actor.count(this.#effects)
+    const done = { position: progress.at, messages: this.#messages, results, stepMs: this.#stepMs, beganMs: clock.monotonic() }
     this.#effects = actor.effects()
     this.#messages = 0
     this.#stepMs = 0

@@ -1,8 +1,10 @@
 /**
- * Drives one partition: claim, restore, replay, then read → step → commit → snapshot, until it is told to stop or someone else owns it.
+ * Drives one partition: claim, restore, replay, then read → step → commit → snapshot, until it is told to stop or someone else
+ * owns it.
  *
- * Owns the life cycle and the only await loop of a partition. Leaves what a step does to the actor (actor.ts), when to commit to committer.ts, the
- * compare-and-set of claims and commits to journal-writer.ts, snapshots to snapshotter.ts, and who should own what to member.ts.
+ * Owns the life cycle and the only await loop of a partition. Leaves what a step does to the actor (actor.ts), when to commit to
+ * committer.ts, the compare-and-set of claims and commits to journal-writer.ts, snapshots to snapshotter.ts, and who should own
+ * what to member.ts.
  *
  * - H1 A step happens between two awaits of this loop, in order of sequence, each message once. Encoding a commit and taking a
  *   snapshot's bytes are synchronous too, so both see the state after exactly the messages that their position covers.
@@ -88,7 +90,9 @@ export class PartitionHost<State, Effects> {
       progress: this.#progress,
       metrics,
       labels: { partition: String(partition) },
-      persist: (run) => persist(clock, this.#quit.signal, run, (error) => logger.warn({ err: error }, 'the log did not answer; trying again')),
+      persist: (run) => {
+        return persist(clock, this.#quit.signal, run, (error) => logger.warn({ err: error }, 'the log did not answer; trying again'))
+      },
       give: (error) => this.#give(error),
     }
     this.#writer = new JournalWriter({
@@ -172,12 +176,13 @@ export class PartitionHost<State, Effects> {
     metrics?.failed.set(labels, 1)
     const position = this.#progress.at
     if (isOperating(error)) logger.error({ code: error.code, position }, `partition stopped: ${error.message}`)
-    else logger.error({ err: error, position }, 'partition stopped by a bug; its log is intact, and a version without the bug goes on from the last commit')
+    else logger.error({ err: error, position }, 'partition stopped by a bug; its log is intact, and a version without it goes on from there')
     return { kind: 'failed', error }
   }
 
   #move(to: HostPhase): void {
-    assert(HOST_MOVES[this.#phase.kind].includes(to.kind), `Cannot move a host as the move must be a legal one: current move is ${this.#phase.kind} to ${to.kind}`)
+    const from = this.#phase.kind
+    assert(HOST_MOVES[from].includes(to.kind), `Cannot move a host as the move must be a legal one: current move is ${from} to ${to.kind}`)
     this.#phase = to
     this.#options.onMove?.(to)
   }
@@ -209,10 +214,12 @@ export class PartitionHost<State, Effects> {
     const identity = await this.#identify(position)
     if (restored) this.#progress.state = restored.state
     else if (snapshots.length > 0 && identity.info.firstSeq > 1 && position.seq > 0) {
+      const names = snapshots.map((s) => s.name).join(', ')
       throw new OperatingError(
         'identity',
-        `Cannot make the state of partition ${this.partition} again as a snapshot of it must be whole, or its input held from the first message on: ` +
-          `none of ${snapshots.map((s) => s.name).join(', ')} is, and ${this.#stream} begins at ${identity.info.firstSeq}. Restore bucket ${BUCKET_SNAPSHOTS} from a backup.`,
+        `Cannot make the state of partition ${this.partition} again as a snapshot of it must be whole, or its input held from the first ` +
+          `message on: none of ${names} is, and ${this.#stream} begins at ${identity.info.firstSeq}. ` +
+          `Restore bucket ${BUCKET_SNAPSHOTS} from a backup.`,
       )
     }
     logger.debug({ epoch, position: position.seq, snapshot: restored?.ref.name ?? null }, 'partition claimed')
@@ -422,7 +429,8 @@ export class PartitionHost<State, Effects> {
   }
 
   #letGo(): void {
-    this.#context.logger.warn({ position: this.#progress.at, committed: this.committed }, 'partition let go before its last commit was stored; its next owner makes it')
+    const { logger, progress } = this.#context
+    logger.warn({ position: progress.at, committed: this.committed }, 'partition let go before its last commit; its next owner makes it')
     this.#quit.abort()
   }
 }

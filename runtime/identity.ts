@@ -10,7 +10,8 @@ import type { Position } from './journal.ts'
 import type { Log, StreamInfo } from './log.ts'
 
 export type Identity =
-  | { readonly kind: 'same'; readonly info: StreamInfo; /** Last sequence that a replay up to the position can expect to read. */ readonly target: number }
+  /** `target`: last sequence that a replay up to the position can expect to read. */
+  | { readonly kind: 'same'; readonly info: StreamInfo; readonly target: number }
   | { readonly kind: 'new-generation'; readonly info: StreamInfo }
 
 /**
@@ -21,13 +22,16 @@ export async function identify(log: Log, stream: string, subject: string, positi
   const info = await log.info(stream)
   if (info.created !== position.created) return { kind: 'new-generation', info }
   if (position.seq === 0) return { kind: 'same', info, target: 0 }
-  if (info.lastSeq < position.seq) throw lost(stream, subject, `end at sequence ${position.seq} or later`, `its last sequence is ${info.lastSeq}`)
+  if (info.lastSeq < position.seq) {
+    throw lost(stream, subject, `end at sequence ${position.seq} or later`, `its last sequence is ${info.lastSeq}`)
+  }
   const message = await log.at(stream, position.seq)
   // A message that was purged can't be compared; what is left of the subject before it ends the replay.
   if (message === null) return { kind: 'same', info, target: Math.min(position.seq, (await log.last(stream, subject))?.seq ?? 0) }
   if (message.subject !== subject || message.timeMs !== position.timeMs) {
     const [wanted, found] = [position.timeMs, message.timeMs].map((ms) => new Date(ms).toISOString())
-    throw lost(stream, subject, `hold a message of ${wanted} on ${subject} at sequence ${position.seq}`, `the one there is of ${found} on ${message.subject}`)
+    const must = `hold a message of ${wanted} on ${subject} at sequence ${position.seq}`
+    throw lost(stream, subject, must, `the one there is of ${found} on ${message.subject}`)
   }
   return { kind: 'same', info, target: position.seq }
 }
@@ -35,7 +39,8 @@ export async function identify(log: Log, stream: string, subject: string, positi
 function lost(stream: string, subject: string, must: string, is: string): OperatingError {
   return new OperatingError(
     'identity',
-    `Cannot go on with ${subject} as stream ${stream} must ${must}: ${is}. The log lost messages that were already processed, as a power cut can do. ` +
-      `Restore the stream from a backup; or delete it and make it anew, which starts a new generation, and send again what was not yet processed.`,
+    `Cannot go on with ${subject} as stream ${stream} must ${must}: ${is}. The log lost messages that were already processed, as a ` +
+      `power cut can do. Restore the stream from a backup; or delete it and make it anew, which starts a new generation, and send ` +
+      `again what was not yet processed.`,
   )
 }

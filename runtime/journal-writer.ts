@@ -3,7 +3,8 @@
  *
  * Owns what an answer that never came means. Leaves what is committed, and when, to the host.
  *
- * - JW1 Every message expects the one before it, so a writer that was overtaken stores nothing more (I4): its next message rejects with `Fenced`.
+ * - JW1 Every message expects the one before it, so a writer that was overtaken stores nothing more (I4): its next message rejects
+ *   with `Fenced`.
  * - JW2 A message goes out again only as the same bytes with the same nonce. If an earlier try lands late, the later one meets a conflict,
  *   and reading back shows the nonce: landed, once.
  * - JW3 One message is under way at a time.
@@ -41,8 +42,13 @@ export class Aborted extends Error {
   }
 }
 
-/** Tries `run` again, with growing pauses, as long as it rejects with an error that a retry can help. Rejects with `Aborted` on the signal. */
-export async function persist<T>(clock: Clock, signal: AbortSignal, run: () => Promise<T>, onError: (error: unknown) => void = () => {}): Promise<T> {
+/** Tries `run` again, with growing pauses, while it rejects with an error that a retry can help. Rejects with `Aborted` on the signal. */
+export async function persist<T>(
+  clock: Clock,
+  signal: AbortSignal,
+  run: () => Promise<T>,
+  onError: (error: unknown) => void = () => {},
+): Promise<T> {
   for (let pauseMs = RETRY_MIN_MS; ; pauseMs = Math.min(RETRY_MAX_MS, 2 * pauseMs)) {
     if (signal.aborted) throw new Aborted()
     try {
@@ -102,8 +108,8 @@ export class JournalWriter {
   }
 
   /**
-   * Claims the partition, with the epoch after the newest one. `unclaimed` is the position of a partition that no one ever claimed; `check` sees
-   * the position that is inherited, and may throw. Throws `Fenced` when someone else claims at the same time and wins.
+   * Claims the partition, with the epoch after the newest one. `unclaimed` is the position of a partition that no one ever claimed;
+   * `check` sees the position that is inherited, and may throw. Throws `Fenced` when someone else claims at the same time and wins.
    */
   async claim(unclaimed: Position, check: (position: Position) => Promise<void>): Promise<void> {
     for (let tries = 1; ; tries++) {
@@ -170,8 +176,9 @@ export class JournalWriter {
     if (lastSeq >= this.#lastSeq) return
     throw new OperatingError(
       'identity',
-      `Cannot go on with partition ${partition} as stream ${RESULTS} must still hold what this owner stored at sequence ${this.#lastSeq}: ` +
-        `its current last sequence is ${lastSeq}. The stream lost messages or was made anew; restore it from a backup, or start again with an empty store.`,
+      `Cannot go on with partition ${partition} as stream ${RESULTS} must still hold what this owner stored at sequence ` +
+        `${this.#lastSeq}: its current last sequence is ${lastSeq}. The stream lost messages or was made anew; restore it from a backup, ` +
+        `or start again with an empty store.`,
     )
   }
 

@@ -1,8 +1,8 @@
 /**
  * One member of a group that shares the partitions: says that it is there, sees who else is, and hosts its share.
  *
- * Owns when a host is started and when it is told to let go. Leaves who should own what to ownership.ts, and safety to the claims of hosts: a member that is
- * wrong about the others costs time, never a result (I4).
+ * Owns when a host is started and when it is told to let go. Leaves who should own what to ownership.ts, and safety to the claims of
+ * hosts: a member that is wrong about the others costs time, never a result (I4).
  *
  * - M1 One host a partition at a time.
  * - M2 A newcomer claims nothing before it has listened for a round of heartbeats.
@@ -52,7 +52,15 @@ export interface MemberStatus {
   readonly ready: boolean
   /** What it waits for, in words; empty when ready. */
   readonly waitsFor: string
-  readonly partitions: readonly { readonly partition: number; readonly phase: HostPhase['kind']; readonly epoch: number; readonly seq: number }[]
+  readonly partitions: readonly PartitionStatus[]
+}
+
+export interface PartitionStatus {
+  readonly partition: number
+  readonly phase: HostPhase['kind']
+  readonly epoch: number
+  /** Committed up to this sequence of the input. */
+  readonly seq: number
 }
 
 export interface RunningMember {
@@ -97,7 +105,8 @@ class GroupMember<State, Effects> implements RunningMember {
       startedAt: clock.now(),
       partitions: [],
     }
-    this.membership = new Membership({ bus: connection.bus, clock, self, connected: () => connection.connected(), partitions: () => this.#held() })
+    const connected = () => connection.connected()
+    this.membership = new Membership({ bus: connection.bus, clock, self, connected, partitions: () => this.#held() })
     this.#ends.push(this.membership.onChange(() => this.#reconcile()))
     this.#ends.push(connection.onReconnect(() => this.#listen()))
     this.membership.start()
@@ -105,7 +114,9 @@ class GroupMember<State, Effects> implements RunningMember {
   }
 
   status(): MemberStatus {
-    const partitions = [...this.#hosts].map(([partition, { host }]) => ({ partition, phase: host.phase.kind, epoch: host.epoch, seq: host.committed.seq }))
+    const partitions = [...this.#hosts].map(([partition, { host }]) => {
+      return { partition, phase: host.phase.kind, epoch: host.epoch, seq: host.committed.seq }
+    })
     const connected = this.#options.connection.connected()
     const waitsFor = this.#waitsFor(connected)
     return { id: this.id, connected, ready: waitsFor === '', waitsFor, partitions: partitions.sort((a, b) => a.partition - b.partition) }
@@ -123,7 +134,7 @@ class GroupMember<State, Effects> implements RunningMember {
   #waitsFor(connected: boolean): string {
     if (!connected) return 'The connection to the log is down.'
     if (this.#phase !== 'working') return `The worker is ${this.#phase}.`
-    if (this.#failed.size > 0) return `Partitions ${[...this.#failed.keys()].join(', ')} are stopped by errors that the log of this process tells.`
+    if (this.#failed.size > 0) return `Partitions ${[...this.#failed.keys()].join(', ')} are stopped by errors; the log of this process has them.`
     const waiting = [...this.#share()].filter((partition) => this.#hosts.get(partition)?.host.phase.kind !== 'running')
     return waiting.length === 0 ? '' : `Partitions ${waiting.join(', ')} are being taken over.`
   }
@@ -181,8 +192,8 @@ class GroupMember<State, Effects> implements RunningMember {
   #mustWaitMs(partition: number, nowMs: number): number {
     const restMs = (this.#resting.get(partition)?.untilMs ?? 0) - nowMs
     if (restMs > 0) return restMs
-    const isHeld = this.membership.view('worker').some((member) => member.id !== this.id && member.partitions.some((p) => p.partition === partition))
-    if (!isHeld) return 0
+    const others = this.membership.view('worker').filter((member) => member.id !== this.id)
+    if (!others.some((member) => member.partitions.some((p) => p.partition === partition))) return 0
     const sinceMs = this.#wantedSinceMs.get(partition) ?? nowMs
     this.#wantedSinceMs.set(partition, sinceMs)
     return sinceMs + HANDOVER_MAX_MS - nowMs

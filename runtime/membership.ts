@@ -76,8 +76,8 @@ export class Membership {
   #running = false
 
   /**
-   * `connected` tells whether the bus can be heard at all: silence counts for nothing while it can't. `partitions`, where it is given, is asked for
-   * what this member owns whenever it speaks.
+   * `connected` tells whether the bus can be heard at all: silence counts for nothing while it can't. `partitions`, where it is
+   * given, is asked for what this member owns whenever it speaks.
    */
   constructor(options: { bus: Bus; clock: Clock; self: Member; connected?: () => boolean; partitions?: () => Member['partitions'] }) {
     this.#bus = options.bus
@@ -192,8 +192,8 @@ export class Membership {
   }
 }
 
-function sameOwnership(a: Member, b: Member): boolean {
-  return a.partitions.length === b.partitions.length && a.partitions.every((p, i) => p.partition === b.partitions[i].partition && p.epoch === b.partitions[i].epoch)
+function sameOwnership({ partitions: a }: Member, { partitions: b }: Member): boolean {
+  return a.length === b.length && a.every((p, i) => p.partition === b[i].partition && p.epoch === b[i].epoch)
 }
 
 /** Someone else's bytes on the bus are no member. */

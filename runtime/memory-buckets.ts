@@ -48,7 +48,9 @@ export class MemoryKeyValue implements KeyValue {
     return this.#connection.perform(() => {
       const entry = this.#bucket.entries.get(key)
       const current = entry?.value ? entry.revision : 0
-      if (current !== revision) throw new OperatingError('conflict', `Cannot store key ${key} as its revision must be ${revision}: current value is ${current}`)
+      if (current !== revision) {
+        throw new OperatingError('conflict', `Cannot store key ${key} as its revision must be ${revision}: current value is ${current}`)
+      }
       return this.#bucket.write(key, value)
     })
   }

@@ -1,12 +1,13 @@
 /**
  * One process's connection to a world in memory, and what it can do with it.
  *
- * Owns the faults of one process: its network is cut and healed, it is killed at a point that a test names. Leaves what is stored, and the faults of
- * the server, to memory-log.ts.
+ * Owns the faults of one process: its network is cut and healed, it is killed at a point that a test names. Leaves what is stored,
+ * and the faults of the server, to memory-log.ts.
  */
 
 import { OperatingError } from './errors.ts'
-import type { Bus, Connection, KeyValue, Log, LogMessage, LogReader, ObjectStore, PublishOptions, ReadOptions, StreamInfo, StreamOptions } from './log.ts'
+import type { Bus, Connection, KeyValue, Log, LogMessage, LogReader, ObjectStore } from './log.ts'
+import type { PublishOptions, ReadOptions, StreamInfo, StreamOptions } from './log.ts'
 import { MemoryKeyValue, MemoryObjects } from './memory-buckets.ts'
 import type { MemoryWorld } from './memory-log.ts'
 import { firstAtOrAfter, infoOf, subjectMatches } from './memory-stream.ts'
@@ -118,7 +119,9 @@ export class MemoryConnection implements Connection {
   async #point(): Promise<void> {
     if (++this.#points >= this.#diesAt) this.#dead = true
     if (this.#dead) await NEVER
-    if (this.#closed) throw new OperatingError('unavailable', 'Cannot reach the log as the connection must be open: current state is closed', { retry: false })
+    if (this.#closed) {
+      throw new OperatingError('unavailable', 'Cannot reach the log as the connection must be open: current state is closed', { retry: false })
+    }
     if (this.#cut) throw new OperatingError('unavailable', 'Cannot reach the log as the connection must stand: current state is cut')
     await Promise.resolve()
   }
@@ -154,7 +157,7 @@ class MemoryLog implements Log {
 
   publish(subject: string, data: Uint8Array, options: PublishOptions = {}): Promise<{ seq: number }> {
     const timeoutMs = options.timeoutMs ?? PUBLISH_TIMEOUT_MS
-    const timedOut = () => new OperatingError('timeout', `Cannot tell whether a message on ${subject} is stored as the answer must come within ${timeoutMs} ms`)
+    const timedOut = () => new OperatingError('timeout', `Cannot tell whether ${subject} is stored as the answer must come within ${timeoutMs} ms`)
     return this.#connection.perform(async () => {
       const fault = this.#world.faultOf(subject, data)
       if (fault === 'unavailable') throw new OperatingError('unavailable', `Cannot store on ${subject} as its stream must be available`)

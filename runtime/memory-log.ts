@@ -55,10 +55,10 @@ export class MemoryWorld {
   #holds = new Set<{ matches: (subject: string) => boolean; released: Promise<void> }>()
   #deliveryHolds = new Set<(subject: string) => boolean>()
 
-  constructor({ clock, serverVersion = '2.10.27', payloadMaxBytes = PAYLOAD_MAX_BYTES }: { clock: Clock; serverVersion?: string; payloadMaxBytes?: number }) {
-    this.clock = clock
-    this.serverVersion = serverVersion
-    this.payloadMaxBytes = payloadMaxBytes
+  constructor(options: { clock: Clock; serverVersion?: string; payloadMaxBytes?: number }) {
+    this.clock = options.clock
+    this.serverVersion = options.serverVersion ?? '2.10.27'
+    this.payloadMaxBytes = options.payloadMaxBytes ?? PAYLOAD_MAX_BYTES
   }
 
   connect(): MemoryConnection {
@@ -121,7 +121,7 @@ export class MemoryWorld {
   harmObject(bucket: string, name: string, how: 'damaged' | 'flipped' | 'lost'): void {
     const objects = this.objectBucket(bucket)
     const object = objects.get(name)
-    if (!object) throw new RangeError(`Cannot harm object ${name} as it must exist in ${bucket}: current names are ${[...objects.keys()].join(', ')}`)
+    if (!object) throw new RangeError(`Cannot harm object ${name} as it must exist: current names are ${[...objects.keys()].join(', ')}`)
     if (how === 'lost') objects.delete(name)
     else if (how === 'damaged') object.damaged = true
     else {
@@ -156,8 +156,9 @@ export class MemoryWorld {
 
   stream(name: string): MemoryStream {
     const stream = this.#streams.get(name)
-    if (!stream) throw new OperatingError('identity', `Cannot use stream ${name} as it must exist: current streams are ${[...this.#streams.keys()].join(', ') || 'none'}`)
-    return stream
+    if (stream) return stream
+    const names = [...this.#streams.keys()].join(', ') || 'none'
+    throw new OperatingError('identity', `Cannot use stream ${name} as it must exist: current streams are ${names}`)
   }
 
   signal(stream: string): Signal {
@@ -192,17 +193,20 @@ export class MemoryWorld {
 
   store(subject: string, data: Uint8Array, expectLastSubjectSeq: number | undefined): number {
     if (data.byteLength > this.payloadMaxBytes) {
-      throw new OperatingError('too-large', `Cannot store a message as its bytes must be at most ${this.payloadMaxBytes}: current value is ${data.byteLength}`)
+      const { byteLength } = data
+      throw new OperatingError('too-large', `Cannot store a message as its bytes must be at most ${this.payloadMaxBytes}: current value is ${byteLength}`)
     }
     let stream: MemoryStream | null = null
     for (const s of this.#streams.values()) if (s.options.subjects.some((pattern) => subjectMatches(pattern, subject))) stream = s
-    if (!stream) throw new OperatingError('unavailable', `Cannot store a message as a stream must take its subject: current subject is ${subject}`)
+    if (!stream) throw new OperatingError('unavailable', `Cannot store a message as a stream must take its subject: current value is ${subject}`)
     const last = stream.bySubject.get(subject)?.at(-1)?.seq ?? 0
     if (expectLastSubjectSeq !== undefined && last !== expectLastSubjectSeq) {
-      throw new OperatingError('conflict', `Cannot store on ${subject} as its last sequence must be ${expectLastSubjectSeq}: current value is ${last}`)
+      const expected = expectLastSubjectSeq
+      throw new OperatingError('conflict', `Cannot store on ${subject} as its last sequence must be ${expected}: current value is ${last}`)
     }
-    if (stream.options.bytesMax >= 0 && stream.bytes + data.byteLength > stream.options.bytesMax) {
-      throw new OperatingError('full', `Cannot store on ${subject} as its stream must hold at most ${stream.options.bytesMax} bytes: current value is ${stream.bytes}`)
+    const { bytesMax } = stream.options
+    if (bytesMax >= 0 && stream.bytes + data.byteLength > bytesMax) {
+      throw new OperatingError('full', `Cannot store on ${subject} as its stream must hold at most ${bytesMax} bytes: current value is ${stream.bytes}`)
     }
     const seq = stream.lastSeq + 1
     append(stream, { subject, seq, timeMs: Math.floor(this.clock.now() + this.timeOffsetMs), data: data.slice() })

@@ -3,9 +3,9 @@
  *
  * Owns the form of an object and what counts as whole. Leaves when to take one, and which are named by the log, to the host.
  *
- * An object is msgpack `[format, checksum, body]`, the checksum being the SHA-256 of the body: the actor's name and snapshot version, the position,
- * the state's bytes, and how they are compressed (`zstd`, or `none` where that would save less than a tenth). Its name is
- * `<actor>.<partition>.<epoch>.<seq>`.
+ * An object is msgpack `[format, checksum, body]`, the checksum being the SHA-256 of the body: the actor's name and snapshot
+ * version, the position, the state's bytes, and how they are compressed (`zstd`, or `none` where that would save less than a
+ * tenth). Its name is `<actor>.<partition>.<epoch>.<seq>`.
  */
 
 import { Buffer } from 'node:buffer'
@@ -66,7 +66,11 @@ export async function writeSnapshot(
 }
 
 /** The state's bytes in the object that `ref` names; null where it is absent, damaged, or of another actor, version or position. */
-export async function readSnapshot(store: ObjectStore, ref: SnapshotRef, actor: { name: string; snapshotVersion: number }): Promise<Uint8Array | null> {
+export async function readSnapshot(
+  store: ObjectStore,
+  ref: SnapshotRef,
+  actor: { name: string; snapshotVersion: number },
+): Promise<Uint8Array | null> {
   const data = await store.get(ref.name)
   if (data === null) return null
   try {
@@ -105,10 +109,13 @@ export async function restoreNewest<State>(
 }
 
 /**
- * Deletes the partition's objects that are older than all of `keep`, which a commit already names. Newer ones stay, whoever wrote them: they may
- * be on their way into a commit.
+ * Deletes the partition's objects that are older than all of `keep`, which a commit already names. Newer ones stay, whoever wrote
+ * them: they may be on their way into a commit.
  */
-export async function sweepSnapshots(store: ObjectStore, options: { actor: string; partition: number; keep: readonly SnapshotRef[] }): Promise<number> {
+export async function sweepSnapshots(
+  store: ObjectStore,
+  options: { actor: string; partition: number; keep: readonly SnapshotRef[] },
+): Promise<number> {
   const kept = options.keep.map((ref) => parseSnapshotName(options.actor, ref.name)).filter((at) => at !== null)
   if (kept.length === 0) return 0
   const oldest = kept.reduce((a, b) => (isBefore(a, b) ? a : b))

@@ -43,7 +43,8 @@ export class Snapshotter<State, Effects> {
 
   restore(refs: readonly SnapshotRef[]): Promise<{ ref: SnapshotRef; state: State } | null> {
     const { actor, logger, persist } = this.#context
-    return persist(() => restoreNewest(this.#objects!, refs, actor, (ref, cause) => logger.error({ snapshot: ref.name, err: cause }, 'snapshot is not whole')))
+    const report = (ref: SnapshotRef, cause: unknown) => logger.error({ snapshot: ref.name, err: cause }, 'snapshot is not whole')
+    return persist(() => restoreNewest(this.#objects!, refs, actor, report))
   }
 
   /** A message was stepped, in so much time. */
@@ -109,8 +110,10 @@ export class Snapshotter<State, Effects> {
   /** Deletes what a commit, now stored, has ceased to name. */
   sweep(keep: readonly SnapshotRef[]): void {
     const { actor, partition, logger } = this.#context
-    // What stays is swept after the next snapshot.
-    sweepSnapshots(this.#objects!, { actor: actor.name, partition, keep }).catch((error) => logger.warn({ err: error }, 'old snapshots could not be deleted'))
+    sweepSnapshots(this.#objects!, { actor: actor.name, partition, keep }).catch((error) => {
+      // What stays is swept after the next snapshot.
+      logger.warn({ err: error }, 'old snapshots could not be deleted')
+    })
   }
 
   /** Resolves when none is on its way. */

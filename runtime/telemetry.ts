@@ -45,8 +45,8 @@ export function createMetrics(options: { process?: boolean } = {}): Metrics {
 /** One registry of many: values of the same name and labels are summed (or as the metric's own aggregator says). */
 export function mergeMetrics(values: readonly MetricsValues[]): Metrics {
   // The suffix of counters is added as they are written.
-  const bare = values.map((all) => all.map((metric) => (String(metric.type) === 'counter' ? { ...metric, name: metric.name.replace(/_total$/, '') } : metric)))
-  const merged = prom.AggregatorRegistry.aggregate(bare) as Metrics
+  const bare = (metric: MetricsValues[number]) => (String(metric.type) === 'counter' ? { ...metric, name: metric.name.replace(/_total$/, '') } : metric)
+  const merged = prom.AggregatorRegistry.aggregate(values.map((all) => all.map(bare))) as Metrics
   merged.setContentType(OPENMETRICS)
   return merged
 }

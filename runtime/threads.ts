@@ -1,11 +1,13 @@
 /**
  * Several threads that do the same work in one process: started, kept running, watched, and told to end.
  *
- * Owns the messages between the main thread and the others, and the sum of their metrics. Leaves what the work is to `serveThread`'s caller, and the
- * pauses between lives of a thread to supervisor.ts.
+ * Owns the messages between the main thread and the others, and the sum of their metrics. Leaves what the work is to
+ * `serveThread`'s caller, and the pauses between lives of a thread to supervisor.ts.
  *
- * - T1 A thread is told to end by a message, drains, says so, and is then ended from outside; one that does not drain is ended after STOP_MS.
- * - T2 What a thread says of itself is as old as its last message: STATUS_MS at most while its event loop turns, else it counts as not ready.
+ * - T1 A thread is told to end by a message, drains, says so, and is then ended from outside; one that does not drain is ended
+ *   after STOP_MS.
+ * - T2 What a thread says of itself is as old as its last message: STATUS_MS while its event loop turns; beyond SILENT_MS it counts
+ *   as not ready.
  */
 
 import { parentPort, Worker, workerData } from 'node:worker_threads'

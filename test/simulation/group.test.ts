@@ -1,6 +1,7 @@
 /**
- * A group of members in a world of faults: a seed draws who joins, dies, leaves or is cut off, which answers are lost and which messages delayed, which
- * snapshots are harmed, where the server's clock steps. Then everything heals, and each partition must have said exactly what its input alone says.
+ * A group of members in a world of faults: a seed draws who joins, dies, leaves or is cut off, which answers are lost and which
+ * messages delayed, which snapshots are harmed, where the server's clock steps. Then everything heals, and each partition must have
+ * said exactly what its input alone says.
  *
  * What it leaves out: the disk and the store, and input streams that are made anew (test/runtime/host.test.ts has them).
  */
@@ -105,9 +106,11 @@ async function simulate(seed: number): Promise<{ faults: Record<string, number> 
   for (const release of releases) release()
   world.restartServer()
   const owners = () => ownersOf(PARTITIONS, alive.map(({ member }) => member.id))
-  await clock.until(() => [...owners()].every(([partition, id]) => alive.find(({ member }) => member.id === id)!.member.status().partitions.some((p) => p.partition === partition && p.phase === 'running')), {
-    what: 'every partition runs where it should',
-  })
+  const runs = (partition: number, id: string) => {
+    const { member } = alive.find((one) => one.member.id === id)!
+    return member.status().partitions.some((p) => p.partition === partition && p.phase === 'running')
+  }
+  await clock.until(() => [...owners()].every(([partition, id]) => runs(partition, id)), { what: 'every partition runs where it should' })
   for (let p = 0; p < PARTITIONS; p++) await s.say(['end'], p)
   for (let p = 0; p < PARTITIONS; p++) {
     await s.covered(p)
@@ -135,6 +138,7 @@ describe('a group in a world of faults', () => {
         throw new Error(`Seed ${seed} (WEIR_SIMULATION_SEED=${seed} WEIR_SIMULATION_SEEDS=1 runs it alone)`, { cause: error })
       }
     }
-    if (SEEDS >= 20) for (const what of ['publish', 'kill', 'killSoon', 'cut', 'server', 'holdResults', 'harm', 'clockStep']) expect(faults[what]).toBeGreaterThan(0)
+    const drawn = ['publish', 'kill', 'killSoon', 'cut', 'server', 'holdResults', 'harm', 'clockStep']
+    if (SEEDS >= 20) for (const what of drawn) expect(faults[what]).toBeGreaterThan(0)
   }, 300_000)
 })
