@@ -32,7 +32,8 @@ export function closeUntil(state: PartitionState, series: Series, untilMs: numbe
     series.upperAt(1, windowStart(minuteSummary.start, WINDOW_SIZES_MS[1])).absorb(minuteSummary)
   }
   for (let size = 1; size <= UPPER_SIZES; size++) {
-    for (let window = series.upper[size - 1]; window !== null && window.start + WINDOW_SIZES_MS[size] <= untilMs; window = series.upper[size - 1]) {
+    const last = untilMs - WINDOW_SIZES_MS[size]
+    for (let window = series.upper[size - 1]; window !== null && window.start <= last; window = series.upper[size - 1]) {
       series.upper[size - 1] = window.next
       emit(series, size, window, closedBy, effects)
       if (size < UPPER_SIZES) series.upperAt(size + 1, windowStart(window.start, WINDOW_SIZES_MS[size + 1])).absorb(window)
@@ -110,9 +111,9 @@ function closeIdle(state: PartitionState, series: Series, effects: EffectsBuilde
   if (series.nextEndMs > passed) return
   let until = series.closedUntilMs
   // A window above is open as soon as one of its minutes is (T2), so each object is looked at together with its parents.
-  for (let minute = series.minutes; minute !== null; minute = minute.next) until = Math.max(until, lastEndOf(minute.start, 0, passed))
+  for (let m = series.minutes; m !== null; m = m.next) until = Math.max(until, lastEndOf(m.start, 0, passed))
   for (let size = 1; size <= UPPER_SIZES; size++) {
-    for (let window = series.upper[size - 1]; window !== null; window = window.next) until = Math.max(until, lastEndOf(window.start, size, passed))
+    for (let w = series.upper[size - 1]; w !== null; w = w.next) until = Math.max(until, lastEndOf(w.start, size, passed))
   }
   if (until > series.closedUntilMs) closeUntil(state, series, until, 'idle', effects)
 }
@@ -142,7 +143,8 @@ function emitOpen(series: Series, effects: EffectsBuilder): void {
   for (let size = 1; size <= UPPER_SIZES; size++) {
     let copies: Summary | null = null
     for (let window = series.upper[size - 1]; window !== null; window = window.next) copies = absorbInto(copies, window.start, window)
-    for (let part = below; part !== null; part = part.next) copies = absorbInto(copies, windowStart(part.start, WINDOW_SIZES_MS[size]), part)
+    const ms = WINDOW_SIZES_MS[size]
+    for (let part = below; part !== null; part = part.next) copies = absorbInto(copies, windowStart(part.start, ms), part)
     for (let window = copies; window !== null; window = window.next) emit(series, size, window, 'open', effects)
     below = copies
   }

@@ -20,12 +20,12 @@
  * - D2 After an anomaly only what exceeds a decaying peak is reported: one event is one anomaly, or a few that grow.
  * - D3 Residuals enter the estimates cut to `CUT` deviations, so that a fault is not learned; `SIDE_MAX` of them in a row on one side
  *   are a new level, which is accepted.
- * - D4 `lower` and `upper` hold 99.9 % of normally distributed residuals.
  *
  * State: `DETECTOR_FIELDS` doubles of a slab that all series of a partition share, so that 60,000 detectors are one piece of memory.
  */
 
 import { log10 } from './arithmetic.ts'
+import { ALARM_LIKELIHOOD, report } from './verdict.ts'
 
 export const WARM_UP = 64
 export const CHANGES_MIN = 8
@@ -38,20 +38,19 @@ const BURST_RATE = 0.05
 const SHORT_RATE = 0.6
 const EXCESS_RATE = 0.03
 const CUT = 4
+/** Deviations that are told apart: keeps what follows finite. */
+const DISTANCE_MAX = 1e9
 const TAIL = 3
 /** −log10 of the likelihood of `TAIL` deviations. */
 const TAIL_LIKELIHOOD = 2.5
 const EXCESS_USUAL = 0.3
 const EXCESS_MIN = 0.25
 const EXCESS_MAX = 2
-/** −log10 of the likelihood below which a reading is an anomaly. */
-const ALARM_LIKELIHOOD = 6.5
 const PEAK_GAIN = 1.5
 const PEAK_DECAY = 0.99
 const SIDE_MAX = 5
 /** Silence of so many usual intervals: what comes after it is a new start. */
 const GAP_INTERVALS = 10
-const BAND = 3.29
 /** A value must rest this much longer than it ever did … */
 const STUCK_RECORD = 3
 /** … and at least so many readings. */
@@ -88,21 +87,6 @@ const STUCK = 19
 
 export const DETECTOR_FIELDS = 20
 
-/** What `observe` found; overwritten by the next call. */
-export interface Verdict {
-  kind: 'spike' | 'stuck'
-  score: number
-  expected: number
-  lower: number
-  upper: number
-  /** Distance from the expected value in deviations, or readings at rest. */
-  size: number
-  /** Readings that the value usually rests. */
-  usual: number
-}
-
-export const verdict: Verdict = { kind: 'spike', score: 0, expected: 0, lower: 0, upper: 0, size: 0, usual: 0 }
-
 /** Feeds one reading to the detector at `at` in the slab. True where it is an anomaly, described in `verdict`. */
 export function observe(slab: Float64Array, at: number, ts: number, value: number): boolean {
   const count = ++slab[at + COUNT]
@@ -135,12 +119,12 @@ export function observe(slab: Float64Array, at: number, ts: number, value: numbe
   const burst = slab[at + BURST]
   const noise = burst > 2.8 * error ? burst : error
   const deviation = Math.max(Math.sqrt(noise), slab[at + STEP], Math.abs(expected) * 1e-12, Number.MIN_VALUE)
-  const distance = Math.abs(residual) / deviation
+  const distance = Math.min(Math.abs(residual) / deviation, DISTANCE_MAX)
 
   const short = slab[at + SHORT] + SHORT_RATE * (residual - slab[at + SHORT])
   const shortError = slab[at + SHORT_ERROR]
   const shortDistance = Math.abs(short) / Math.max(Math.sqrt(Math.max(shortError, noise * 0.4)), deviation * 0.6)
-  const far = Math.max(distance, shortDistance)
+  const far = Math.max(distance, Math.min(shortDistance, DISTANCE_MAX))
 
   let found = false
   if (far > TAIL && count > WARM_UP && slab[at + CHANGES] >= CHANGES_MIN) {
@@ -252,32 +236,4 @@ function isStuck(slab: Float64Array, at: number): boolean {
 function stuckLikelihood(slab: Float64Array, at: number): number {
   const stay = 1 - 1 / Math.max(slab[at + REST_MEAN], 1.001)
   return -slab[at + REST] * log10(stay)
-}
-
-function report(kind: Verdict['kind'], likelihood: number, expected: number, deviation: number, size: number, usual: number): void {
-  verdict.kind = kind
-  verdict.score = likelihood / (likelihood + ALARM_LIKELIHOOD)
-  verdict.expected = expected
-  verdict.lower = expected - BAND * deviation
-  verdict.upper = expected + BAND * deviation
-  verdict.size = size
-  verdict.usual = usual
-}
-
-/** The verdict on `value` as a sentence. */
-export function reasonOf(value: number): string {
-  const v = verdict
-  if (v.kind === 'stuck') {
-    const usual = v.usual < 1.5 ? 'reading' : `${Math.round(v.usual)} readings`
-    return `${short(value)} has not changed for ${v.size} readings, though it usually changes every ${usual}`
-  }
-  const side = value < v.expected ? 'below' : 'above'
-  return `${short(value)} is ${short(Number(v.size.toFixed(1)))} deviations ${side} the expected ${short(v.expected)}; ${short(v.lower)} to ${short(v.upper)} would be usual`
-}
-
-/** A number in few characters: three significant places, more where the whole part has more. */
-function short(n: number): string {
-  const magnitude = Math.abs(n)
-  if (magnitude >= 1e6 || (magnitude < 1e-3 && magnitude > 0)) return String(Number(n.toPrecision(3)))
-  return String(Number(n.toFixed(magnitude >= 100 ? 1 : magnitude >= 1 ? 2 : 4)))
 }

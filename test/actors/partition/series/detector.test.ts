@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { DETECTOR_FIELDS, observe, reasonOf, verdict, WARM_UP } from '../../../../actors/partition/series/detector.ts'
+import { DETECTOR_FIELDS, observe, WARM_UP } from '../../../../actors/partition/series/detector.ts'
+import { reasonOf, verdict } from '../../../../actors/partition/series/verdict.ts'
 import { gaussian, seeded } from '../harness.ts'
 
 interface Found {
@@ -119,6 +120,13 @@ describe('the detector', () => {
     // 3.29 deviations to either side are 99.9 % of a normal distribution.
     expect((verdict.upper - verdict.lower) / 2 / 3.29).toBeCloseTo(0.5, 1)
     expect(reasonOf(23.4)).toMatch(/^23\.4 is 2\d(\.\d+)? deviations above the expected 1[12](\.\d+)?; \d+(\.\d+)? to \d+(\.\d+)? would be usual$/)
+  })
+
+  test('a jump from the least double to 1e100 still has a finite verdict', () => {
+    const found = watch(series(300, (i) => (i === 200 ? 1e100 : (i % 3) * Number.MIN_VALUE)))
+    expect(found.map((f) => f.at)).toEqual([200])
+    expect([found[0].score, found[0].expected, found[0].lower, found[0].upper].every(Number.isFinite)).toBe(true)
+    expect(found[0].score).toBeLessThan(1)
   })
 
   test('values extreme or at rest leave the state finite', () => {
