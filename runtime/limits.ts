@@ -48,6 +48,8 @@ export const BODY_MAX_BYTES = 8 * 1024 * 1024
 export const BODY_DEPTH_MAX = 32
 /** Readings of one request, good and bad together: beyond it 413, since formats exist in which a byte is a reading. */
 export const BODY_READINGS_MAX = 500_000
+/** Lines of a body that are no JSON: beyond it 400 for the whole, since each failure costs as much as many readings. */
+export const LINES_BROKEN_MAX = 5_000
 /** Rejected readings named in one answer; the rest is counted by `rejectedCount`. */
 export const REJECTS_NAMED_MAX = 1_000
 /** Rejected readings of one request that are kept, sampled, in the `rejects` view. */

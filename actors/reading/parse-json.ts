@@ -5,7 +5,7 @@
  * costs the parser memory of its own. After it only own, named members are read, so that `__proto__` and the like are mere names.
  */
 
-import { BODY_DEPTH_MAX } from '../../runtime/limits.ts'
+import { BODY_DEPTH_MAX, LINES_BROKEN_MAX } from '../../runtime/limits.ts'
 import { quote } from './validate.ts'
 import type { Batch } from './validate.ts'
 
@@ -21,6 +21,7 @@ export function parseJson(text: string, batch: Batch): void {
 export function parseNdjson(text: string, batch: Batch): void {
   let from = 0
   let index = 0
+  let broken = 0
   while (from < text.length && !batch.tooMany) {
     let to = text.indexOf('\n', from)
     if (to === -1) to = text.length
@@ -30,6 +31,7 @@ export function parseNdjson(text: string, batch: Batch): void {
     const json = parseGuarded(line)
     if (typeof json.failure === 'string') {
       const { failure } = json
+      if (++broken > LINES_BROKEN_MAX) return batch.refuse(`more than ${LINES_BROKEN_MAX} lines are no JSON: the first was refused with ${quote(batch.rejected[0]?.reason)}.`)
       batch.reject(index, '', () => failure, line)
     } else addItem(index, json.value, batch)
     index++
@@ -107,7 +109,10 @@ function addItem(index: number, item: unknown, batch: Batch): void {
   }
   const metrics = Object.keys(values)
   if (metrics.length === 0) return batch.reject(index, '', () => 'values must hold at least one metric: it is empty.', item)
-  for (const name of metrics) batch.add(index, device, name, ts, (values as Record<string, unknown>)[name], item, `metric ${quote(name)}: `)
+  for (const name of metrics) {
+    if (batch.tooMany) return
+    batch.add(index, device, name, ts, (values as Record<string, unknown>)[name], item, 'metric')
+  }
 }
 
 /** Columns of one length; `device` and `metric` (and `ts`) may each be one value for all rows. */

@@ -12,7 +12,7 @@
  * Times are seconds; one below 2^28 is relative to now (section 4.5.3).
  */
 
-import { BODY_DEPTH_MAX } from '../../runtime/limits.ts'
+import { BODY_DEPTH_MAX, DEVICE_CHARS_MAX } from '../../runtime/limits.ts'
 import { decodeCbor } from './parse-cbor.ts'
 import { parseGuarded } from './parse-json.ts'
 import { isMetric } from './validate-names.ts'
@@ -21,6 +21,7 @@ import type { Batch } from './validate.ts'
 
 const RELATIVE_BELOW_S = 2 ** 28
 const VERSION_MAX = 10
+const NAME_CHARS_MAX = 2 * DEVICE_CHARS_MAX
 
 /** Integer labels of the CBOR form (section 6). */
 const LABELS = new Map<unknown, string>([
@@ -88,6 +89,8 @@ function addPack(pack: unknown, batch: Batch, fieldsOf: (record: unknown) => Map
 
 /** Device and metric of a SenML name, by the rules above. */
 export function nameOf(baseName: string, name: string): [device: string, metric: string] {
+  // Longer than any device may be: not worth looking through, once a record.
+  if (baseName.length + name.length > NAME_CHARS_MAX) return [(baseName || name).slice(0, NAME_CHARS_MAX).padEnd(NAME_CHARS_MAX, '?'), 'value']
   if (baseName !== '' && isMetric(name)) return [baseName.replace(/[/:_.]+$/, ''), name]
   const whole = baseName + name
   if (/^urn:dev:/i.test(whole)) {

@@ -95,30 +95,31 @@ export class Batch {
     return this.count + this.rejectedCount > BODY_READINGS_MAX
   }
 
-  /** Says that the body as a whole can't be read. It counts as one rejected reading, `text` of it is kept. */
+  /** Says that the body as a whole can't be used: no row of it is taken. It counts as one rejected reading, `text` of it is kept. */
   refuse(reason: string, text = ''): void {
     this.refusal = reason
+    this.count = 0
     this.reject(0, '', () => reason, text)
   }
 
   /**
-   * A reading, its parts as they came. `item` is what a sample shows of it (left out: the parts). `context` stands before the
-   * reason, where one item holds several readings.
+   * A reading, its parts as they came. `item` is what a sample shows of it (left out: the parts). Where one item holds several
+   * readings, `part` says what each is called, and the reason names it.
    */
-  add(index: number, device: unknown, metric: unknown, ts: unknown, value: unknown, item?: unknown, context = ''): void {
+  add(index: number, device: unknown, metric: unknown, ts: unknown, value: unknown, item?: unknown, part?: 'metric' | 'field'): void {
     let owner: Device | undefined
     if (typeof device === 'string') owner = this.#names.find(device) ?? this.#names.addDevice(device)
     if (owner === undefined) {
-      return this.reject(index, '', () => context + nameReason('device', device, DEVICE_RULE), item ?? { device, metric, ts, value })
+      return this.reject(index, '', () => lead(part, metric) + nameReason('device', device, DEVICE_RULE), item ?? { device, metric, ts, value })
     }
     if (this.#prefixes.length !== 0 && !this.#permitted(owner.name)) {
       this.forbiddenCount++
-      return this.reject(index, '', () => `${context}the key may not write for device ${quote(owner.name)}: its prefixes are ${this.#prefixes.join(', ')}.`, item ?? { device, metric, ts, value })
+      return this.reject(index, '', () => `${lead(part, metric)}the key may not write for device ${quote(owner.name)}: its prefixes are ${this.#prefixes.join(', ')}.`, item ?? { device, metric, ts, value })
     }
     let series: Series | undefined
     if (typeof metric === 'string') series = owner.find(metric) ?? this.#names.addSeries(owner, metric)
     if (series === undefined) {
-      return this.reject(index, owner.name, () => context + nameReason('metric', metric, METRIC_RULE), item ?? { device, metric, ts, value })
+      return this.reject(index, owner.name, () => lead(part, metric) + nameReason('metric', metric, METRIC_RULE), item ?? { device, metric, ts, value })
     }
 
     let number: number
@@ -126,7 +127,7 @@ export class Batch {
     else if (typeof value === 'boolean') number = value ? 1 : 0
     else number = NaN
     if (!(number >= -VALUE_MAGNITUDE_MAX && number <= VALUE_MAGNITUDE_MAX)) {
-      return this.reject(index, owner.name, () => context + valueReason(value), item ?? { device, metric, ts, value })
+      return this.reject(index, owner.name, () => lead(part, metric) + valueReason(value), item ?? { device, metric, ts, value })
     }
 
     let atMs: number
@@ -136,7 +137,7 @@ export class Batch {
     else if (ts instanceof Date) atMs = ts.getTime()
     else atMs = NaN
     if (!(atMs >= TS_MIN_MS && atMs <= this.#tsMaxMs)) {
-      return this.reject(index, owner.name, () => context + timeReason(ts, atMs, this.#nowMs), item ?? { device, metric, ts, value })
+      return this.reject(index, owner.name, () => lead(part, metric) + timeReason(ts, atMs, this.#nowMs), item ?? { device, metric, ts, value })
     }
 
     const at = this.count
@@ -172,6 +173,11 @@ export class Batch {
     this.ts = ts
     this.value = value
   }
+}
+
+/** What stands before the reason. */
+function lead(part: string | undefined, metric: unknown): string {
+  return part === undefined ? '' : `${part} ${quote(metric)}: `
 }
 
 function nameReason(part: 'device' | 'metric', name: unknown, rule: string): string {

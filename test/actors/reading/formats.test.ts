@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Packr } from 'msgpackr'
-import { BODY_DEPTH_MAX } from '../../../runtime/limits.ts'
+import { BODY_DEPTH_MAX, LINES_BROKEN_MAX } from '../../../runtime/limits.ts'
 import { formatOf, MEDIA_TYPES_TOLD } from '../../../actors/reading/formats.ts'
 import type { Format } from '../../../actors/reading/formats.ts'
 import type { Reading } from '../../../actors/reading/input.ts'
@@ -120,6 +120,27 @@ describe('whatever bytes come', () => {
   })
 })
 
+test('bodies made to be slow are judged in one pass', () => {
+  const size = 1024 * 1024
+  const bodies: [Format, string][] = [
+    ['lines', `m a=${'1'.repeat(size)}x`],
+    ['lines', 'm a=1\n'.repeat(size / 6)],
+    ['lines', 'm a="1\n'.repeat(size / 7)],
+    ['lines', `${','.repeat(size)} a=1`],
+    ['lines', `m ${'a=1,'.repeat(size / 4)}b=1`],
+    ['lines', `${'\\'.repeat(size)} a=1`],
+    ['senml+json', `[{"bn":"${'/'.repeat(size / 2)}a"},${'{"n":"b","v":1},'.repeat(size / 32)}{"n":"b","v":1}]`],
+    ['ndjson', '\n'.repeat(size)],
+    ['ndjson', '{\n'.repeat(size / 2)],
+    ['json', `[${'{},'.repeat(size / 3)}{}]`],
+    ['json', `{"device":"a","values":{${Array.from({ length: 100_000 }, (_, i) => `"m${i}":${i}`).join()}}}`],
+  ]
+  for (const [format, body] of bodies) {
+    const { readings, rejectedCount } = read(format, body)
+    expect(readings.length + rejectedCount).toBeGreaterThanOrEqual(format === 'ndjson' && body.startsWith('\n') ? 0 : 1)
+  }
+})
+
 describe('JSON', () => {
   test.each(['{nope', '', '[1,2', '{"device":', 'NaN', "{'a':1}"])('that is none is refused: %j', (text) => {
     const { refusal, rejectedCount } = read('json', text)
@@ -167,6 +188,12 @@ describe('NDJSON', () => {
     expect(readings.map((r) => r.value)).toEqual([23.4, 1])
     expect(rejected.map((r) => r.index)).toEqual([1, 2])
     expect(rejected[1].reason).toMatch(/nested at most/)
+  })
+
+  test('with more broken lines than are worth parsing is refused as a whole', () => {
+    const { readings, refusal } = read('ndjson', `${JSON.stringify(good)}\n${'{\n'.repeat(LINES_BROKEN_MAX + 1)}`)
+    expect(readings).toEqual([])
+    expect(refusal).toMatch(/lines are no JSON/)
   })
 
   test('of nothing but blank lines holds no reading', () => {
@@ -279,6 +306,7 @@ describe('SenML', () => {
 
   test('that must be understood and is not is refused as a whole', () => {
     expect(senml([{ n: 'a/b', v: 1 }, { n: 'a/b', v: 1, foo_: 1 }]).refusal).toMatch(/has to be understood/)
+    expect(senml([{ n: 'a/b', v: 1 }, { n: 'a/b', v: 1, foo_: 1 }]).readings).toEqual([])
     expect(senml([{ bver: 11, n: 'a/b', v: 1 }]).refusal).toMatch(/version/)
     expect(senml({ n: 'a/b', v: 1 }).refusal).toMatch(/must be an array/)
   })
