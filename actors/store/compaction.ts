@@ -14,7 +14,7 @@ import { LakeDatabase } from './database.ts'
 import type { Segment } from './manifest.ts'
 import { segmentName, writeSegment } from './segment.ts'
 import type { SegmentSource } from './segment.ts'
-import { TABLE_NAMES } from './tables.ts'
+import { TABLES, TABLE_NAMES } from './tables.ts'
 import type { TableName } from './tables.ts'
 import { timestampSql } from './settle.ts'
 
@@ -108,10 +108,13 @@ export async function compact(job: CompactionJob, signal?: AbortSignal): Promise
 
 const since = (column: string, before: string | null) => (before === null ? '' : ` WHERE ${column} >= ${before}`)
 
+/** Columns of a window's row between its key and its version. */
+const WINDOW_VALUES = TABLES.windows.map(([name]) => name).slice(5, -1)
+
 const MERGES: Record<TableName, (from: string, before: string | null) => string> = {
   readings: (from, before) => `SELECT * FROM ${from}${since('ts', before)} ORDER BY tenant, device, metric, ts`,
   windows: (from, before) =>
-    `SELECT * FROM ${from}${since('start', before)} QUALIFY row_number() OVER (PARTITION BY tenant, device, metric, size, start ORDER BY version DESC) = 1 ORDER BY tenant, device, metric, size, start`,
+    `SELECT tenant, device, metric, size, start, ${WINDOW_VALUES.map((name) => `arg_max_null("${name}", version)`).join(', ')}, max(version) FROM ${from}${since('start', before)} GROUP BY tenant, device, metric, size, start ORDER BY tenant, device, metric, size, start`,
   owned_windows: (from, before) => `SELECT DISTINCT * FROM ${from}${since('start', before)} ORDER BY ALL`,
   anomalies: (from, before) => `SELECT * FROM ${from}${since('ts', before)} ORDER BY tenant, device, metric, ts`,
   rejects: (from, before) => `SELECT * FROM ${from}${since('received_at', before)} ORDER BY tenant, received_at`,

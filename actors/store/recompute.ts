@@ -11,7 +11,7 @@
  *   computes the window at each late reading, since nobody else may ever send its row.
  */
 
-import { CLOSED_BY, WINDOW_SIZES_MS, windowStart } from '../reading/window.ts'
+import { CLOSED_BY, MINUTE_MS, WINDOW_SIZES_MS, windowStart } from '../reading/window.ts'
 import type { SealBuffer } from './buffer.ts'
 import type { LakeDatabase } from './database.ts'
 import type { Segment } from './manifest.ts'
@@ -22,6 +22,8 @@ import { fillSql, readSql } from './sql.ts'
 
 const LATE_CODE = CLOSED_BY.indexOf('late')
 const OPEN_CODE = CLOSED_BY.indexOf('open')
+/** Minutes from the epoch to the latest time that a reading may have are fewer; so minute and series fit one whole number. */
+const MINUTES_MAX = 2 ** 27
 
 /** Windows by series key that are open in their actor and hold a late reading, and whether each is fed (W4). */
 export class OwnedWindows {
@@ -144,9 +146,11 @@ export function planWindows(view: SealView, owned: OwnedWindows): WindowWork {
     }
   }
   const { windows } = buffer
+  const newest = newestRows(buffer)
   const kept = new Int32Array(windows.length)
   let keptCount = 0
   for (let i = 0; i < windows.length; i++) {
+    if (newest[i] === 0) continue
     const series = rank[windows.int.series[i]]
     const size = windows.int.size[i]
     const start = windows.double.start[i]
@@ -155,15 +159,25 @@ export function planWindows(view: SealView, owned: OwnedWindows): WindowWork {
       kept[keptCount++] = i
       continue
     }
-    owned.feed(keys[series], size, start)
     const closedBy = windows.int.closed_by[i]
     dirty.add({ series, size, start, version: windows.double.version[i] + 1, updatedAt: windows.double.updated_at[i], closedBy, fedFrom: Infinity })
-  }
-  // Only now, since a window may be sent as open and as closed in one seal.
-  for (let i = 0; i < windows.length && owned.size > 0; i++) {
-    if (windows.int.closed_by[i] !== OPEN_CODE) owned.delete(keys[rank[windows.int.series[i]]], windows.int.size[i], windows.double.start[i])
+    if (closedBy === OPEN_CODE) owned.feed(keys[series], size, start)
+    else owned.delete(keys[series], size, start)
   }
   return { dirty, kept: kept.subarray(0, keptCount), owned: newlyOwned }
+}
+
+/** By row of `buffer.windows`, 1 where no later row is of the same window: one commit may send a window as open and as closed, under one version. */
+function newestRows({ windows }: SealBuffer): Uint8Array {
+  const newest = new Uint8Array(windows.length)
+  const seen = new Set<number>()
+  for (let i = windows.length - 1; i >= 0; i--) {
+    const window = (windows.int.series[i] * WINDOW_SIZES_MS.length + windows.int.size[i]) * MINUTES_MAX + windows.double.start[i] / MINUTE_MS
+    if (seen.has(window)) continue
+    seen.add(window)
+    newest[i] = 1
+  }
+  return newest
 }
 
 /** Whether a reading of this seal entered the window on time. */
