@@ -32,15 +32,21 @@ export function goldenLog(seed = 2_026): InputMessage[] {
       const spike = i % 811 === 700 ? 9 : 0
       readings.push({ device, metric: 'soil', ts: now - Math.floor(random() * 900), value: quarter(drift + noise() + spike) })
     }
-    if (i < 1_000 || i > 1_100) readings.push({ device: 'field-1/a', metric: 'ec', ts: now, value: i > 2_000 && i < 2_200 ? 1.5 : quarter(1.5 + noise()) })
+    const stuck = i > 2_000 && i < 2_200
+    if (i < 1_000 || i > 1_100) readings.push({ device: 'field-1/a', metric: 'ec', ts: now, value: stuck ? 1.5 : quarter(1.5 + noise()) })
     readings.push({ device: 'ahead', metric: 'soil', ts: now + 7 * MINUTE, value: quarter(20 + noise()) })
-    if (i < 900 || i > 2_500) readings.push({ device: 'silent', metric: 'rain', ts: now - 50, value: random() < 0.95 ? 0 : quarter(random() * 1e6) })
+    if (i < 900 || i > 2_500) {
+      readings.push({ device: 'silent', metric: 'rain', ts: now - 50, value: random() < 0.95 ? 0 : quarter(random() * 1e6) })
+    }
     held.push({ device: 'late', metric: 'soil', ts: now - Math.floor(random() * 30_000), value: quarter(-drift + noise()) })
     if (random() < 0.01) readings.push(...held.splice(0))
     if (i % 3 === 0) readings.push(...readings.filter((r) => r.device === 'field-2/doubles'))
     const keyed: KeyedRows[] = i % 10 < 2 ? [{ hash: Math.floor(i / 10).toString(16).padStart(32, '0'), from: 0, to: 2 }] : []
     put(stepped, blockOf(readings, keyed, i % 50 === 49 ? 'other' : 'default'))
-    if (i % 400 === 399) put(now, encodeSettings({ latenessMs: 1_000 * (1 + (i % 7)), idleMs: 10_000 * (1 + (i % 5)), retentionMs: i > 2_000 ? 30 * MINUTE : 0 }))
+    if (i % 400 === 399) {
+      const retentionMs = i > 2_000 ? 30 * MINUTE : 0
+      put(now, encodeSettings({ latenessMs: 1_000 * (1 + (i % 7)), idleMs: 10_000 * (1 + (i % 5)), retentionMs }))
+    }
     if (i % 123 === 7) put(now, encodeRejects({ tenant: 'default', counts: [['field-1/a', 2]], samples: [['no number', '{"value":"x"}']] }))
     if (i % 333 === 8) put(now, Uint8Array.of(0xc1, i % 256))
     if (i % 5 === 0) put(now + 1_000, partitionActor.tick())

@@ -1,4 +1,4 @@
-/** One recorded log, told several ways: straight through, by two owners of whom one crashes again and again, resumed by three, and on Deno. */
+/** One recorded log, told several ways: straight through, by two owners who crash again and again, resumed by three, and on Deno. */
 
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
@@ -13,8 +13,9 @@ const told = straight(messages)
 
 describe('the recorded log of a partition', () => {
   test('tells the story that was recorded', () => {
-    const story = told
-    expect({ windows: story.windows.length, anomalies: story.anomalies.length, fates: story.fates.length, end: story.end, hash: story.hash() }).toMatchInlineSnapshot(`
+    const { windows, anomalies, fates, end } = told
+    const counts = { windows: windows.length, anomalies: anomalies.length, fates: fates.length }
+    expect({ ...counts, end, hash: told.hash() }).toMatchInlineSnapshot(`
       {
         "anomalies": 8,
         "end": "{"accepted":20626,"pending":1,"logTimeMs":1767249455000}",
@@ -25,7 +26,7 @@ describe('the recorded log of a partition', () => {
     `)
   })
 
-  test('tells the same when two owners take turns and crash: each replays from an old snapshot, in silence, up to what is committed', () => {
+  test('tells the same when two owners take turns and crash: each replays in silence from an old snapshot to the last commit', () => {
     const story = new Story()
     const random = seeded(41)
     const snapshots = [{ at: 0, bytes: partitionActor.snapshot(partitionActor.create()) }]
@@ -60,7 +61,8 @@ describe('the recorded log of a partition', () => {
 
   test('tells the same on Deno, to the last bit', () => {
     const root = join(import.meta.dirname, '../..')
-    const onDeno = execFileSync(join(root, 'node_modules/.bin/deno'), ['run', '-A', join(import.meta.dirname, 'story.ts')], { cwd: root, encoding: 'utf8' })
+    const deno = join(root, 'node_modules/.bin/deno')
+    const onDeno = execFileSync(deno, ['run', '-A', join(import.meta.dirname, 'story.ts')], { cwd: root, encoding: 'utf8' })
     expect(onDeno.trim()).toBe(told.hash())
   })
 })

@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { partitionActor } from '../../../actors/partition/actor.ts'
 import { encodeSettings } from '../../../actors/reading/input.ts'
+import { WINDOW_SIZE_NAMES } from '../../../actors/reading/window.ts'
 import { MINUTE_READINGS_MAX } from '../../../runtime/limits.ts'
 import { Bench, blockOf, DAY, HOUR, MINUTE, T0 } from './harness.ts'
 import type { NamedRow } from './harness.ts'
 
 const S = 1_000
-const brief = (rows: readonly NamedRow[]) => rows.map((r) => `${['1m', '15m', '1h', '1d'][r.size]} ${(r.start - T0) / MINUTE} ${r.count} ${r.closedBy}`)
+const brief = (rows: readonly NamedRow[]) => rows.map((r) => `${WINDOW_SIZE_NAMES[r.size]} ${(r.start - T0) / MINUTE} ${r.count} ${r.closedBy}`)
 const settings = (latenessMs: number, idleMs: number, retentionMs = 0) => encodeSettings({ latenessMs, idleMs, retentionMs })
 
 /** Rows since the last look. */
@@ -26,7 +27,10 @@ describe('closing by the watermark', () => {
 
   test('each size closes with its own end, and holds all that came below it', () => {
     const bench = new Bench(T0)
-    for (let i = 0; i <= 24 * 60 + 1; i++) bench.feed(blockOf([{ device: 'd', metric: 'm', ts: T0 + i * MINUTE, value: i % 7 }]), T0 + i * MINUTE)
+    for (let i = 0; i <= 24 * 60 + 1; i++) {
+      bench.timeMs = T0 + i * MINUTE
+      bench.read(bench.timeMs, i % 7)
+    }
     const rows = fresh(bench)
     expect(rows.filter((r) => r.startsWith('1m')).length).toBe(24 * 60)
     expect(rows.filter((r) => r.startsWith('15m')).length).toBe(96)
@@ -55,7 +59,8 @@ describe('closing by the watermark', () => {
     expect(bench.fates).toEqual([])
     bench.tick(3 * MINUTE / S + 5)
     // It was quiet after one minute, and showed what was open.
-    expect(fresh(bench)).toEqual(['1m 2 1 open', '1m 3 1 open', '1m 5 1 open', '15m 0 3 open', '1h 0 3 open', '1d 0 3 open', '1m 2 1 watermark'])
+    const open = ['1m 2 1 open', '1m 3 1 open', '1m 5 1 open', '15m 0 3 open', '1h 0 3 open', '1d 0 3 open']
+    expect(fresh(bench)).toEqual([...open, '1m 2 1 watermark'])
     bench.tick(60)
     expect(fresh(bench)).toEqual(['1m 3 1 watermark'])
     // Its own time never passed the last minute: that closes by idleness.
@@ -73,18 +78,20 @@ describe('closing by the watermark', () => {
     expect(bench.last!.pending).toBe(0)
     bench.read(T0 + 2 * MINUTE, 2)
     expect(bench.fates).toEqual([])
-    expect(brief(bench.rows.filter((r) => r.name.includes('ahead')))).toEqual(['1m 1439 1 open', '15m 1425 1 open', '1h 1380 1 open', '1d 0 1 open'])
+    const ahead = () => brief(bench.rows.filter((r) => r.name.includes('ahead')))
+    expect(ahead()).toEqual(['1m 1439 1 open', '15m 1425 1 open', '1h 1380 1 open', '1d 0 1 open'])
     // The next message after the time is what closes it.
     bench.rows = []
     bench.feed(partitionActor.tick(), T0 + DAY + MINUTE + 5 * S)
-    expect(brief(bench.rows.filter((r) => r.name.includes('ahead')))).toEqual(['1m 1439 1 idle', '15m 1425 1 idle', '1h 1380 1 idle', '1d 0 1 idle'])
+    expect(ahead()).toEqual(['1m 1439 1 idle', '15m 1425 1 idle', '1h 1380 1 idle', '1d 0 1 idle'])
   })
 
   test('a minute that holds all it may closes early, and what follows of it is old', () => {
     const bench = new Bench(T0)
     const rows = 32_768
     for (let from = 0; from <= MINUTE_READINGS_MAX; from += rows) {
-      bench.feed(blockOf(Array.from({ length: rows }, (_, i) => ({ device: 'd', metric: 'm', ts: T0 + ((from + i) % 60_000), value: from + i }))))
+      const reading = (_: unknown, i: number) => ({ device: 'd', metric: 'm', ts: T0 + ((from + i) % 60_000), value: from + i })
+      bench.feed(blockOf(Array.from({ length: rows }, reading)))
     }
     expect(brief(bench.rows)).toEqual([`1m 0 ${MINUTE_READINGS_MAX} watermark`])
     expect(bench.fates.length).toBe(rows)

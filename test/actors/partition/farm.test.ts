@@ -46,7 +46,8 @@ describe('anomalies of a simulated farm', () => {
 
   test('of values that stick for a quarter of an hour nearly all are found, once each', () => {
     const { anomalies, readings } = farm({ ...NO_FAULTS, stuck: 0.03 })
-    const spells = new Set(readings.filter((r) => value.get(key(r)) !== r.value).map((r) => `default/${r.device}/${r.metric} ${Math.floor(r.ts / 900_000)}`))
+    const wrong = readings.filter((r) => value.get(key(r)) !== r.value)
+    const spells = new Set(wrong.map((r) => `default/${r.device}/${r.metric} ${Math.floor(r.ts / 900_000)}`))
     const found = anomalies.map((a) => `${a.name} ${Math.floor(a.ts / 900_000)}`)
     expect(spells.size).toBeGreaterThan(10)
     expect(found.filter((f) => !spells.has(f))).toEqual([])

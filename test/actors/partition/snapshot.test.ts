@@ -14,13 +14,14 @@ function log(seed: number, count: number): Message[] {
   const random = seeded(seed + 99)
   const messages: Message[] = []
   for (const { readings, timeMs } of troubled(seed, count)) {
-    const keyed: KeyedRows[] = random() < 0.3 ? [{ hash: (seed * 1_000 + Math.floor(random() * 30)).toString(16).padStart(32, '0'), from: 0, to: Math.ceil(readings.length / 2) }] : []
+    const hash = Math.floor(random() * 30).toString(16).padStart(32, '0')
+    const keyed: KeyedRows[] = random() < 0.3 ? [{ hash, from: 0, to: Math.ceil(readings.length / 2) }] : []
     messages.push({ data: blockOf(readings, keyed), timeMs: timeMs - (random() < 0.1 ? 3_000 : 0) })
     if (random() < 0.05) for (let i = 1; i < 90; i++) messages.push({ data: partitionActor.tick(), timeMs: timeMs + i * 1_000 })
     if (random() < 0.02) messages.push({ data: Uint8Array.of(0xc1, 1, 2), timeMs })
     if (random() < 0.02) {
-      const settings = { latenessMs: Math.floor(random() * 20_000), idleMs: 1_000 + Math.floor(random() * 90_000), retentionMs: random() < 0.5 ? HOUR : 0 }
-      messages.push({ data: encodeSettings(settings), timeMs })
+      const [latenessMs, idleMs] = [Math.floor(random() * 20_000), 1_000 + Math.floor(random() * 90_000)]
+      messages.push({ data: encodeSettings({ latenessMs, idleMs, retentionMs: random() < 0.5 ? HOUR : 0 }), timeMs })
     }
   }
   const end = messages[messages.length - 1].timeMs
@@ -45,10 +46,12 @@ describe('snapshots of a partition', () => {
   test('a snapshot survives bins, side shelves and many devices', () => {
     const random = seeded(5)
     const bench = new Bench()
-    const ordered = Array.from({ length: 4_000 }, (_, i) => ({ device: 'fast', metric: 'm', ts: T0 + i * 10, value: (random() - 0.5) * 1e6 }))
+    const fast = (_: unknown, i: number) => ({ device: 'fast', metric: 'm', ts: T0 + i * 10, value: (random() - 0.5) * 1e6 })
+    const ordered = Array.from({ length: 4_000 }, fast)
     bench.feed(blockOf(ordered.filter((_, i) => i % 2 === 0)), T0 + MINUTE)
     bench.feed(blockOf(ordered.filter((_, i) => i % 2 === 1).reverse()), T0 + MINUTE)
-    bench.feed(blockOf(Array.from({ length: 300 }, (_, i) => ({ device: `d${i % 100}`, metric: `m${i % 30}`, ts: T0 + i, value: i }))), T0 + MINUTE)
+    const many = (_: unknown, i: number) => ({ device: `d${i % 100}`, metric: `m${i % 30}`, ts: T0 + i, value: i })
+    bench.feed(blockOf(Array.from({ length: 300 }, many)), T0 + MINUTE)
     const twin = new Bench()
     twin.state = partitionActor.restore(partitionActor.snapshot(bench.state))
     for (const b of [bench, twin]) {

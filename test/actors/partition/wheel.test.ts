@@ -10,7 +10,8 @@ describe('the wheel', () => {
     for (let round = 0; round < 50; round++) {
       let clock = Math.floor(random() * 5_000)
       const wheel = new Wheel<{ id: number; dueMs: number }>(clock)
-      const waiting = new Set(Array.from({ length: 200 }, (_, id) => ({ id: (id * 77) % 200, dueMs: clock + Math.floor(random() * 100_000) })))
+      const sleeper = (_: unknown, i: number) => ({ id: (i * 77) % 200, dueMs: clock + Math.floor(random() * 100_000) })
+      const waiting = new Set(Array.from({ length: 200 }, sleeper))
       for (const sleeper of waiting) wheel.put(sleeper, wheel.bucketOf(sleeper.dueMs))
       while (waiting.size > 0) {
         clock += Math.floor(random() * (random() < 0.1 ? 60_000 : 3_000))

@@ -16,7 +16,9 @@ describe('an open minute', () => {
         }
         expect(minute.count).toBe(seen.size)
         const held = minute.readings()
-        for (let i = 2; i < held.length; i += 2) expect(held[i - 2] < held[i] || (held[i - 2] === held[i] && held[i - 1] < held[i + 1])).toBe(true)
+        for (let i = 2; i < held.length; i += 2) {
+          expect(held[i - 2] < held[i] || (held[i - 2] === held[i] && held[i - 1] < held[i + 1])).toBe(true)
+        }
       }),
     )
   })

@@ -43,7 +43,8 @@ describe('the sketch', () => {
     )
     const far = (v: number) => !within(valueOf(keyOf(v)), v)
     expect(Array.from({ length: 30_000 }, (_, units) => units * Number.MIN_VALUE).filter(far)).toEqual([])
-    const edges = Array.from({ length: 1_406 }, (_, i) => 2 ** (i - 1_074)).flatMap((v) => [v, v * (1 - Number.EPSILON / 2), v * (1 + Number.EPSILON)])
+    const powers = Array.from({ length: 1_406 }, (_, i) => 2 ** (i - 1_074))
+    const edges = powers.flatMap((v) => [v, v * (1 - Number.EPSILON / 2), v * (1 + Number.EPSILON)])
     expect(edges.filter(far)).toEqual([])
   })
 
