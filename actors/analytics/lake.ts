@@ -103,6 +103,7 @@ export class Lake {
   /** What attaches and detaches, one after the other: a connection is for one statement at a time. */
   #turn: Promise<unknown> = Promise.resolve()
   #free: DuckDBConnection[]
+  #busy = new Set<DuckDBConnection>()
   #waiting: ((connection: DuckDBConnection) => void)[] = []
   #byFile = new Map<string, Attached>()
   #current = new LakeVersion(null, [])
@@ -182,21 +183,31 @@ export class Lake {
   }
 
   /**
-   * Runs one statement; the caller holds the version that it names. Throws `timeout` at the deadline and `unavailable` where too
-   * many wait.
+   * Runs one statement; the caller holds the version that it names. Throws `timeout` at the deadline, `too-large` where it takes more
+   * memory than there is, and `unavailable` where too many wait.
    */
   async query(sql: string, fresh?: FreshTable): Promise<Columns> {
     const connection = await this.#take()
     let late = false
-    const cancel = this.#clock.after(LAKE_QUERY_MAX_MS, () => {
-      late = true
-      connection.interrupt()
-    })
+    let cancel = () => {}
+    const interruptAfter = (ms: number) => {
+      cancel = this.#clock.after(ms, () => {
+        late = true
+        connection.interrupt()
+        // An interrupt that comes before the statement runs is lost, so it is said again until the statement ends.
+        interruptAfter(INTERRUPT_AGAIN_MS)
+      })
+    }
+    interruptAfter(LAKE_QUERY_MAX_MS)
     try {
       if (fresh !== undefined) await fill(connection, fresh)
       const reader = await connection.runAndReadAll(sql)
       return reader.getColumnsJS()
     } catch (error) {
+      // DuckDB names its errors in their text alone.
+      if (error instanceof Error && error.message.startsWith('Out of Memory')) {
+        throw new OperatingError(ErrorCode.tooLarge, 'Cannot answer the query as its memory must be within its bound', { cause: error })
+      }
       if (!late) throw error
       throw new OperatingError(ErrorCode.timeout, `Cannot answer the query as it must end within ${LAKE_QUERY_MAX_MS} ms`, { cause: error })
     } finally {
@@ -233,9 +244,10 @@ export class Lake {
     }
   }
 
-  /** Waits for the queries under way, and closes all. */
+  /** Interrupts the queries under way, and closes all. */
   async close(): Promise<void> {
     this.#closed = true
+    for (const connection of this.#busy) connection.interrupt()
     for (let taken = 0; taken < LAKE_CONNECTIONS; taken++) {
       const idle = this.#free.pop() ?? (await new Promise<DuckDBConnection>((resolve) => this.#waiting.push(resolve)))
       idle.closeSync()
@@ -254,7 +266,10 @@ export class Lake {
   async #take(): Promise<DuckDBConnection> {
     if (this.#closed) throw new OperatingError(ErrorCode.unavailable, 'Cannot query as the lake must be open: current state is closed')
     const connection = this.#free.pop()
-    if (connection !== undefined) return connection
+    if (connection !== undefined) {
+      this.#busy.add(connection)
+      return connection
+    }
     if (this.#waiting.length >= LAKE_QUERIES_WAITING_MAX) {
       const must = `at most ${LAKE_QUERIES_WAITING_MAX} queries may wait`
       throw new OperatingError(ErrorCode.unavailable, `Cannot query as ${must}: current number is ${this.#waiting.length}`)
@@ -264,8 +279,9 @@ export class Lake {
 
   #give(connection: DuckDBConnection): void {
     const next = this.#waiting.shift()
-    if (next === undefined) this.#free.push(connection)
-    else next(connection)
+    if (next !== undefined) return next(connection)
+    this.#busy.delete(connection)
+    this.#free.push(connection)
   }
 
   /** Forgets a version that is neither current nor held, and detaches what no other version names. */
@@ -283,6 +299,7 @@ export class Lake {
 }
 
 const CHUNK_ROWS = 2_048
+const INTERRUPT_AGAIN_MS = 250
 
 async function fill(connection: DuckDBConnection, { device, metric, ts, value }: FreshTable): Promise<void> {
   await connection.run('CREATE OR REPLACE TEMP TABLE fresh (device VARCHAR, metric VARCHAR, ts DOUBLE, value DOUBLE)')

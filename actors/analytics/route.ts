@@ -8,7 +8,8 @@
 import { OpenAPIHono, createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { Clock } from '../../runtime/clock.ts'
-import { installProblems, requireKey } from '../../runtime/http.ts'
+import { ErrorCode, isOperating } from '../../runtime/errors.ts'
+import { installProblems, problem, requireKey } from '../../runtime/http.ts'
 import type { KeyedEnv } from '../../runtime/http.ts'
 import type { Keyring, Principal } from '../../runtime/keys.ts'
 import type { Log } from '../../runtime/log.ts'
@@ -112,7 +113,9 @@ export function newApp({ keyring, clock, logger }: Pick<AnalyticsSources, 'keyri
         return await handler({ c, query: texts, principal: c.var.principal, format, timeMs: timeMsOf(texts), nowMs: clock.now() })
       } catch (error) {
         if (error instanceof ParameterError) return badParameter(error)
-        throw error
+        if (!isOperating(error, ErrorCode.tooLarge)) throw error
+        const detail = 'The answer takes more memory than there is for one. Ask for a shorter range, for fewer series, or for smaller pages.'
+        return problem(c, { status: 400, title: 'Query too large', detail })
       }
     }
     app.openapi(route, answerTo as never)
