@@ -116,7 +116,8 @@ async function storedWindows(tail: Tail, view: View, request: WindowsRequest, pl
   const fresh = freshWindows(view.fresh, scope, range, size)
   const columns = await tail.lake.query(
     `SELECT device, metric, epoch_ms(start)::DOUBLE, ${NUMBERS_SQL}, closed_by FROM ${view.version.relation('windows', range)}
-     WHERE ${scopeSql(scope)} AND size = to_minutes(${minutes})${rangeSql('start', range)}${placeSql('AND', place, 'epoch_ms(start)::DOUBLE')}
+     WHERE ${scopeSql(scope)} AND size = to_minutes(${minutes})${rangeSql('start', range)}
+       ${placeSql('AND', place, 'epoch_ms(start)::DOUBLE')}
      QUALIFY row_number() OVER (PARTITION BY device, metric, start ORDER BY version DESC) = 1
      ORDER BY device, metric, start LIMIT ${limit}`,
   )

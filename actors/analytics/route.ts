@@ -114,7 +114,7 @@ export function newApp({ keyring, clock, logger }: Pick<AnalyticsSources, 'keyri
       } catch (error) {
         if (error instanceof ParameterError) return badParameter(error)
         if (!isOperating(error, ErrorCode.tooLarge)) throw error
-        const detail = 'The answer takes more memory than there is for one. Ask for a shorter range, for fewer series, or for smaller pages.'
+        const detail = 'The answer takes more memory than there is for one. Ask for a shorter range, fewer series, or smaller pages.'
         return problem(c, { status: 400, title: 'Query too large', detail })
       }
     }
