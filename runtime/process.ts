@@ -5,7 +5,8 @@
  * the work to `start`, and what draining means to the `stop` that it gives.
  *
  * Invariants
- * - P1 The first SIGTERM or SIGINT drains; a second one ends the process at once.
+ * - P1 The first SIGTERM or SIGINT drains; a second one ends the process at once. What comes within `ECHO_MS` of the first is the
+ *   first: Ctrl-C reaches a program under `npm start` twice, from the terminal and from npm.
  * - P2 A supervised process (`WEIR_SUPERVISED=1`) ignores SIGINT, which a terminal sends to its whole group, and drains when its
  *   stdin closes: so it outlives neither an orderly end of its supervisor nor a kill -9 of it.
  * - P3 Exit code 0 means drained; 1 means that something was given up.
@@ -16,6 +17,8 @@ import { systemClock } from './clock.ts'
 import type { Clock } from './clock.ts'
 import { isOperating } from './errors.ts'
 import { DRAIN_MAX_MS } from './limits.ts'
+
+const ECHO_MS = 500
 
 /** The part of a pino logger that is needed here. */
 export interface ProcessLogger {
@@ -73,11 +76,14 @@ export async function runProcess({ title, logger, start, drainMs = DRAIN_MAX_MS,
     logger.error(isOperating(error) ? { code: error.code } : { err: error }, isOperating(error) ? error.message : message)
     process.exit(1)
   }
+  let endedMs = 0
   const end = (why: string) => {
     if (ending.signal.aborted) {
+      if (clock.monotonic() - endedMs < ECHO_MS) return
       logger.warn({ why }, `${title} ends at once`)
       process.exit(1)
     }
+    endedMs = clock.monotonic()
     drain(why).catch((error) => fail(error, `${title} failed to drain`))
   }
 

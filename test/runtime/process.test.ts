@@ -62,8 +62,19 @@ describe('a process', () => {
     const { child, ended, until } = await start('hangs')
     child.kill('SIGINT')
     await until('drains')
-    child.kill('SIGINT')
+    // Until the second one is no longer taken for an echo of the first.
+    const again = setInterval(() => child.kill('SIGINT'), 100)
     expect(await ended).toEqual([1, null])
+    clearInterval(again)
+  })
+
+  test('that is told twice at once to end, as by a terminal and by npm, drains all the same', async () => {
+    const { child, said, ended, until } = await start('drains-slowly')
+    child.kill('SIGINT')
+    await until('drains')
+    child.kill('SIGINT')
+    expect(await ended).toEqual([0, null])
+    expect(said).toContain('stopped')
   })
 
   test('that hangs while it drains ends at the bound, with 1', async () => {

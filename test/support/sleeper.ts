@@ -20,6 +20,7 @@ await runProcess({
     return {
       done: mode === 'finishes' ? Promise.resolve() : undefined,
       stop: async () => {
+        if (mode === 'drains-slowly') await new Promise((resolve) => setTimeout(resolve, 200))
         if (mode?.startsWith('hangs')) await new Promise(() => {})
         clearInterval(alive)
         process.stdout.write('stopped\n')
