@@ -93,7 +93,7 @@ export async function status(sources: StatusSources): Promise<Status> {
     accepted += Math.max(of, state.accepted + lag.waitingRows)
     sealed += inLake.accepted
     const pending = coveredSeq >= state.resultsSeq ? inLake.pending : state.pending
-    if (lag.waitingMessages > 0 || pending > 0 || coveredSeq < state.resultsSeq) done = false
+    if (lag.waitingMessages > 0 || pending > 0 || coveredSeq < state.contentSeq) done = false
     if (lag.oldestMs !== null && lag.waitingRows > 0) oldest = Math.min(oldest, lag.oldestMs)
     const owner = group.find((member) => member.id === state.owner)
     if (owner !== undefined) owned.set(owner.id, [...(owned.get(owner.id) ?? []), partition])

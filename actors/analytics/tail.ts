@@ -45,6 +45,8 @@ export interface PartitionState {
   position: number
   /** Newest commit in RESULTS. */
   resultsSeq: number
+  /** Newest commit that holds something for the lake: others only move the position. */
+  contentSeq: number
   /** Accepted readings up to there. */
   accepted: number
   pending: number
@@ -94,7 +96,7 @@ export class Tail {
     this.#logger = options.logger
     this.#listener = options.listener ?? null
     this.#fresh = new FreshRows(options.topology.partitions, options.freshRowsMax ?? FRESH_ROWS_MAX)
-    const unknown = () => ({ owner: null, epoch: 0, position: 0, resultsSeq: 0, accepted: 0, pending: 0 })
+    const unknown = () => ({ owner: null, epoch: 0, position: 0, resultsSeq: 0, contentSeq: 0, accepted: 0, pending: 0 })
     this.partitions = Array.from({ length: options.topology.partitions }, unknown)
   }
 
@@ -147,6 +149,7 @@ export class Tail {
     const state = this.partitions[partition]
     this.#learn(commit.header)
     state.resultsSeq = commit.seq
+    if (covered.messages.length + effects.windows.length + effects.anomalies.length > 0) state.contentSeq = commit.seq
     state.accepted = effects.accepted
     state.pending = effects.pending
     // The writer may be ahead of this reader: what a manifest covers already is in the lake, and in its counts.

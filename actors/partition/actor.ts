@@ -35,7 +35,7 @@ export const partitionActor: Actor<PartitionState, EffectsBuilder> = {
   encode: (effects, state) => effects.encode({ accepted: state.accepted, pending: state.pending, logTimeMs: state.time.logMs }),
   snapshot: writeSnapshot,
   restore: readSnapshot,
-  wantsTick: (state) => state.pending > 0,
+  wantsTick: (state) => state.pending + state.settling > 0,
   tick: encodeTick,
   introduce,
 }

@@ -146,7 +146,8 @@ function readSeries(wire: Wire, state: PartitionState): void {
     s.phase = numbers[at + 3] as Phase
     s.quietBucket = numbers[at + 4]
     s.logBucket = numbers[at + 5]
-    if (s.phase !== Phase.rest) state.pending++
+    if (s.phase === Phase.speaking) state.pending++
+    else if (s.phase === Phase.settling) state.settling++
     if (s.quietBucket !== 0) state.quietWheel.put(s, s.quietBucket)
     if (s.logBucket !== 0) state.logWheel.put(s, s.logBucket)
   }

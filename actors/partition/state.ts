@@ -25,8 +25,10 @@ export class PartitionState {
   accepted = 0
   /** Messages that could not be read, and were passed over. */
   malformed = 0
-  /** Series that still owe rows (`Phase`). */
+  /** Series that still owe rows: those that are speaking (`Phase`). */
   pending = 0
+  /** Series whose rows are all out, some of them provisional, because a minute of theirs closes soon. */
+  settling = 0
   readonly keys = new Idempotency()
   /** By number. */
   readonly series: Series[] = []

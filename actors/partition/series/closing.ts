@@ -177,9 +177,14 @@ function armLogTime(state: PartitionState, series: Series): void {
 }
 
 function setPhase(state: PartitionState, series: Series, phase: Phase): void {
-  if (series.phase === Phase.rest && phase !== Phase.rest) state.pending++
-  else if (series.phase !== Phase.rest && phase === Phase.rest) state.pending--
+  count(state, series.phase, -1)
   series.phase = phase
+  count(state, phase, 1)
+}
+
+function count(state: PartitionState, phase: Phase, by: 1 | -1): void {
+  if (phase === Phase.speaking) state.pending += by
+  else if (phase === Phase.settling) state.settling += by
 }
 
 function emit(series: Series, size: number, summary: Summary, closedBy: ClosedBy, effects: EffectsBuilder): void {

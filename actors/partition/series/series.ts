@@ -24,10 +24,10 @@ export interface Device {
 }
 
 /**
- * Whether a series still owes rows when nothing more comes.
- * - `rest`     no: what is open was emitted as provisional rows, or nothing is open
- * - `speaking` it has open windows and is not yet quiet
- * - `settling` it is quiet, and a minute of it closes soon
+ * Whether a series still owes rows, or a look at it, when nothing more comes.
+ * - `rest`     neither: what is open was emitted as provisional rows, or nothing is open
+ * - `speaking` it owes rows: it has open windows and is not yet quiet
+ * - `settling` its rows are out, but time should go on, since a minute of it closes soon
  */
 export const Phase = { rest: 0, speaking: 1, settling: 2 } as const
 export type Phase = (typeof Phase)[keyof typeof Phase]
