@@ -80,7 +80,8 @@ async function examineLog(connection: Connection, say: (findings: readonly Findi
   const members = await fact.memberFacts(connection, clock)
   const count = (role: string) => members.filter((member) => member.role === role).length
   say(check.checkMembers({ edges: count('edge'), workers: count('worker'), stores: count('store') }))
-  const owners = Array.from({ length: installed.partitions }, (_, p) => members.filter((member) => member.partitions.some(({ partition }) => partition === p)).length)
+  const owned = members.flatMap((member) => member.partitions.map(({ partition }) => partition))
+  const owners = Array.from({ length: installed.partitions }, (_, p) => owned.filter((partition) => partition === p).length)
   say(check.checkPartitions({ owners, workers: count('worker') }))
 }
 

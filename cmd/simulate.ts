@@ -76,7 +76,8 @@ export async function main(argv: string[], env: Env): Promise<void> {
         if (flags.probes === 0) return
         const intervalMs = Math.max(1, Math.round(flags.interval / flags.speed))
         const rates = flags.faults ? TSBS_RATES : NO_FAULTS
-        await feedFarm(feeding, { seed: flags.seed, probes: flags.probes, intervalMs, spreadMs: intervalMs, rates }, { pastMs: flags.backfill, forMs: flags.for })
+        const farm = { seed: flags.seed, probes: flags.probes, intervalMs, spreadMs: intervalMs, rates }
+        await feedFarm(feeding, farm, { pastMs: flags.backfill, forMs: flags.for })
       }
     },
   })

@@ -48,7 +48,8 @@ export async function main(argv: string[], env: Env): Promise<void> {
       const system = new System({ ...flags, dataDir, settings, root, env, clock: systemClock, logger, say })
       try {
         const key = await system.start(signal)
-        void system.ready(signal).then((ready) => ready && process.stdout.write(welcome({ url: system.url, key, dataDir, keyFrom: env.WEIR_ADMIN_KEY ? 'WEIR_ADMIN_KEY' : adminKeyPath(dataDir) })))
+        const keyFrom = env.WEIR_ADMIN_KEY ? 'WEIR_ADMIN_KEY' : adminKeyPath(dataDir)
+        void system.ready(signal).then((ready) => ready && process.stdout.write(welcome({ url: system.url, key, dataDir, keyFrom })))
       } catch (error) {
         await system.stop()
         throw error

@@ -149,7 +149,9 @@ function valueOf(where: string, flag: Flag, text: string): string | number | boo
       const number = text.trim() === '' ? NaN : Number(text)
       const kind = flag.integer ? 'a whole number' : 'a number'
       const { min, max } = flag
-      const range = min !== undefined && max !== undefined ? ` from ${min} to ${max}` : min !== undefined ? ` of at least ${min}` : max !== undefined ? ` of at most ${max}` : ''
+      const from = min === undefined ? '' : max === undefined ? ` of at least ${min}` : ` from ${min}`
+      const to = max === undefined ? '' : min === undefined ? ` of at most ${max}` : ` to ${max}`
+      const range = from + to
       if (!Number.isFinite(number) || (flag.integer && !Number.isInteger(number))) throw wrong(kind + range)
       if ((min !== undefined && number < min) || (max !== undefined && number > max)) throw wrong(kind + range)
       return number
@@ -242,8 +244,12 @@ export function parseFlags<const S extends FlagSpec>(spec: S, argv: readonly str
     } else values[name] = valueOf(token.rawName, flag, token.value)
   }
   const { min = 0, max = 0 } = args ?? {}
-  if (positionals.length > max) throw new UsageError(`Cannot use ${JSON.stringify(positionals[max])} as arguments must be ${args ? args.usage : 'flags only'}`)
-  if (positionals.length < min) throw new UsageError(`Cannot go on as arguments must be ${args!.usage}: current number of them is ${positionals.length}`)
+  if (positionals.length > max) {
+    throw new UsageError(`Cannot use ${JSON.stringify(positionals[max])} as arguments must be ${args ? args.usage : 'flags only'}`)
+  }
+  if (positionals.length < min) {
+    throw new UsageError(`Cannot go on as arguments must be ${args!.usage}: current number of them is ${positionals.length}`)
+  }
   return { ...values, _: positionals } as unknown as Flags<S>
 }
 

@@ -93,7 +93,8 @@ export function deliveries(farm: Farm, fromMs: number, toMs: number): Delivery[]
         else if (drawn(seed, Draw.delay, ...place) < rates.disordered) atMs += intervalMs * drawnBetween(1, 2, seed, Draw.delay, ...place, 1)
         const reading = { device, metric, ts, value: faultyValue(farm, probe, metric, ts) }
         out.push({ atMs, reading })
-        if (drawn(seed, Draw.duplicate, ...place) < rates.duplicate) out.push({ atMs: atMs + intervalMs * drawnBetween(0, 3, seed, Draw.duplicate, ...place, 1), reading })
+        if (drawn(seed, Draw.duplicate, ...place) >= rates.duplicate) return
+        out.push({ atMs: atMs + intervalMs * drawnBetween(0, 3, seed, Draw.duplicate, ...place, 1), reading })
       })
     }
   }
