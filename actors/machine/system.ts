@@ -71,6 +71,8 @@ export class System {
   #services: Service[] = []
   /** What the processes that run here say of themselves, by member id. */
   #members = new Map<string, Member>()
+  /** Bound of the embedded server's store; -1 for outer servers, whose bounds their operator sets. */
+  #storeBytesMax = -1
   /** Services that die again and again, of which the terminal has heard enough. */
   #tiresome = new Set<string>()
 
@@ -164,8 +166,9 @@ export class System {
       name: 'nats-server',
       clock,
       launch: async () => {
-        const server = await startNatsServer({ binary, dataDir, port, clock, logger, sync })
+        const server = await startNatsServer({ binary, dataDir, port, clock, logger, sync, storeBytesMax: this.#options.logBytes ?? undefined })
         port = server.port
+        this.#storeBytesMax = server.storeBytesMax
         urlOf = (role) => server.url(role)
         return { pid: server.pid, ended: server.exited.then((code) => `exit code ${code}`), stop: () => server.stop() }
       },
@@ -182,7 +185,8 @@ export class System {
       partitions: partitions ?? undefined,
       partitionsDefault: nats === null ? 16 : 64,
       replicas,
-      bytesMax: logBytes ?? -1,
+      // Streams without bounds of their own would share the server's: a full input log would then block the commits that free it.
+      bytesMax: logBytes ?? this.#storeBytesMax,
       firstMessage: encodeSettings(settings),
       clock,
     })
