@@ -13,18 +13,25 @@ import { systemClock } from '../../runtime/clock.ts'
 import { PAYLOAD_MAX_BYTES } from '../../runtime/limits.ts'
 import type { Connection } from '../../runtime/log.ts'
 import { connectNats } from '../../runtime/nats-log.ts'
+import { inboxPrefix } from '../../runtime/nats-roles.ts'
+import type { NatsRole } from '../../runtime/nats-roles.ts'
 
 export interface TestNatsOptions {
   /** Bound of the server's whole store; none by default. */
   readonly storeBytes?: number
   /** `PAYLOAD_MAX_BYTES` by default. */
   readonly maxPayloadBytes?: number
+  /** Its configuration is deploy/nats.conf, but for addresses and folders; a role's password is its name. No such bounds then. */
+  readonly roles?: boolean
 }
 
 export interface TestNats {
   readonly url: string
   readonly port: number
   readonly folder: string
+  /** Its address with the credentials of a role, where it has roles. */
+  urlOf(role: NatsRole): string
+  /** With roles it connects as the admin. */
   connect(name?: string): Promise<Connection>
   /** SIGKILL; resolves when the process is gone. Connections stay, and wait for it to come back. */
   kill(): Promise<void>
@@ -56,6 +63,17 @@ export function natsServerPath(): string {
   return found
 }
 
+/** deploy/nats.conf for a test: another address, another folder, passwords in place of those of the environment. */
+async function sampleConfig(listen: string, storeDir: string): Promise<string> {
+  const sample = await readFile(join(import.meta.dirname, '../../deploy/nats.conf'), 'utf8')
+  return sample
+    .replace(/^listen: .*$/m, listen)
+    .replace(/^http: .*$/m, '')
+    .replace(/store_dir: .*$/m, `store_dir: "${storeDir}"`)
+    .replace(/max_file_store: .*$/m, '')
+    .replace(/\$WEIR_(\w+)_PASSWORD/g, (_, role: string) => role.toLowerCase())
+}
+
 export async function startTestNats(options: TestNatsOptions = {}): Promise<TestNats> {
   const folder = await mkdtemp(join(tmpdir(), 'weir-nats-'))
   const binary = natsServerPath()
@@ -67,17 +85,16 @@ export async function startTestNats(options: TestNatsOptions = {}): Promise<Test
     const ports = join(folder, 'ports')
     await rm(ports, { recursive: true, force: true })
     await mkdir(ports, { recursive: true })
+    const listen = `listen: "127.0.0.1:${port === 0 ? -1 : port}"`
     const store = options.storeBytes === undefined ? '' : `, max_file_store: ${options.storeBytes}`
-    await writeFile(
-      join(folder, 'nats.conf'),
-      [
-        'server_name: test',
-        `listen: "127.0.0.1:${port === 0 ? -1 : port}"`,
-        `max_payload: ${options.maxPayloadBytes ?? PAYLOAD_MAX_BYTES}`,
-        `ports_file_dir: "${ports}"`,
-        `jetstream { store_dir: "${join(folder, 'store')}"${store} }`,
-      ].join('\n'),
-    )
+    const plain = [
+      'server_name: test',
+      listen,
+      `max_payload: ${options.maxPayloadBytes ?? PAYLOAD_MAX_BYTES}`,
+      `jetstream { store_dir: "${join(folder, 'store')}"${store} }`,
+    ]
+    const config = options.roles ? await sampleConfig(listen, join(folder, 'store')) : plain.join('\n')
+    await writeFile(join(folder, 'nats.conf'), `${config}\nports_file_dir: "${ports}"\n`)
     const started = spawn(binary, ['-c', join(folder, 'nats.conf'), '-l', join(folder, 'nats.log')], { stdio: 'ignore' })
     child = started
     const portsFile = join(ports, `nats-server_${started.pid}.ports`)
@@ -104,16 +121,19 @@ export async function startTestNats(options: TestNatsOptions = {}): Promise<Test
   }
 
   await start()
+  const urlOf = (role: NatsRole) => `nats://${role}:${role}@127.0.0.1:${port}?inbox=${inboxPrefix(role)}`
+  const url = () => (options.roles ? urlOf('admin') : `nats://127.0.0.1:${port}`)
   return {
     get url() {
-      return `nats://127.0.0.1:${port}`
+      return url()
     },
+    urlOf,
     get port() {
       return port
     },
     folder,
     async connect(name = 'test') {
-      const connection = await connectNats({ servers: `nats://127.0.0.1:${port}`, name, clock: systemClock })
+      const connection = await connectNats({ servers: url(), name, clock: systemClock })
       connections.push(connection)
       return connection
     },
