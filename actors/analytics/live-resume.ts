@@ -6,12 +6,14 @@
  * - U1 No event between the client's place and the hub's is left out, and none is given twice: the last stretch is read while the
  *   hub's events wait behind it.
  * - U2 Where the place is unknown, of another log, purged or too far back, the stream says so by beginning with a snapshot.
+ * - U3 Where the log does not answer, or is still being read up to the place, the stream ends behind what was given, and its client resumes again: nothing is left out.
  */
 
 import type { Clock } from '../../runtime/clock.ts'
+import { isOperating } from '../../runtime/errors.ts'
 import { JournalReader } from '../../runtime/journal.ts'
 import { LIVE_RESULTS_LOOKBACK, LIVE_RESUME_MESSAGES_MAX, LIVE_RESUME_WAIT_MS, LIVE_SNAPSHOT_MAX } from '../../runtime/limits.ts'
-import type { Log } from '../../runtime/log.ts'
+import type { Log, StreamInfo } from '../../runtime/log.ts'
 import { RESULTS, inputStreams } from '../../runtime/topology.ts'
 import { decodeEffects } from '../partition/effects.ts'
 import { decodeInput } from '../reading/input.ts'
@@ -44,9 +46,10 @@ export function openLive(sources: LiveSources, filter: LiveFilter, lastEventId: 
   if (place === null) begin(sources, subscriber)
   else {
     resume(sources, subscriber, place).catch((error) => {
-      logger.warn({ err: error }, 'a live stream could not be resumed and begins anew')
       hub.unsubscribe(subscriber)
       subscriber.discard()
+      if (isOperating(error) && error.retry) return subscriber.endToResume('the log does not answer')
+      logger.warn({ err: error }, 'a live stream could not be resumed and begins anew')
       begin(sources, subscriber)
     })
   }
@@ -77,7 +80,10 @@ async function resume(sources: LiveSources, subscriber: Subscriber, place: Event
   const until = clock.monotonic() + LIVE_RESUME_WAIT_MS
   // A process that has just started may still be behind the client.
   while (!subscriber.closed && place.vector.some((seq, i) => seq > hub.place.vector[i])) {
-    if (clock.monotonic() >= until) return begin(sources, subscriber)
+    if (clock.monotonic() >= until) {
+      const behind = (await infosOf(sources)).some((info, i) => info.lastSeq > hub.place.vector[i])
+      return behind ? subscriber.endToResume('the log is still being read') : begin(sources, subscriber)
+    }
     await clock.sleep(50)
   }
   if (!(await isHeld(sources, place))) return begin(sources, subscriber)
@@ -94,12 +100,16 @@ function distance(from: readonly number[], to: readonly number[]): number {
   return to.reduce((sum, seq, i) => sum + Math.max(0, seq - from[i]), 0)
 }
 
+/** The streams in the order of a vector. */
+function infosOf({ hub, log }: LiveSources): Promise<StreamInfo[]> {
+  return Promise.all([...inputStreams(hub.topology), RESULTS].map((name) => log.info(name)))
+}
+
 /** Whether the logs still hold what lies behind the place, and it is not too much. */
-async function isHeld({ hub, log }: LiveSources, { vector }: EventPlace): Promise<boolean> {
-  const now = hub.place.vector
+async function isHeld(sources: LiveSources, { vector }: EventPlace): Promise<boolean> {
+  const now = sources.hub.place.vector
   if (distance(vector, now) > LIVE_RESUME_MESSAGES_MAX) return false
-  const names = [...inputStreams(hub.topology), RESULTS]
-  const infos = await Promise.all(names.map((name) => log.info(name)))
+  const infos = await infosOf(sources)
   return infos.every((info, i) => vector[i] >= now[i] || info.firstSeq <= vector[i] + 1)
 }
 

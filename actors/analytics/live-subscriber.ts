@@ -45,8 +45,7 @@ export class Subscriber {
     if (this.#chars + chunk.length > LIVE_QUEUE_CHARS_MAX && this.#chars > 0) {
       // What is held lies behind events that are not queued yet, so that it must not be given without them.
       this.#held = null
-      this.#queue.push(': too slow; resume from the last id\nretry: 200\n\n')
-      this.end()
+      this.endToResume('too slow')
       return false
     }
     this.#chars += chunk.length
@@ -78,6 +77,12 @@ export class Subscriber {
     if (this.#held !== null) this.#queue.push(...this.#held)
     this.#held = null
     this.#notify()
+  }
+
+  /** Ends behind what is queued, and tells the client to come again with the id that it has then. */
+  endToResume(why: string): void {
+    if (this.#life === 'open') this.#queue.push(`: ${why}; resume from the last id\nretry: 200\n\n`)
+    this.end()
   }
 
   /** No more events; what is queued is still given. */

@@ -173,6 +173,23 @@ describe('a live stream', () => {
     expect(seen.sort((a, b) => a - b)).toEqual(sent)
   })
 
+  it('ends where the log does not answer a resumption, which is then tried again and leaves nothing out', async () => {
+    const first = await open('kind=reading')
+    await first.has(1, 'snapshot')
+    await first.close()
+    await house.post([{ device: 'd1', ts: T0, value: 1 }])
+    await until('the reading is read', async () => (await house.json('/v1/status')).accepted === 1)
+    const lastId = first.events[0].id
+    house.world.killServer()
+    const refused = await open('kind=reading', { lastId })
+    await refused.ended
+    expect(refused.events).toEqual([])
+    house.world.restartServer()
+    const resumed = await open('kind=reading', { lastId })
+    await resumed.has(1)
+    expect(resumed.events.map((e) => e.event)).toEqual(['reading'])
+  })
+
   it('begins anew with a snapshot where the id is of another log, unreadable, or its messages are purged', async () => {
     await house.post([{ device: 'd1', ts: T0, value: 1 }])
     const first = await open()
