@@ -1,5 +1,7 @@
+import { connect } from 'node:net'
 import { brotliCompressSync, constants, gzipSync, zstdCompressSync } from 'node:zlib'
 import { pack } from '../../../runtime/codec.ts'
+import { serveApp } from '../../../runtime/http.ts'
 import { BODY_MAX_BYTES, REJECTS_LINGER_MS } from '../../../runtime/limits.ts'
 import { describe, expect, test } from 'vitest'
 import { EdgeFixture } from './fixture.ts'
@@ -80,6 +82,30 @@ describe('POST /v1/readings', () => {
     expect((await edge.post(large)).status).toBe(413)
     expect((await edge.post('x', { headers: { 'content-length': String(BODY_MAX_BYTES + 1) } })).status).toBe(413)
     expect((await edge.post(good)).status).toBe(202)
+  })
+
+  test.each([
+    ['too large', 'application/json', 413],
+    ['of a type that is unknown', 'text/plain', 415],
+  ])('tells a client that sends all before it listens, and closes then, that its body is %s', async (_, type, status) => {
+    const edge = await EdgeFixture.start()
+    const served = await serveApp({ app: edge.edge.app, port: 0 })
+    const body = Buffer.alloc(BODY_MAX_BYTES + 1_000_000, 32)
+    const head = `POST /v1/readings HTTP/1.1\r\nHost: weir\r\nConnection: close\r\nAuthorization: Bearer ${edge.device}\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\n\r\n`
+    const socket = connect(served.port, '127.0.0.1').pause()
+    let heard = ''
+    try {
+      await new Promise<void>((resolve, reject) => {
+        socket.on('data', (chunk) => (heard += chunk)).on('end', resolve).on('error', reject)
+        socket.pause()
+        socket.write(head)
+        socket.write(body, () => socket.resume())
+      })
+    } finally {
+      socket.destroy()
+      await served.close({ graceMs: 0 })
+    }
+    expect(heard).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
   })
 
   test('answers 413 to more readings than one request may hold, and takes none of them', async () => {
