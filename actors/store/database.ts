@@ -5,12 +5,15 @@
  *
  * - D1 A segment's file is attached READ_ONLY under a name of its own, and never opened by JavaScript while it is.
  * - D2 One statement at a time; nothing is left open between two.
+ * - D3 Each instance spills into a folder of its own: DuckDB's spill files bear the same names in every instance, and two in one folder
+ *   read each other's. DuckDB removes it at the end, the writer at its start what was killed.
  */
 
 import { BIGINT, DOUBLE, DuckDBDataChunk, DuckDBInstance, INTEGER, TIMESTAMP, VARCHAR } from '@duckdb/node-api'
 import type { DuckDBConnection, DuckDBType } from '@duckdb/node-api'
 import bindings from '@duckdb/node-bindings'
 import { join } from 'node:path'
+import process from 'node:process'
 import { STORE_MEMORY_MIB } from '../../runtime/limits.ts'
 import { segmentsDir } from './manifest.ts'
 import type { Segment } from './manifest.ts'
@@ -37,6 +40,9 @@ const TYPES: Record<StagedColumn['kind'], { type: DuckDBType; sql: string }> = {
 const CHUNK_ROWS = 2048
 const TWO_32 = 4_294_967_296
 
+/** Instances that this process has opened. */
+let opened = 0
+
 export class LakeDatabase {
   readonly lakeDir: string
   #instance: DuckDBInstance
@@ -57,7 +63,7 @@ export class LakeDatabase {
     const instance = await DuckDBInstance.create(':memory:', {
       threads: String(options.threads ?? 1),
       memory_limit: `${options.memoryMiB ?? STORE_MEMORY_MIB}MiB`,
-      temp_directory: join(lakeDir, 'tmp'),
+      temp_directory: join(lakeDir, 'tmp', `spill-${process.pid}-${++opened}`),
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
     })
