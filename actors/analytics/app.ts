@@ -132,6 +132,9 @@ function liveRoute(get: Get, { tail, hub, log, clock, logger }: AnalyticsSources
       }),
       time: shapes.forms.time,
     },
+    headers: {
+      'Last-Event-ID': z.string().optional().openapi({ description: 'Id of the last event that was read: the stream goes on behind it.' }),
+    },
     answer: z.string(),
     content: 'text/event-stream',
   }

@@ -19,7 +19,7 @@ import { timeMsOf } from './parameters.ts'
 import type { Query } from './parameters.ts'
 import { ParameterError, badParameter, formatOf, notAcceptable } from './reply.ts'
 import type { Format } from './reply.ts'
-import { PostedReadings, Problem, Verdict } from './schemas.ts'
+import { InfluxError, PostedReadings, Problem, Verdict } from './schemas.ts'
 import type { StatusSources } from './status.ts'
 import type { Tail, TailLogger } from './tail.ts'
 
@@ -51,6 +51,8 @@ export interface About {
   readonly summary: string
   readonly description?: string
   readonly query: z.ZodRawShape
+  /** Headers that the handler reads. */
+  readonly headers?: z.ZodRawShape
   readonly answer: z.ZodType
   readonly formats?: Readonly<Partial<Record<Format, string>>>
   readonly content?: string
@@ -92,7 +94,7 @@ export function newApp({ keyring, clock, logger }: Pick<AnalyticsSources, 'keyri
   })
 
   const get: Get = (path, about, handler) => {
-    const { summary, description, query, answer, formats = {}, content = 'application/json' } = about
+    const { summary, description, query, headers, answer, formats = {}, content = 'application/json' } = about
     const contents: Record<string, { schema: z.ZodType }> = { [content]: { schema: answer } }
     for (const type of Object.values(formats)) contents[type.split(';')[0]] = { schema: z.string() }
     const route = createRoute({
@@ -101,7 +103,7 @@ export function newApp({ keyring, clock, logger }: Pick<AnalyticsSources, 'keyri
       summary,
       description,
       security: KEYED,
-      request: { query: z.strictObject(query) },
+      request: { query: z.strictObject(query), ...(headers === undefined ? {} : { headers: z.object(headers) }) },
       responses: { 200: { description: summary, content: contents }, ...FAILURES },
       middleware: [requireKey(keyring, ['analyst'])],
     })
@@ -123,7 +125,7 @@ export function newApp({ keyring, clock, logger }: Pick<AnalyticsSources, 'keyri
   return { app, get }
 }
 
-/** The edge answers this path; it is described here so that one document has the whole interface. */
+/** The edge answers these paths; they are described here so that one document has the whole interface. */
 export function describeIngest(app: OpenAPIHono<KeyedEnv>): void {
   const idempotency = z.string().optional().openapi({ description: 'Makes a retried request count once, for 24 hours.' })
   const binary = { schema: z.string().openapi({ format: 'binary' }) }
@@ -143,6 +145,8 @@ export function describeIngest(app: OpenAPIHono<KeyedEnv>): void {
           'application/json': { schema: PostedReadings },
           'application/x-ndjson': { schema: z.string() },
           'application/msgpack': binary,
+          'application/vnd.msgpack': binary,
+          'application/x-msgpack': binary,
           'application/senml+json': { schema: z.array(z.record(z.string(), z.unknown())) },
           'application/senml+cbor': binary,
         },
@@ -157,6 +161,33 @@ export function describeIngest(app: OpenAPIHono<KeyedEnv>): void {
       415: failure('The format of the body is unknown.'),
       429: failure('Over the quota; Retry-After says when.'),
       503: failure('The log is away or full; Retry-After says when.'),
+    },
+  })
+  const told = (description: string) => ({ description, content: { 'application/json': { schema: InfluxError } } })
+  const precision = z.enum(['ns', 'us', 'ms', 's']).optional().openapi({ description: 'Unit of the times; ns by default.', example: 'ms' })
+  app.openAPIRegistry.registerPath({
+    method: 'post',
+    path: '/api/v2/write',
+    summary: 'Takes InfluxDB line protocol, as Telegraf writes it',
+    description:
+      'A tag device names the device and each field is a metric; without one, the device is made of the tags. The key may also be sent ' +
+      'as "Authorization: Token <key>". org and bucket are not looked at.',
+    security: KEYED,
+    request: {
+      query: z.object({ precision }),
+      headers: z.object({ 'Idempotency-Key': idempotency }),
+      body: { required: true, content: { 'text/plain': { schema: z.string() } } },
+    },
+    responses: {
+      202: { description: 'A part was taken; the rest is named.', content: { 'application/json': { schema: Verdict } } },
+      204: { description: 'All of it was taken.' },
+      400: told('Nothing in it can be used.'),
+      401: told('The key is missing or unknown.'),
+      403: told('The key may not post, or not for these devices.'),
+      413: told('The body is too large.'),
+      415: told('The Content-Encoding is unknown.'),
+      429: told('Over the quota; Retry-After says when.'),
+      503: told('The log is away or full; Retry-After says when.'),
     },
   })
 }

@@ -156,6 +156,10 @@ export const Problem = z
   .object({ type: z.string(), title: z.string(), status: z.int(), detail: z.string().openapi({ description: 'What to do.' }) })
   .openapi('Problem', { description: 'RFC 9457.' })
 
+export const InfluxError = z
+  .object({ code: z.string(), message: z.string(), line: z.int().optional() })
+  .openapi('InfluxError', { description: 'As InfluxDB tells errors.' })
+
 const PostedReading = z
   .object({
     device: z.string().max(128),

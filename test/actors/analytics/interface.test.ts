@@ -13,14 +13,17 @@ describe('the OpenAPI document', () => {
     expect(answer.status).toBe(200)
     const doc: any = await answer.json()
     expect(doc.openapi).toMatch(/^3\.1/)
-    expect(Object.keys(doc.paths).sort()).toEqual(
-      ['anomalies', 'graph', 'latest', 'ledger', 'live', 'readings', 'series', 'status', 'windows'].map((name) => `/v1/${name}`),
-    )
+    const lists = ['anomalies', 'graph', 'latest', 'ledger', 'live', 'readings', 'series', 'status', 'windows'].map((name) => `/v1/${name}`)
+    expect(Object.keys(doc.paths).sort()).toEqual(['/api/v2/write', ...lists])
     expect(Object.keys(doc.paths['/v1/readings']).sort()).toEqual(['get', 'post'])
+    const named = (operation: any) => operation.parameters.map((parameter: any) => `${parameter.in} ${parameter.name}`)
+    expect(named(doc.paths['/api/v2/write'].post)).toEqual(expect.arrayContaining(['query precision', 'header Idempotency-Key']))
+    expect(named(doc.paths['/v1/live'].get)).toContain('header Last-Event-ID')
+    for (const type of ['application/msgpack', 'application/vnd.msgpack', 'application/x-msgpack']) expect(doc.paths['/v1/readings'].post.requestBody.content).toHaveProperty([type])
     const references = [...JSON.stringify(doc).matchAll(/"\$ref":"#\/([^"]+)"/g)].map((m) => m[1])
     expect(references.length).toBeGreaterThan(0)
     for (const reference of references) expect(reference.split('/').reduce((at, part) => at?.[part], doc)).toBeTypeOf('object')
-    for (const verbs of Object.values<any>(doc.paths)) {
+    for (const [path, verbs] of Object.entries<any>(doc.paths)) {
       for (const operation of Object.values<any>(verbs)) {
         expect(operation.summary.length).toBeGreaterThan(5)
         expect(operation.security).toEqual([{ key: [] }])
@@ -31,9 +34,9 @@ describe('the OpenAPI document', () => {
         }
         for (const [code, response] of Object.entries<any>(operation.responses)) {
           expect(response.description.length).toBeGreaterThan(5)
-          for (const [type, media] of Object.entries<any>(response.content)) {
+          for (const [type, media] of Object.entries<any>(response.content ?? {})) {
             expect(media.schema).toBeTypeOf('object')
-            if (Number(code) >= 400) expect(type).toBe('application/problem+json')
+            if (Number(code) >= 400) expect(type).toBe(path.startsWith('/v1/') ? 'application/problem+json' : 'application/json')
           }
         }
       }
