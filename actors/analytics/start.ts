@@ -26,6 +26,7 @@ import { makeLake, readNewestManifest } from '../store/manifest.ts'
 import type { Manifest } from '../store/manifest.ts'
 import { createAnalytics } from './app.ts'
 import { dashboardRoutes } from './dashboard/routes.ts'
+import { countFates } from './fates.ts'
 import { Lake } from './lake.ts'
 import { LiveHub } from './live.ts'
 import { unreadOf } from './status.ts'
@@ -88,6 +89,7 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
   let fail: (error: unknown) => void = () => {}
   const failed = new Promise<never>((_, reject) => (fail = reject))
   failed.catch(() => {})
+  const countFatesOf = metrics === undefined ? null : countFates(metrics)
   const follower = new Follower({
     log,
     topology,
@@ -98,7 +100,10 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
     clock,
     logger,
     onInput: (partition, message) => tail.onInput(partition, message),
-    onCommit: (covered) => tail.onCommit(covered),
+    onCommit: (covered) => {
+      countFatesOf?.(covered)
+      tail.onCommit(covered)
+    },
     onClaim: (header) => tail.onClaim(header),
     onFailure: (error) => fail(error),
   })

@@ -24,6 +24,8 @@ import type { Position } from '../../../runtime/journal.ts'
 import { Keyring } from '../../../runtime/keys.ts'
 import { MemoryWorld } from '../../../runtime/memory-log.ts'
 import type { Connection } from '../../../runtime/log.ts'
+import { createMetrics } from '../../../runtime/telemetry.ts'
+import type { Metrics } from '../../../runtime/telemetry.ts'
 import { BUCKET_KEYS, RESULTS, inputStream, inputStreams, inputSubject, partitionFor, resultsSubject, topologyOf } from '../../../runtime/topology.ts'
 
 export const T0 = Date.UTC(2026, 0, 1)
@@ -81,6 +83,7 @@ export class House {
   readonly keys: Record<string, string> = {}
   dir = ''
   analytics!: Analytics
+  metrics!: Metrics
   keyring!: Keyring
   #waiting = new Map<number, Message[]>()
   #committed: Committed[] = []
@@ -107,6 +110,7 @@ export class House {
   }
 
   async start(): Promise<void> {
+    this.metrics = createMetrics({ process: false })
     this.analytics = await startAnalytics({
       connection: this.connection,
       topology: this.topology,
@@ -115,6 +119,7 @@ export class House {
       membership: { view: () => [] },
       clock: systemClock,
       logger: quiet,
+      metrics: this.metrics,
     })
     await until('the tail has caught up', () => this.analytics.ready() === true)
   }
