@@ -82,7 +82,8 @@ export function newApp({ keyring, clock, logger }: Pick<AnalyticsSources, 'keyri
       const [issue] = result.error.issues
       const unknown = issue.code === 'unrecognized_keys' ? issue.keys[0] : null
       const parameter = unknown ?? String(issue.path[0] ?? '')
-      const must = unknown === null ? issue.message : 'one of those that /openapi.json names'
+      // All parameters are texts, so that only one that came twice can fail here.
+      const must = unknown === null ? 'given once; several names have commas between them' : 'one of those that /openapi.json names'
       return badParameter(new ParameterError(parameter, must, parameter))
     },
   })

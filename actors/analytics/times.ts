@@ -7,7 +7,7 @@
 import { parseDuration } from '../../runtime/config.ts'
 
 const DAY_MS = 86_400_000
-const RFC3339 = /^\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:[Zz]|[+-]\d{2}:\d{2})?)?$/
+const RFC3339 = /^\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:[Zz]|[+ -]\d{2}:\d{2})?)?$/
 /** Times that DuckDB and JavaScript both hold. */
 const TIME_MAX_MS = 8.64e15
 
@@ -19,11 +19,11 @@ export function parseTime(text: string, nowMs: number): number | null {
   const trimmed = text.trim()
   if (trimmed === 'now') return nowMs
   if (/^-?\d+(\.\d+)?$/.test(trimmed)) return inRange(Number(trimmed))
+  // A "+" of a query string arrives as a space, here before an offset and below before a duration.
   if (RFC3339.test(trimmed)) {
-    const spaced = trimmed.replace(' ', 'T').toUpperCase()
+    const spaced = trimmed.replace(/(:\d{2}(?:\.\d+)?) (\d{2}:\d{2})$/, '$1+$2').replace(' ', 'T').toUpperCase()
     return inRange(Date.parse(/(?:Z|[+-]\d{2}:\d{2})$/.test(spaced) || spaced.length === 10 ? spaced : `${spaced}Z`))
   }
-  // A "+" of a query string arrives as a space.
   const relative = /^([+ -])(.+)$/.exec(text)
   const ms = relative === null ? null : parseDuration(relative[2])
   if (ms === null || relative === null) return null

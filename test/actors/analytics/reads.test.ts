@@ -148,6 +148,8 @@ describe('readings', () => {
     const values = async (query: string) => (await house.json(`/v1/readings?${query}`)).readings.map((r: any) => r.value)
     expect(await values(`from=${T0 + 2_000}&to=2026-01-01T00:00:05Z`)).toEqual([2, 3, 4])
     expect(await values('from=2026-01-01T01:00:08%2B01:00')).toEqual([8, 9])
+    // As it arrives from who does not escape the "+".
+    expect(await values('from=2026-01-01T01:00:08+01:00')).toEqual([8, 9])
     await house.post([{ device: 'd1', ts: Date.now() - 60_000, value: 77 }])
     await house.commit()
     expect(await values('from=-1h')).toEqual([77])
@@ -257,7 +259,7 @@ describe('who asks', () => {
       fill: ['/v1/windows?fill=zero'],
       tz: ['/v1/windows?size=1d&tz=Mars/Olympus', '/v1/windows?size=1h&tz=Europe/Vienna'],
       cursor: ['/v1/readings?cursor=abc', '/v1/series?cursor=WzFd'],
-      device: ['/v1/graph?metric=m', '/v1/series?device=a%20b'],
+      device: ['/v1/graph?metric=m', '/v1/series?device=a%20b', '/v1/series?device=a&device=b'],
       metric: ['/v1/graph?device=d'],
       minScore: ['/v1/anomalies?minScore=2'],
       width: ['/v1/graph?device=d&metric=m&width=0'],
@@ -270,7 +272,7 @@ describe('who asks', () => {
         const answer = await house.get(path)
         const body = await answer.json()
         expect([path, answer.status, body.parameter]).toEqual([path, 400, parameter])
-        expect(body.detail).toContain('must be')
+        expect(body.detail).toMatch(/must be (?!Invalid)/)
       }
     }
   })
