@@ -70,7 +70,7 @@ export interface Commit {
 
 /**
  * Puts parts together, for readers of RESULTS: feed it each message in order, it answers with a commit when one is whole.
- * Holds the unfinished parts of each partition and drops them at a claim.
+ * Holds the unfinished parts of each partition and drops them at a claim. Throws `RangeError` on a commit of which parts are missing.
  */
 export class JournalReader {
   #parts = new Map<number, { seq: number; payload: Uint8Array }[]>()
@@ -89,6 +89,10 @@ export class JournalReader {
       return null
     }
     this.#parts.delete(header.partition)
+    // A reader may begin in the middle of a commit, where the log before it was purged: what it has is no payload.
+    if (header.part > parts.length) {
+      throw new RangeError(`Cannot put the commit at ${message.seq} together as its ${header.part} parts must have been read: current number is ${parts.length}`)
+    }
     const whole = header.part === 0 ? payload : concat([...parts.slice(0, header.part).map((p) => p.payload), payload])
     return { commit: { header, payload: whole, seq: message.seq, timeMs: message.timeMs } }
   }

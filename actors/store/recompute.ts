@@ -142,7 +142,10 @@ export function planWindows(view: SealView, owned: OwnedWindows): WindowWork {
       if (owned.add(key, size, start)) newlyOwned.push({ series, size, start })
       if (owned.isFed(key, size, start)) continue
       if (fedInSeal(view, series, start, start + WINDOW_SIZES_MS[size])) owned.feed(key, size, start)
-      else dirty.add({ ...cause, fedFrom: closedUntil[o] })
+      else {
+        // Up to there the lake holds readings that the actors of this generation never saw: they say nothing of what is fed.
+        dirty.add({ ...cause, fedFrom: start > view.settleUntil ? closedUntil[o] : Infinity })
+      }
     }
   }
   const { windows } = buffer
