@@ -22,7 +22,7 @@ import { RESULTS, inputStreams, resultsSubject } from '../../runtime/topology.ts
 import type { Topology } from '../../runtime/topology.ts'
 import { Follower } from '../store/follow.ts'
 import type { FollowerLogger } from '../store/follow.ts'
-import { makeLake, readNewestManifest } from '../store/manifest.ts'
+import { makeLake, readNewestWhole } from '../store/manifest.ts'
 import type { Manifest } from '../store/manifest.ts'
 import { createAnalytics } from './app.ts'
 import { dashboardRoutes } from './dashboard/routes.ts'
@@ -139,11 +139,15 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
   }
 }
 
-/** Takes the newest manifest over; a compaction that sweeps a segment away meanwhile has written a newer one. */
+/**
+ * Takes the manifest over that the lake's writer goes on from: what it can do without, this can. A compaction that sweeps a segment away
+ * meanwhile has written a newer one.
+ */
 async function openNewest(folder: string, tail: Tail): Promise<Manifest | null> {
   for (let left = OPEN_TRIES; ; left--) {
-    const manifest = await readNewestManifest(folder)
-    if (manifest === null) return null
+    const found = await readNewestWhole(folder)
+    if (found === null) return null
+    const { manifest } = found
     await tail.onManifest(manifest)
     if (tail.manifest?.version === manifest.version) return manifest
     if (left > 0) continue

@@ -199,3 +199,33 @@ export async function missingSegments(lakeDir: string, manifest: Manifest): Prom
   }
   return missing
 }
+
+/** A manifest that was passed over: the segments that are not there whole; null where it does not itself read whole. */
+export interface PassedOver {
+  readonly version: number
+  readonly missing: readonly string[] | null
+}
+
+/**
+ * The newest manifest that reads whole and whose segments are all there, and what was passed over for it; null of a lake that has none
+ * yet. Throws `OperatingError` `config` where some are there and none will do.
+ */
+export async function readNewestWhole(lakeDir: string): Promise<{ manifest: Manifest; passed: PassedOver[] } | null> {
+  if ((await readNewestManifest(lakeDir)) === null) return null
+  let first = ''
+  // As above: what a second look misses is missing.
+  for (let look = 0; look < 2; look++) {
+    const passed: PassedOver[] = []
+    for (const version of await manifestVersions(lakeDir)) {
+      const manifest = await readManifest(lakeDir, version)
+      const missing = manifest === null ? null : await missingSegments(lakeDir, manifest)
+      if (manifest !== null && missing?.length === 0) return { manifest, passed }
+      passed.push({ version, missing })
+    }
+    first = passed.find((of) => of.missing !== null)?.missing?.[0] ?? ''
+  }
+  throw new OperatingError(
+    'config',
+    `Cannot open the lake as all segments of one of its manifests must be there whole: none in ${lakeDir} has them all, ${first} is missing or cut short. Nothing was removed: restore that file, or the folder, from a copy`,
+  )
+}

@@ -12,7 +12,6 @@
 import { readdir, rm, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../../runtime/clock.ts'
-import { OperatingError } from '../../runtime/errors.ts'
 import { KEEP_SUPERSEDED_MS, SEAL_INTERVAL_MS, SEAL_ROWS_MAX } from '../../runtime/limits.ts'
 import type { Log } from '../../runtime/log.ts'
 import { RESULTS, inputStream } from '../../runtime/topology.ts'
@@ -26,7 +25,7 @@ import { Follower } from './follow.ts'
 import type { CoveredCommit, FollowerLag, FollowerLogger, FollowerPositions } from './follow.ts'
 import { lockLake } from './lock.ts'
 import type { LakeLock } from './lock.ts'
-import { makeLake, MANIFESTS_KEPT, manifestVersions, missingSegments, readManifest, readNewestManifest, sweep, writeManifest } from './manifest.ts'
+import { makeLake, MANIFESTS_KEPT, manifestVersions, readManifest, readNewestWhole, sweep, writeManifest } from './manifest.ts'
 import type { Manifest, Segment } from './manifest.ts'
 import { loadOwned } from './owned.ts'
 import type { OwnedWindows } from './recompute.ts'
@@ -346,18 +345,11 @@ const EMPTY: Manifest = {
   superseded: [],
 }
 
-/** The newest manifest that reads whole and whose segments are all there; null of a new lake. */
+/** The manifest to go on from; null of a new lake. */
 async function newestWhole({ lakeDir, logger }: LakeWriterOptions): Promise<Manifest | null> {
-  const newest = await readNewestManifest(lakeDir)
-  if (newest === null) return null
-  for (const version of await manifestVersions(lakeDir)) {
-    const manifest = await readManifest(lakeDir, version)
-    if (manifest === null) continue
-    const missing = await missingSegments(lakeDir, manifest)
-    if (missing.length === 0) return manifest
-    logger.error({ version, missing }, 'a manifest names segments that are not there whole: going back to the one before')
-  }
-  throw new OperatingError('config', `Cannot open the lake as all segments of one of its manifests must be there: none in ${lakeDir} has them all. Restore the folder from a copy`)
+  const found = await readNewestWhole(lakeDir)
+  for (const { version, missing } of found?.passed ?? []) logger.error({ version, missing }, 'a manifest or a segment that it names is not whole: going back to the manifest before')
+  return found?.manifest ?? null
 }
 
 /** The manifest for the streams that are there: where one was made anew, versions go on above all that are in the lake, and what the lake holds is settled by it. */

@@ -1,5 +1,8 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Lake } from '../../../actors/analytics/lake.ts'
+import { segmentsDir } from '../../../actors/store/manifest.ts'
 import { systemClock } from '../../../runtime/clock.ts'
 import { LAKE_CONNECTIONS, LAKE_QUERIES_WAITING_MAX, LAKE_QUERY_MAX_MS } from '../../../runtime/limits.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
@@ -65,6 +68,23 @@ describe('a version of the lake', () => {
       const end = systemClock.monotonic() + 5_000
       while ((await attached()) !== 1 && systemClock.monotonic() < end) await systemClock.sleep(5)
       expect(await attached()).toBe(1)
+    } finally {
+      await house.close()
+    }
+  })
+
+  it('that names a segment which is lost is passed over at the start, and the log gives what it held', async () => {
+    const house = await House.open()
+    try {
+      for (const value of [1, 2]) {
+        await house.post([{ device: 'd1', ts: T0 + value, value }])
+        await house.commit()
+        await house.seal()
+      }
+      await rm(join(segmentsDir(join(house.dir, 'lake')), 'segment-2.duckdb'))
+      await house.restart()
+      expect(house.analytics.tail.manifest!.version).toBe(1)
+      expect((await house.json('/v1/readings?device=d1')).readings).toMatchObject([{ value: 1 }, { value: 2 }])
     } finally {
       await house.close()
     }

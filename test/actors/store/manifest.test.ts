@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { lockLake } from '../../../actors/store/lock.ts'
-import { makeLake, manifestPath, readNewestManifest, segmentsDir, sweep, writeManifest } from '../../../actors/store/manifest.ts'
+import { makeLake, manifestPath, readNewestManifest, readNewestWhole, segmentsDir, sweep, writeManifest } from '../../../actors/store/manifest.ts'
 import type { Manifest } from '../../../actors/store/manifest.ts'
 import { systemClock } from '../../../runtime/clock.ts'
 import { isOperating } from '../../../runtime/errors.ts'
@@ -42,6 +42,20 @@ describe('the manifest', () => {
     await writeManifest(lakeDir, manifest(2, ['b']))
     await writeFile(manifestPath(lakeDir, 3), '{"format":1,"version":3,"segm')
     expect((await readNewestManifest(lakeDir))?.version).toBe(2)
+  })
+
+  test('to go on from is the newest whose segments are all there whole, and what is passed over for it is named', async () => {
+    expect(await readNewestWhole(lakeDir)).toBeNull()
+    await put('a', 'b')
+    await writeManifest(lakeDir, manifest(1, ['a']))
+    await writeManifest(lakeDir, manifest(2, ['a', 'b']))
+    await writeFile(manifestPath(lakeDir, 3), 'torn')
+    expect(await readNewestWhole(lakeDir)).toMatchObject({ manifest: { version: 2 }, passed: [{ version: 3, missing: null }] })
+    await writeFile(join(segmentsDir(lakeDir), 'b'), '')
+    expect(await readNewestWhole(lakeDir)).toMatchObject({ manifest: { version: 1 }, passed: [{ version: 3 }, { version: 2, missing: ['b'] }] })
+    await rm(join(segmentsDir(lakeDir), 'a'))
+    await expect(readNewestWhole(lakeDir)).rejects.toThrow(/segments of one of its manifests must be there whole: .*, a is missing/)
+    expect(await readdir(segmentsDir(lakeDir))).toEqual(['b'])
   })
 
   test('is kept three times', async () => {
