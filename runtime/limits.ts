@@ -17,14 +17,16 @@ export const COMMIT_INTERVAL_MS = 100
 /** Edge: a partition's block is published when it holds so much … */
 export const BLOCK_BYTES = 16 * 1024
 /** … or when its first reading has waited so long. */
-export const BLOCK_LINGER_MS = 10
+export const BLOCK_LINGER_MS = 20
 /** Rows of one request for one partition in one block: a larger request is cut in pieces of this many rows. */
 export const BLOCK_ROWS_MAX = 32_768
 /** Edge: bytes published and not yet acknowledged; beyond it requests get 503. */
 export const EDGE_OUTSTANDING_BYTES = 64 * 1024 * 1024
-/** Edge: blocks sent at once, without lingering, in a second and in a burst; beyond it blocks wait for `BLOCK_LINGER_MS`. */
-export const EDGE_EAGER_PER_S = 1_000
-export const EDGE_EAGER_BURST = 64
+/** Edge: blocks of few rows in a second and in a burst; beyond it they leave together, after a wait of `BLOCK_LINGER_MS` at most. */
+export const EDGE_BLOCKS_PER_S = 600
+export const EDGE_BLOCKS_BURST = 64
+/** Edge: a block of so many rows counts half of one of few. */
+export const EDGE_BLOCK_ROWS_WORTH = 16
 /** Edge: a block that found no log is sent once more after this pause. */
 export const EDGE_RETRY_MS = 250
 /** Edge: devices and series whose names are remembered as valid; at the bound all are forgotten and learnt anew. */

@@ -1,8 +1,11 @@
 /**
  * From the columns of requests to blocks in the log: what arrives close together for one partition travels together.
  *
- * A ferry that leaves at once while the pier is quiet, and at high traffic when it is full or has waited its time: a block is
- * sent when nothing of its partition is under way and the budget of eager sends allows it, else at BLOCK_BYTES or BLOCK_LINGER_MS.
+ * A ferry that leaves at once while the pier is quiet; at high traffic a full block leaves at once, and all others together. A block of few
+ * rows costs everybody behind the edge as much as one of many, and blocks that leave together cost less than as many that leave one by
+ * one. So a request's blocks leave as they are made while nothing is under way; else they wait for the answers to that, so that slow answers
+ * make for full blocks. Beside that there is a budget of EDGE_BLOCKS_PER_S, used up on credit by a departure: the more blocks it had, and
+ * the smaller they were, the longer the next one waits. No block waits longer than BLOCK_LINGER_MS, whatever the reason.
  *
  * Owns the names known of each tenant, the open blocks, what is under way, and the bound on both. Leaves verdicts to the reading's
  * room and answers to ingest.ts.
@@ -19,7 +22,16 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '../../runtime/clock.ts'
 import { ErrorCode, isOperating, OperatingError } from '../../runtime/errors.ts'
-import { BLOCK_BYTES, BLOCK_LINGER_MS, BLOCK_ROWS_MAX, EDGE_EAGER_BURST, EDGE_EAGER_PER_S, EDGE_NAMES_MAX, EDGE_RETRY_MS } from '../../runtime/limits.ts'
+import {
+  BLOCK_BYTES,
+  BLOCK_LINGER_MS,
+  BLOCK_ROWS_MAX,
+  EDGE_BLOCK_ROWS_WORTH,
+  EDGE_BLOCKS_BURST,
+  EDGE_BLOCKS_PER_S,
+  EDGE_NAMES_MAX,
+  EDGE_RETRY_MS,
+} from '../../runtime/limits.ts'
 import type { Connection } from '../../runtime/log.ts'
 import { inputSubject, partitionFor } from '../../runtime/topology.ts'
 import type { Topology } from '../../runtime/topology.ts'
@@ -44,14 +56,16 @@ interface Tenant {
   counted: number
 }
 
+/** Debt that is paid off within BLOCK_LINGER_MS. */
+const CREDIT_MAX = (EDGE_BLOCKS_PER_S * BLOCK_LINGER_MS) / 1000
+
 export class Batcher {
   readonly #connection: Connection
   readonly #topology: Topology
   readonly #clock: Clock
   readonly #report: (report: BlockReport) => void
   readonly #tenants = new Map<string, Tenant>()
-  /** Blocks under way, by partition. */
-  readonly #inFlight: Int32Array
+  /** Blocks under way. */
   #inFlightTotal = 0
   /** Rows of the submission at hand, by partition, and the partitions that have any. */
   readonly #rowsOf: Int32Array
@@ -60,8 +74,14 @@ export class Batcher {
   readonly #touched: number[] = []
   #bytesInHand = 0
   #names = 0
-  #eager = EDGE_EAGER_BURST
-  #eagerAtMs: number
+  /** Blocks that may leave now; less than nothing after a departure on credit. */
+  #budget = EDGE_BLOCKS_BURST
+  #budgetAtMs: number
+  /** Whether nothing was under way when the submission at hand came. */
+  #quiet = true
+  /** Open blocks that wait for the next departure; some may have left since. */
+  #waiting: { readonly tenant: Tenant; readonly block: OpenBlock }[] = []
+  #cancelDeparture: () => void = () => {}
   #idle: (() => void)[] = []
 
   constructor(options: { connection: Connection; topology: Topology; clock: Clock; report?: (report: BlockReport) => void }) {
@@ -69,10 +89,9 @@ export class Batcher {
     this.#topology = options.topology
     this.#clock = options.clock
     this.#report = options.report ?? (() => {})
-    this.#inFlight = new Int32Array(options.topology.partitions)
     this.#rowsOf = new Int32Array(options.topology.partitions)
     this.#fromOf = new Int32Array(options.topology.partitions)
-    this.#eagerAtMs = options.clock.monotonic()
+    this.#budgetAtMs = options.clock.monotonic()
   }
 
   /** Bytes in open blocks and under way. */
@@ -139,6 +158,7 @@ export class Batcher {
         next.add(series[i], ts[i], value[i])
       } else block.add(series[i], ts[i], value[i])
     }
+    this.#quiet = this.#inFlightTotal === 0
     for (const p of this.#touched) {
       piece(p, pieces?.get(p) ?? 0)
       this.#consider(tenant, open[p]!)
@@ -189,22 +209,31 @@ export class Batcher {
   /** Whether the block leaves now, or waits for others. */
   #consider(tenant: Tenant, block: OpenBlock): void {
     this.#account(block)
-    if (block.bytes >= BLOCK_BYTES || (this.#inFlight[block.partition] === 0 && this.#mayBeEager())) return this.#send(tenant, block)
-    if (!block.lingers) {
-      block.lingers = true
-      block.cancelLinger = this.#clock.after(BLOCK_LINGER_MS, () => {
-        if (tenant.open[block.partition] === block) this.#send(tenant, block)
-      })
-    }
+    if (block.bytes >= BLOCK_BYTES || (this.#quiet && this.#affordable() >= 1)) return this.#send(tenant, block)
+    if (block.waits) return
+    block.waits = true
+    if (this.#waiting.push({ tenant, block }) === 1) this.#departLater()
   }
 
-  #mayBeEager(): boolean {
+  /** Everything open leaves once the budget allows it and nothing is under way, within BLOCK_LINGER_MS at most. */
+  #departLater(): void {
+    const waitMs = Math.min(BLOCK_LINGER_MS, Math.max(0, ((1 - this.#affordable()) * 1000) / EDGE_BLOCKS_PER_S))
+    this.#cancelDeparture = this.#clock.after(waitMs, () => {
+      if (this.#inFlightTotal === 0 || waitMs === BLOCK_LINGER_MS) return this.#depart()
+      this.#cancelDeparture = this.#clock.after(BLOCK_LINGER_MS - waitMs, () => this.#depart())
+    })
+  }
+
+  #depart(): void {
+    this.#cancelDeparture()
+    for (const { tenant, block } of this.#waiting.splice(0)) if (tenant.open[block.partition] === block) this.#send(tenant, block)
+  }
+
+  #affordable(): number {
     const nowMs = this.#clock.monotonic()
-    this.#eager = Math.min(EDGE_EAGER_BURST, this.#eager + ((nowMs - this.#eagerAtMs) * EDGE_EAGER_PER_S) / 1000)
-    this.#eagerAtMs = nowMs
-    if (this.#eager < 1) return false
-    this.#eager--
-    return true
+    this.#budget = Math.min(EDGE_BLOCKS_BURST, this.#budget + ((nowMs - this.#budgetAtMs) * EDGE_BLOCKS_PER_S) / 1000)
+    this.#budgetAtMs = nowMs
+    return this.#budget
   }
 
   #account(block: OpenBlock): void {
@@ -214,20 +243,19 @@ export class Batcher {
 
   #send(tenant: Tenant, block: OpenBlock): void {
     tenant.open[block.partition] = null
-    block.cancelLinger()
+    // What a block costs by being one weighs the less the more rows share it.
+    this.#budget = Math.max(-CREDIT_MAX, this.#budget - 1 / (1 + block.rows / EDGE_BLOCK_ROWS_WORTH))
     this.#account(block)
-    this.#inFlight[block.partition]++
     this.#inFlightTotal++
     const startMs = this.#clock.monotonic()
     const bytes = block.encode()
     void this.#publish(block.partition, bytes).then((error) => {
-      this.#inFlight[block.partition]--
       this.#inFlightTotal--
       this.#bytesInHand -= block.counted
       this.#report({ rows: block.rows, bytes: bytes.length, ms: this.#clock.monotonic() - startMs, error })
       for (const ticket of block.tickets) settle(ticket, error)
-      const next = tenant.open[block.partition]
-      if (next !== null && this.#inFlight[block.partition] === 0 && this.#mayBeEager()) this.#send(tenant, next)
+      if (this.#inFlightTotal > 0) return
+      if (this.#waiting.length > 0 && this.#affordable() >= 1) this.#depart()
       if (this.#inFlightTotal === 0) for (const run of this.#idle.splice(0)) run()
     })
   }

@@ -39,9 +39,8 @@ export class OpenBlock {
   rows = 0
   /** Of `bytes`: how many its owner has counted as in hand. */
   counted = 0
-  lingers = false
-  /** Cancels the timer that closes the block. */
-  cancelLinger: () => void = () => {}
+  /** Whether it is among those that leave with the next departure. */
+  waits = false
   /** Bytes of the names in the dictionary. */
   #nameBytes = 0
   readonly #number = ++lastNumber

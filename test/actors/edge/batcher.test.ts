@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { pack } from '../../../runtime/codec.ts'
-import { BLOCK_LINGER_MS, BLOCK_ROWS_MAX, EDGE_EAGER_BURST, EDGE_NAMES_MAX } from '../../../runtime/limits.ts'
+import { BLOCK_LINGER_MS, BLOCK_ROWS_MAX, EDGE_BLOCKS_BURST, EDGE_NAMES_MAX } from '../../../runtime/limits.ts'
 import { partitionFor } from '../../../runtime/topology.ts'
 import { hashOf } from '../../../actors/edge/batcher.ts'
 import { EdgeFixture, rowsOf } from './fixture.ts'
@@ -62,16 +62,42 @@ describe('blocks', () => {
     expect(edge.blocks().map((b) => b.ts.length)).toEqual([1_500, 1_500, 1_500])
   })
 
+  test('that wait leave together, as soon as what was under way is answered', async () => {
+    const edge = await EdgeFixture.start({ partitions: 8 })
+    const release = edge.world.holdPublishes('readings.>')
+    const answers = [edge.send([reading('first', 0)])]
+    for (let i = 0; i < 40; i++) answers.push(edge.send([reading(`d${i}`, i)]))
+    await edge.clock.advance(0)
+    expect(edge.blocks()).toHaveLength(0)
+    release()
+    // Without time passing: it is the answer that they waited for.
+    for (const answer of await Promise.all(answers)) expect(answer.status).toBe(202)
+    expect(edge.readings()).toHaveLength(41)
+    expect(edge.blocks().length).toBeLessThanOrEqual(9)
+  })
+
+  test('wait no longer than their time for an answer that does not come', async () => {
+    const edge = await EdgeFixture.start({ partitions: 1 })
+    const release = edge.world.holdPublishes('readings.>')
+    const answers = [edge.send([reading('a', 1)]), edge.send([reading('a', 2)])]
+    await edge.clock.advance(BLOCK_LINGER_MS)
+    answers.push(edge.send([reading('a', 3)]))
+    await edge.clock.advance(BLOCK_LINGER_MS)
+    release()
+    await edge.answerOf(Promise.all(answers))
+    expect(edge.blocks().map((b) => b.ts.length)).toEqual([1, 1, 1])
+  })
+
   test('linger once the budget of eager ones is used up', async () => {
     const edge = await EdgeFixture.start({ partitions: 1 })
     const answers: Promise<Response>[] = []
-    for (let i = 0; i < EDGE_EAGER_BURST * 3; i++) {
+    for (let i = 0; i < EDGE_BLOCKS_BURST * 3; i++) {
       answers.push(edge.send([reading('a', i)]))
       await edge.clock.advance(0)
     }
     await edge.answerOf(Promise.all(answers))
-    expect(edge.readings()).toHaveLength(EDGE_EAGER_BURST * 3)
-    expect(edge.blocks().length).toBeLessThan(EDGE_EAGER_BURST * 2)
+    expect(edge.readings()).toHaveLength(EDGE_BLOCKS_BURST * 3)
+    expect(edge.blocks().length).toBeLessThan(EDGE_BLOCKS_BURST * 2)
   })
 })
 
