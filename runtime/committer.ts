@@ -78,9 +78,15 @@ export class Committer<State, Effects> {
     else this.arm()
   }
 
-  /** Begins a commit within the interval. */
+  /**
+   * Begins a commit within the interval: at the next multiple of it on the process' clock, so that the partitions of a process commit
+   * together. Messages that leave in one write cost it, the log and every reader of the log far less than as many single ones.
+   */
   arm(): void {
-    if (this.#state === 'open') this.#cancelTimer ??= this.#context.clock.after(this.#context.bounds.commitIntervalMs, () => this.#soon())
+    if (this.#state !== 'open' || this.#cancelTimer !== null) return
+    const { clock, bounds } = this.#context
+    const waitMs = bounds.commitIntervalMs - (clock.monotonic() % bounds.commitIntervalMs)
+    this.#cancelTimer = clock.after(waitMs, () => this.#soon())
   }
 
   /** Begins no more commits by itself. */
