@@ -3,13 +3,12 @@
  * removes a reader of the log that will not come back, for which the log would be kept for ever.
  */
 
-import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import process from 'node:process'
 import { Hono } from 'hono'
 import { startStore } from '../actors/analytics/store.ts'
 import type { Store } from '../actors/analytics/store.ts'
-import { forgetReader, listReaders } from '../actors/store/readers.ts'
+import { forgetReader, listReaders, readerName } from '../actors/store/readers.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { readFlags } from '../runtime/config.ts'
 import type { Env, FlagSpec } from '../runtime/config.ts'
@@ -30,7 +29,7 @@ const SPEC = {
   data: { type: 'string', default: './data', help: 'data folder: the lake is its lake' },
   host: { type: 'string', default: '127.0.0.1', help: 'address to listen on' },
   port: { type: 'number', default: 0, integer: true, min: 0, max: 65_535, help: 'port to listen on; 0 for any that is free' },
-  name: { type: 'string', default: '', help: 'name among the readers of the log, the same at each start; by default that of the machine' },
+  name: { type: 'string', default: '', help: 'name among the readers of the log, its own and the same at each start; by default made of the machine and the data folder' },
   retention: { type: 'duration', default: 0, help: 'age at which readings leave the lake; 0 for never' },
   keepSuperseded: { type: 'duration', default: KEEP_SUPERSEDED_MS, help: 'how long a merged segment stays for those who have it open' },
   keepLog: { type: 'duration', default: KEEP_LOG_MS, help: 'how long the log is kept for replay although everyone has read it' },
@@ -44,7 +43,7 @@ export async function main(argv: string[], env: Env): Promise<void> {
   const clock = systemClock
   const logger = createLogger('store')
   const metrics = createMetrics()
-  const name = (flags.name || hostname()).replace(/[^A-Za-z0-9_-]/g, '-')
+  const name = readerName(flags.name, flags.data)
 
   await runProcess({
     title: 'weir-store',

@@ -5,10 +5,22 @@
  * reader has not behind it is never purged; so one that is gone for good must be forgotten by hand, or it holds the disk.
  */
 
+import { createHash } from 'node:crypto'
+import { hostname } from 'node:os'
+import { resolve } from 'node:path'
 import type { KeyValue } from '../../runtime/log.ts'
 import type { Manifest } from './manifest.ts'
 
 const PREFIX = 'readers.'
+
+/**
+ * The name of a store among the readers, the same at each of its starts: the one given, else that of the machine and of its data folder.
+ * Two stores of one name would overwrite each other's entry, so that the log could be purged of what the slower one still needs.
+ */
+export function readerName(given: string, dataDir: string): string {
+  const folder = createHash('sha256').update(resolve(dataDir)).digest('hex').slice(0, 6)
+  return (given || `${hostname()}-${folder}`).replace(/[^A-Za-z0-9_-]/g, '-')
+}
 
 /** What a reader has behind it for good. */
 export interface ReaderEntry {

@@ -1,9 +1,10 @@
 /** The janitor on a log in memory: what it purges, and what it never does. */
 
+import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { Janitor } from '../../../actors/store/janitor.ts'
 import type { Manifest } from '../../../actors/store/manifest.ts'
-import { forgetReader, listReaders, writeReader } from '../../../actors/store/readers.ts'
+import { forgetReader, listReaders, readerName, writeReader } from '../../../actors/store/readers.ts'
 import type { Connection, KeyValue, ObjectStore } from '../../../runtime/log.ts'
 import { MemoryWorld } from '../../../runtime/memory-log.ts'
 import { BUCKET_META, BUCKET_SNAPSHOTS, inputStream, inputSubject, RESULTS, resultsSubject, topologyOf } from '../../../runtime/topology.ts'
@@ -161,4 +162,11 @@ describe('the janitor', () => {
     await janitor.register()
     expect(await janitor.purge()).toEqual({})
   })
+})
+
+test('two stores of one machine have names of their own, each the same at every start', () => {
+  expect(readerName('', './data')).toBe(readerName('', join(process.cwd(), 'data')))
+  expect(readerName('', '/one/data')).not.toBe(readerName('', '/two/data'))
+  expect(readerName('', '/one/data')).toMatch(/^[A-Za-z0-9_-]+$/)
+  expect(readerName('north.1', '/one/data')).toBe('north-1')
 })
