@@ -75,6 +75,8 @@ export class System {
   #storeBytesMax = -1
   /** Services that die again and again, of which the terminal has heard enough. */
   #tiresome = new Set<string>()
+  /** What feeds it, where that was asked for. */
+  #demo: () => Service[] = () => []
 
   constructor(options: SystemOptions) {
     this.#options = options
@@ -104,19 +106,25 @@ export class System {
       () => [this.#role('store', 'store', { WEIR_NATS: urlOf('store') }, connection)],
       () => Array.from({ length: workers }, (_, i) => this.#role(`worker-${i + 1}`, 'worker', { WEIR_NATS: urlOf('worker') }, connection)),
       () => [this.#role('edge', 'edge', { WEIR_NATS: urlOf('edge'), WEIR_HOST: host, WEIR_PORT: String(port) }, connection)],
-      () => (demo ? [this.#role('simulate', 'simulate', { WEIR_URL: this.url, WEIR_KEY: key }, connection)] : []),
     ]
+    if (demo) this.#demo = () => [this.#role('simulate', 'simulate', { WEIR_URL: this.url, WEIR_KEY: key }, connection)]
     for (const services of groups) if (!signal.aborted) await this.#startGroup(services())
     return key
   }
 
-  /** Resolves when every process does its work: true; or false when `signal` aborted before. */
+  /**
+   * Resolves when every process does its work: true; or false when `signal` aborted before. The demo begins then, since it would find
+   * nobody who listens before.
+   */
   async ready(signal: AbortSignal): Promise<boolean> {
     const { clock, logger } = this.#options
     let impatientAtMs = clock.monotonic() + READY_PATIENCE_MS
     while (!signal.aborted) {
       const waiting = await this.#unready()
-      if (waiting.length === 0) return true
+      if (waiting.length === 0 && !signal.aborted) {
+        await this.#startGroup(this.#demo())
+        return true
+      }
       if (clock.monotonic() > impatientAtMs) {
         logger.warn({ waiting }, `still waiting for ${waiting.join(', ')}; the logs may say why`)
         impatientAtMs = Infinity

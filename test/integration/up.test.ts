@@ -124,6 +124,8 @@ test('the demo fills it with real weather and a farm', async () => {
     expect(devices).toContain('seattle/normals')
     expect(devices).toContain('seattle/daily')
     expect(devices.size).toBe(2 + 36)
+    // It begins once there is who listens, so that nobody's first sight of it is a warning.
+    expect(system.output()).not.toContain('sending waits')
   } finally {
     await system.remove()
   }
