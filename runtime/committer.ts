@@ -7,6 +7,7 @@
  * - Nothing consumed and no snapshot to name: no commit.
  */
 
+import { atNextBeat } from './beat.ts'
 import type { HostContext } from './host-life.ts'
 import type { JournalWriter } from './journal-writer.ts'
 import { COMMIT_MESSAGES_MAX, COMMIT_RESULTS_MAX, COMMIT_WAITING_MESSAGES_MAX, COMMIT_WAITING_RESULTS_MAX } from './limits.ts'
@@ -78,15 +79,10 @@ export class Committer<State, Effects> {
     else this.arm()
   }
 
-  /**
-   * Begins a commit within the interval: at the next multiple of it on the process' clock, so that the partitions of a process commit
-   * together. Messages that leave in one write cost it, the log and every reader of the log far less than as many single ones.
-   */
+  /** Begins a commit within the interval, together with the other partitions of the process. */
   arm(): void {
-    if (this.#state !== 'open' || this.#cancelTimer !== null) return
     const { clock, bounds } = this.#context
-    const waitMs = bounds.commitIntervalMs - (clock.monotonic() % bounds.commitIntervalMs)
-    this.#cancelTimer = clock.after(waitMs, () => this.#soon())
+    if (this.#state === 'open') this.#cancelTimer ??= atNextBeat(clock, bounds.commitIntervalMs, () => this.#soon())
   }
 
   /** Begins no more commits by itself. */
