@@ -348,7 +348,9 @@ const EMPTY: Manifest = {
 /** The manifest to go on from; null of a new lake. */
 async function newestWhole({ lakeDir, logger }: LakeWriterOptions): Promise<Manifest | null> {
   const found = await readNewestWhole(lakeDir)
-  for (const { version, missing } of found?.passed ?? []) logger.error({ version, missing }, 'a manifest or a segment that it names is not whole: going back to the manifest before')
+  for (const { version, missing } of found?.passed ?? []) {
+    logger.error({ version, missing }, 'a manifest or a segment that it names is not whole: going back to the manifest before')
+  }
   return found?.manifest ?? null
 }
 

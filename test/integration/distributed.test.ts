@@ -114,7 +114,8 @@ async function end({ child }: Process, signal: NodeJS.Signals): Promise<number |
 /** Waits for a fact; where it does not come, says what the processes said. */
 async function fact<T>(what: string, probe: () => Promise<T> | T, timeoutMs = 60_000): Promise<NonNullable<T>> {
   return eventually(what, probe, timeoutMs).catch((error) => {
-    throw new Error(`${what}\n${started.map(({ role, child, output }) => `${role} ${child.pid}: ${output().slice(-2_000)}`).join('\n')}`, { cause: error })
+    const said = started.map(({ role, child, output }) => `${role} ${child.pid}: ${output().slice(-2_000)}`)
+    throw new Error(`${what}\n${said.join('\n')}`, { cause: error })
   })
 }
 
@@ -169,7 +170,7 @@ class Senders {
   async #run(): Promise<void> {
     while (!this.#stopped) {
       const index = this.#next++
-      const batch = this.#stream.next().value as Sent[]
+      const batch = this.#stream.next().value
       // A third of the devices names its requests, so that a retry on another edge is known as one.
       const key = index % 3 === 0 ? `batch-${index}` : null
       for (let attempt = 0; !(await this.#post(index + attempt, batch, key)); attempt++) {
@@ -186,7 +187,8 @@ class Senders {
   async #post(turn: number, batch: Sent[], key: string | null): Promise<boolean> {
     const url = urlOf(this.edges[turn % this.edges.length])
     if (url === null) return false
-    const headers = { authorization: `Bearer ${secret}`, 'content-type': 'application/json', ...(key === null ? {} : { 'idempotency-key': key }) }
+    const named: Record<string, string> = key === null ? {} : { 'idempotency-key': key }
+    const headers = { authorization: `Bearer ${secret}`, 'content-type': 'application/json', ...named }
     const request = { method: 'POST', headers, body: JSON.stringify(batch), signal: AbortSignal.timeout(5_000) }
     const answer = await fetch(`${url}/v1/readings`, request).then(async (r) => ({ status: r.status, text: await r.text() }), () => null)
     if (answer === null) return false
@@ -262,7 +264,8 @@ describe('processes that meet at an outer log', () => {
     const { account, retries, repeats } = senders
     for (const [i, name] of ['north', 'south'].entries()) await settledAndRight(stores[i], name, account)
     expect(repeats).toBeGreaterThan(0)
-    console.log(`${account.acknowledged} readings acknowledged, ${account.must.size} different ones, ${retries} retries, ${repeats} repeats`)
+    const { acknowledged, must } = account
+    console.log(`${acknowledged} readings acknowledged, ${must.size} different ones, ${retries} retries, ${repeats} repeats`)
     for (const process of [edges[0], third, two, three, four, ...stores]) expect(await end(process, 'SIGTERM'), process.output()).toBe(0)
   })
 })

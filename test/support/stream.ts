@@ -13,7 +13,8 @@ export interface Sent {
 /**
  * Batches without end: each device once in 10 s of event time from `startMs` on; 30 % out of order, 5 % twice, 2 % up to two hours late.
  */
-export function* disorderedStream({ seed, devices, batch, startMs }: { seed: number; devices: number; batch: number; startMs: number }): Generator<Sent[]> {
+export function* disorderedStream(options: { seed: number; devices: number; batch: number; startMs: number }): Generator<Sent[], never> {
+  const { seed, devices, batch, startMs } = options
   const random = seeded(seed)
   let events: { at: number; reading: Sent }[] = []
   let ready: Sent[] = []
