@@ -16,7 +16,7 @@ import { openLive } from './live-resume.ts'
 import { KINDS } from './live-subscriber.ts'
 import { choicesOf, filterOf, numberOf, rangeOf, seriesOf } from './parameters.ts'
 import { ledger } from './query-ledger.ts'
-import { LIST_FORMATS, ParameterError, listReply, numberColumn } from './reply.ts'
+import { LIST_FORMATS, ParameterError, countColumn, listReply } from './reply.ts'
 import { describeIngest, newApp } from './route.ts'
 import type { AnalyticsSources, Get } from './route.ts'
 import { listRoutes } from './routes-lists.ts'
@@ -67,7 +67,7 @@ function ledgerRoute(get: Get, { tail }: AnalyticsSources): void {
       if (devices !== null && devices.size > 1) throw new ParameterError('device', 'one device', query.device ?? '')
       const sums = await ledger(tail, principal.tenant, devices === null ? null : [...devices][0], rangeOf(query, nowMs))
       if (format === 'json') return c.json(sums, 200, NO_STORE)
-      const columns = Object.keys(sums).map(numberColumn)
+      const columns = Object.keys(sums).map(countColumn)
       return listReply(c, { name: 'ledger', columns, rows: [Object.values(sums)], cursor: null }, { format, timeMs, lake: tail.lake })
     },
   )

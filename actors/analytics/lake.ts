@@ -216,9 +216,9 @@ export class Lake {
     }
   }
 
-  /** Rows as the bytes of a Parquet file, times as TIMESTAMP, or as BIGINT of epoch ms. */
+  /** Rows as the bytes of a Parquet file: counts as BIGINT, times as TIMESTAMP, or as BIGINT of epoch ms. */
   async parquet(
-    columns: readonly { readonly name: string; readonly kind: 'text' | 'number' | 'time' }[],
+    columns: readonly { readonly name: string; readonly kind: 'text' | 'number' | 'count' | 'time' }[],
     rows: readonly (readonly unknown[])[],
     { timeMs }: { timeMs: boolean },
   ): Promise<Uint8Array<ArrayBuffer>> {
@@ -231,7 +231,10 @@ export class Lake {
       await connection.run(`CREATE OR REPLACE TEMP TABLE given (${defined})`)
       await append(connection, 'given', types, columns.map((_, i) => rows.map((row) => row[i] as DuckDBValue)))
       const moment = timeMs ? '' : 'epoch_ms'
-      const shown = columns.map(({ name, kind }) => (kind === 'time' ? `${moment}("${name}"::BIGINT) AS "${name}"` : `"${name}"`))
+      const shown = columns.map(({ name, kind }) => {
+        if (kind === 'time') return `${moment}("${name}"::BIGINT) AS "${name}"`
+        return kind === 'count' ? `"${name}"::BIGINT AS "${name}"` : `"${name}"`
+      })
       await connection.run(`COPY (SELECT ${shown.join(', ')} FROM given) TO ${text(file)} (FORMAT parquet)`)
       await connection.run('DROP TABLE given')
     } finally {

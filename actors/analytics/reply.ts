@@ -73,14 +73,15 @@ export function notAcceptable(there: readonly string[]): Response {
   return problem(null, { status: 406, title: 'No such format', detail, extra: { formats: there } })
 }
 
-/** A column of a list. Times are epoch ms. */
+/** A column of a list. Times are epoch ms; counts are whole. */
 export interface ColumnSpec {
   readonly name: string
-  readonly kind: 'text' | 'number' | 'time'
+  readonly kind: 'text' | 'number' | 'count' | 'time'
 }
 
 export const textColumn = (name: string): ColumnSpec => ({ name, kind: 'text' })
 export const numberColumn = (name: string): ColumnSpec => ({ name, kind: 'number' })
+export const countColumn = (name: string): ColumnSpec => ({ name, kind: 'count' })
 export const timeColumn = (name: string): ColumnSpec => ({ name, kind: 'time' })
 
 export interface Listing {

@@ -9,20 +9,20 @@ import { anomalies, readings } from './query-readings.ts'
 import type { Place, Scope } from './query-readings.ts'
 import { FILLS, WINDOW_NUMBERS, windows } from './query-windows.ts'
 import type { WindowPlace } from './query-windows.ts'
-import { LIST_FORMATS, decodeCursor, encodeCursor, listReply, numberColumn, textColumn, timeColumn } from './reply.ts'
+import { LIST_FORMATS, countColumn, decodeCursor, encodeCursor, listReply, numberColumn, textColumn, timeColumn } from './reply.ts'
 import type { ColumnSpec } from './reply.ts'
 import type { AnalyticsSources, Get, Request } from './route.ts'
 import * as shapes from './schemas.ts'
 import type { SeriesEntry } from './series-catalog.ts'
 
 const NAMES = ['device', 'metric'].map(textColumn)
-const SERIES = [...NAMES, numberColumn('count'), timeColumn('first'), timeColumn('last'), numberColumn('value')]
+const SERIES = [...NAMES, countColumn('count'), timeColumn('first'), timeColumn('last'), numberColumn('value')]
 const READINGS = [...NAMES, timeColumn('ts'), numberColumn('value'), timeColumn('received_at')]
 const WINDOWS = [
   ...NAMES,
   textColumn('size'),
   timeColumn('start'),
-  numberColumn('count'),
+  countColumn('count'),
   ...WINDOW_NUMBERS.map(numberColumn),
   textColumn('closed_by'),
 ]

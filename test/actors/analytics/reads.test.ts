@@ -190,7 +190,7 @@ describe('readings', () => {
     }
     const sums = 'SELECT count(*)::DOUBLE, sum(value), epoch_ms(max(ts))::DOUBLE, max(device) FROM FILE'
     expect(await read('/v1/readings?format=parquet&limit=5000', sums)).toEqual([[3_000, (2_999 * 3_000) / 2, T0 + 2_999_000, 'd1']])
-    expect(await read('/v1/windows?format=parquet&time=ms', 'SELECT typeof(start), start::DOUBLE, stddev, closed_by FROM FILE')).toEqual([['BIGINT', T0, null, 'watermark']])
+    expect(await read('/v1/windows?format=parquet&time=ms', 'SELECT typeof(start), start::DOUBLE, typeof(count), stddev, closed_by FROM FILE')).toEqual([['BIGINT', T0, 'BIGINT', null, 'watermark']])
     expect(await read('/v1/anomalies?format=parquet', 'SELECT count(*)::DOUBLE, count(reason)::DOUBLE FROM FILE')).toEqual([[0, 0]])
   })
 })
