@@ -19,6 +19,7 @@ import type { Block, Reading } from '../../actors/reading/input.ts'
 import { LakeWriter } from '../../actors/store/writer.ts'
 import { decodeJournal } from '../../runtime/journal.ts'
 import { PartitionHost } from '../../runtime/host.ts'
+import { IDEMPOTENCY_MS } from '../../runtime/limits.ts'
 import { MemoryWorld } from '../../runtime/memory-log.ts'
 import type { MemoryConnection } from '../../runtime/memory-log.ts'
 import type { LogMessage } from '../../runtime/log.ts'
@@ -50,7 +51,7 @@ interface Expected {
 
 function expectedOf(messages: readonly LogMessage[], expected: Expected, retentionMs: number): void {
   const logTime = new Map<string, number>()
-  const keys = new Set<string>()
+  const keys = new Map<string, number>()
   for (const { subject, timeMs, data } of messages) {
     const nowMs = Math.max(logTime.get(subject) ?? 0, timeMs)
     logTime.set(subject, nowMs)
@@ -59,8 +60,10 @@ function expectedOf(messages: readonly LogMessage[], expected: Expected, retenti
     if (input.kind !== 'block') continue
     const repeated = new Set<number>()
     for (const { hash, from, to } of input.keyed) {
-      if (keys.has(hash)) for (let i = from; i < to; i++) repeated.add(i)
-      keys.add(hash)
+      // A key is forgotten in time; what comes under it again then is found by value, or expired.
+      const known = keys.has(hash) && keys.get(hash)! >= nowMs - IDEMPOTENCY_MS
+      if (known) for (let i = from; i < to; i++) repeated.add(i)
+      else keys.set(hash, nowMs)
     }
     for (let i = 0; i < input.ts.length; i++) {
       expected.accepted++
