@@ -16,6 +16,7 @@ import { KEEP_SUPERSEDED_MS, SEAL_INTERVAL_MS, SEAL_ROWS_MAX } from '../../runti
 import type { Log } from '../../runtime/log.ts'
 import { RESULTS, inputStream } from '../../runtime/topology.ts'
 import type { Topology } from '../../runtime/topology.ts'
+import { WINDOW_SIZES_MS, windowStart } from '../reading/window.ts'
 import { SealBuffer } from './buffer.ts'
 import { writeCatalog } from './catalog.ts'
 import { compact, planCompaction } from './compaction.ts'
@@ -43,7 +44,7 @@ export interface LakeWriterOptions {
   readonly sealIntervalMs?: number
   readonly sealRowsMax?: number
   readonly keepSupersededMs?: number
-  /** Readings and windows older than this, by the clock, leave the lake; 0: never. */
+  /** Readings and windows older than this, by the clock, leave the lake, whole days of UTC at a time; 0: never. */
   readonly retentionMs?: number
   readonly waitingBytesMax?: number
   readonly memoryMiB?: number
@@ -270,7 +271,9 @@ export class LakeWriter {
     const { retentionMs = 0, lakeDir, clock, logger } = this.#options
     // Only here, where no merge is under way: what a merge has written is named by no manifest yet.
     await this.#exclusive(async () => void (await sweep(lakeDir)))
-    const job = planCompaction(this.#manifest.segments, { nowMs, clock, lakeDir, dropBeforeMs: retentionMs > 0 ? nowMs - retentionMs : null })
+    // Whole days go, since a window across the edge would else count readings that are gone.
+    const dropBeforeMs = retentionMs > 0 ? windowStart(nowMs - retentionMs, WINDOW_SIZES_MS[WINDOW_SIZES_MS.length - 1]) : null
+    const job = planCompaction(this.#manifest.segments, { nowMs, clock, lakeDir, dropBeforeMs })
     if (job === null || nowMs < this.#mergeAfterMs) return false
     // The merge only reads segments, which never change, so seals go on beside it.
     const begun = clock.monotonic()

@@ -171,12 +171,12 @@ export class House {
     this.#waiting.set(partition, [...(this.#waiting.get(partition) ?? []), { ...message, timeMs: stored!.timeMs }])
   }
 
-  /** Commits all that waits. `fates` names rows by their value. */
+  /** Commits all that waits. `fates` names rows by their value; the partitions `empty` commit although they have nothing to say. */
   async commit(
-    options: { fates?: Partial<Record<'duplicate' | 'expired' | 'old', number[]>>; windows?: NamedWindow[]; anomalies?: NamedAnomaly[]; pending?: number; tenant?: string; awaited?: boolean } = {},
+    options: { fates?: Partial<Record<'duplicate' | 'expired' | 'old', number[]>>; windows?: NamedWindow[]; anomalies?: NamedAnomaly[]; pending?: number; tenant?: string; awaited?: boolean; empty?: number[] } = {},
   ): Promise<void> {
-    const { fates = {}, windows = [], anomalies = [], pending = 0, tenant = 'default', awaited = true } = options
-    const touched = new Set([...this.#waiting.keys(), ...[...windows, ...anomalies].map((w) => partitionFor(this.topology, tenant, w.device))])
+    const { fates = {}, windows = [], anomalies = [], pending = 0, tenant = 'default', awaited = true, empty = [] } = options
+    const touched = new Set([...empty, ...this.#waiting.keys(), ...[...windows, ...anomalies].map((w) => partitionFor(this.topology, tenant, w.device))])
     for (const partition of touched) {
       const messages = this.#waiting.get(partition) ?? []
       this.#waiting.delete(partition)

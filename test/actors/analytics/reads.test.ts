@@ -299,6 +299,9 @@ describe('status', () => {
     expect(await house.json('/v1/status')).toMatchObject({ settled: false })
     await house.seal()
     expect(await house.json('/v1/status')).toMatchObject({ accepted: 10, processed: 10, sealed: 10, settled: true })
+    // A commit that only moves the position leaves nothing to seal.
+    await house.commit({ empty: [partitionFor(house.topology, 'default', 'd1')] })
+    expect(await house.json('/v1/status')).toMatchObject({ settled: true })
     await house.restart()
     const { settled, partitions } = await house.json('/v1/status')
     expect(settled).toBe(true)

@@ -22,7 +22,8 @@ import { disorderedStream, Feed, makeStreams } from './feed.ts'
 
 const BEGIN_MS = 1_767_225_600_000
 const PARTITIONS = 2
-const DAY_MS = 86_400_000
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
 const quiet = { info() {}, warn() {}, error() {} }
 
 let dataDir: string
@@ -202,6 +203,23 @@ describe('retention', () => {
     expect(n).toBe(1)
     const [accepted] = await ledgerSum(writer.manifest.segments)
     expect(accepted).toBe(Number(counts[0]) + 1)
+  })
+
+  test('drops whole days, so that the windows of what is left are those of its readings', async () => {
+    const writer = await openWriter({ retentionMs: DAY_MS })
+    const dayMs = Math.ceil(BEGIN_MS / DAY_MS) * DAY_MS
+    clock.stepWall(dayMs + 20 * HOUR_MS - clock.now())
+    for (const hour of [6, 18]) {
+      await feed.send([{ device: 'd', metric: 'm', ts: dayMs + hour * HOUR_MS, value: hour }])
+      await feed.quiet()
+      await seal(writer)
+    }
+    // A day later the retention ends between the two, and both segments are due to be merged.
+    clock.stepWall(dayMs + DAY_MS + 12 * HOUR_MS - clock.now())
+    while (await writer.upkeep(clock.now()));
+    const [{ n }] = await withLake(dataDir, (query) => query('SELECT count(*)::INTEGER AS n FROM readings'))
+    expect(n).toBe(2)
+    expect(await lawBreakers(dataDir)).toEqual([])
   })
 })
 
