@@ -8,6 +8,10 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { systemClock } from '../../runtime/clock.ts'
+import { embeddedNatsUrl } from '../../runtime/nats-address.ts'
+import { connectNats } from '../../runtime/nats-log.ts'
+import { inputStreams, RESULTS, topologyOf } from '../../runtime/topology.ts'
 import { descendants, eventually, freePort, startSystem } from '../support/system.ts'
 import type { System } from '../support/system.ts'
 
@@ -58,6 +62,21 @@ describe('weir up', () => {
     const answer = await fetch(url!, { method: 'POST', headers: { authorization: header!, 'content-type': 'application/json' }, body: body! })
     expect(await answer.json()).toEqual({ accepted: 1, rejected: [] })
     sent++
+  })
+
+  test('bounds every stream, so that a full input log leaves room for the commits that free it', async () => {
+    const servers = await embeddedNatsUrl(system.dataDir, 'admin')
+    const connection = await connectNats({ servers, name: 'test', clock: systemClock })
+    try {
+      const { log } = connection
+      const inputs = await Promise.all(inputStreams(topologyOf(16)).map((name) => log.info(name)))
+      const results = await log.info(RESULTS)
+      const taken = inputs.reduce((sum, { bytesMax = -1 }) => sum + (bytesMax > 0 ? bytesMax : Infinity), 0)
+      expect(results.bytesMax).toBeGreaterThan(0)
+      expect(taken).toBeLessThan(Number(readFileSync(join(system.dataDir, 'nats', 'store-bytes'), 'utf8')) - results.bytesMax!)
+    } finally {
+      await connection.close()
+    }
   })
 
   test.each(Object.keys(ROLES))('starts %s again when it is killed', async (title) => {
