@@ -64,6 +64,13 @@ const says = (page: Page, selector: string, expected: RegExp | string) =>
     return typeof expected === 'string' ? now === expected : expected.test(now)
   }, 30_000)
 
+/** Waits until the address of the page holds `part`. */
+const addressHolds = (page: Page, part: string) => page.waitForURL((url) => url.href.includes(part), { waitUntil: 'commit' })
+
+/** Waits until `attribute` of the element is `expected`. */
+const has = (page: Page, selector: string, attribute: string, expected: string) =>
+  eventually(`${attribute} of ${selector} is ${expected}`, async () => (await page.locator(selector).getAttribute(attribute)) === expected, 30_000)
+
 describe('a fresh system', () => {
   test('asks for a key, says clearly that one is wrong, and with the right one shows how to send the first reading', async () => {
     const { page, close } = await openPage(browser)
@@ -97,7 +104,7 @@ describe('a fresh system', () => {
     await page.locator('#app').waitFor()
     weir('keys', 'revoke', analyst.id)
     await says(page, '#key-error', /not known here/)
-    expect(await page.locator('#app').isVisible()).toBe(false)
+    await page.locator('#app').waitFor({ state: 'hidden' })
     await close()
   })
 })
@@ -124,7 +131,7 @@ describe('with readings in it', () => {
     const { page, close } = await openPage(browser)
     await page.goto(home())
     await page.locator('#board').waitFor()
-    expect(page.url()).not.toContain(ADMIN_KEY)
+    await page.waitForURL((url) => !url.href.includes(ADMIN_KEY), { waitUntil: 'commit' })
     await page.reload()
     await page.locator('#board').waitFor()
     await close()
@@ -137,16 +144,15 @@ describe('with readings in it', () => {
     await page.keyboard.press('/')
     await page.keyboard.type('moist field-7')
     await page.locator('#found li').first().waitFor()
-    const field = page.locator('#find')
-    expect(await field.getAttribute('aria-expanded')).toBe('true')
-    expect(await field.getAttribute('aria-activedescendant')).toBe('found-0')
+    await has(page, '#find', 'aria-expanded', 'true')
+    await has(page, '#find', 'aria-activedescendant', 'found-0')
     await page.keyboard.press('Escape')
-    expect(await field.getAttribute('aria-expanded')).toBe('false')
+    await has(page, '#find', 'aria-expanded', 'false')
     await page.keyboard.press('ArrowDown')
     await page.locator('#found li').first().waitFor()
     await page.keyboard.press('Enter')
     await says(page, '#title', /soil_moisture.*field-7\/probe-2/)
-    expect(page.url()).toContain('?device=field-7/probe-2&metric=soil_moisture')
+    await addressHolds(page, '?device=field-7/probe-2&metric=soil_moisture')
     expect(problems).toEqual([])
     await close()
   })
@@ -230,9 +236,9 @@ describe('with readings in it', () => {
     const drawn = () => eventually('the chart is drawn', async () => /from 18|from 19/.test((await page.locator('#chart').getAttribute('aria-label')) ?? ''), 30_000)
     await drawn()
     await page.locator('label[for="range-6h"]').click()
-    expect(page.url()).toContain('range=6h')
+    await addressHolds(page, 'range=6h')
     await page.reload()
-    expect(await page.locator('#range-6h').isChecked()).toBe(true)
+    await page.locator('#range-6h:checked').waitFor({ state: 'attached' })
     await page.locator('#windows tbody tr').first().waitFor()
     await page.locator('label[for="size-15m"]').click()
     await eventually('windows of a quarter', async () => {

@@ -165,7 +165,7 @@ describe('the edge on a real log', () => {
   })
 
   test('answers 503 to a log that does not answer, in bounded time', async () => {
-    nats.pause()
+    await nats.pause()
     try {
       const { status, headers } = await post([{ ...good, device: 'paused' }])
       expect(status).toBe(503)

@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
@@ -37,8 +37,9 @@ export interface TestNats {
   kill(): Promise<void>
   /** Starts it again, on the same port and folder, killing it first where it runs. */
   restart(): Promise<void>
-  /** SIGSTOP and SIGCONT: a server that is there and does not answer. */
-  pause(): void
+  /** SIGSTOP: a server that is there and does not answer. Resolves once each of its threads has stopped, which is some time after the signal. */
+  pause(): Promise<void>
+  /** SIGCONT. */
   resume(): void
   /** Closes the connections made by `connect`, ends the server, removes its folder. */
   stop(): Promise<void>
@@ -72,6 +73,12 @@ async function sampleConfig(listen: string, storeDir: string): Promise<string> {
     .replace(/store_dir: .*$/m, `store_dir: "${storeDir}"`)
     .replace(/max_file_store: .*$/m, '')
     .replace(/\$WEIR_(\w+)_PASSWORD/g, (_, role: string) => role.toLowerCase())
+}
+
+/** Whether every thread of a process is stopped by a signal. */
+function stopped(pid: number): boolean {
+  const states = readdirSync(`/proc/${pid}/task`).map((task) => readFileSync(`/proc/${pid}/task/${task}/stat`, 'utf8'))
+  return states.every((stat) => stat[stat.lastIndexOf(')') + 2] === 'T')
 }
 
 export async function startTestNats(options: TestNatsOptions = {}): Promise<TestNats> {
@@ -142,7 +149,10 @@ export async function startTestNats(options: TestNatsOptions = {}): Promise<Test
       await end('SIGKILL')
       await start()
     },
-    pause: () => void child?.kill('SIGSTOP'),
+    async pause() {
+      child!.kill('SIGSTOP')
+      while (!stopped(child!.pid!)) await systemClock.sleep(1)
+    },
     resume: () => void child?.kill('SIGCONT'),
     async stop() {
       await Promise.all(connections.map((c) => c.close().catch(() => {})))
