@@ -15,7 +15,7 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     what: 'a writer whose message met a conflict believes that it landed',
     edits: [['runtime/journal-writer.ts', 'if (newest.nonce !== nonce) throw', 'if (newest.nonce === "") throw']],
   },
-  'fresh-nonce-at-a-retry': {
+  'retry-without-a-look': {
     what: 'a message whose answer was lost is sent again without a look whether it landed',
     edits: [['runtime/journal-writer.ts', 'if (last && last.seq > this.#lastSeq) {', 'if (last && last.seq > this.#lastSeq && (this.#lastSeq = last.seq) < 0) {']],
   },
@@ -39,7 +39,7 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     what: 'what is stepped while a commit is under way is not in the next one',
     edits: [['runtime/committer.ts', 'this.#measure(done)\n', 'this.#measure(done)\n        if (named) this.#effects = this.#context.actor.effects()\n']],
   },
-  'parts-kept-at-a-claim': {
+  'first-part-not-sent': {
     what: 'a commit reaches readers without its first part',
     edits: [['runtime/journal-writer.ts', 'for (let part = 0; part < parts; part++) {', 'for (let part = 1; part < parts; part++) {']],
   },
