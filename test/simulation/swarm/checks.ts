@@ -25,6 +25,8 @@ interface Partition {
   pending: number
   accepted: number
   logTimeMs: number
+  /** Sequence of its last commit in RESULTS. */
+  commitSeq: number
 }
 
 /** Everything that was ever stored, though it may be purged, and the laws of its order. */
@@ -57,7 +59,7 @@ export class Recorder {
   partition(number: number): Partition {
     let of = this.partitions.get(number)
     if (of === undefined) {
-      of = { epoch: 0, owner: '', position: { created: '', seq: 0, timeMs: 0 }, closed: new Map(), told: [], pending: 0, accepted: 0, logTimeMs: 0 }
+      of = { epoch: 0, owner: '', position: { created: '', seq: 0, timeMs: 0 }, closed: new Map(), told: [], pending: 0, accepted: 0, logTimeMs: 0, commitSeq: 0 }
       this.partitions.set(number, of)
     }
     return of
@@ -67,13 +69,14 @@ export class Recorder {
     const got = this.#reader.accept(message)
     if (got === null) return
     if ('claim' in got) return this.#claim(got.claim)
-    const { header, payload } = got.commit
+    const { header, payload, seq } = got.commit
     const of = this.partition(header.partition)
     assert.equal(header.epoch, of.epoch, `a commit of epoch ${header.epoch} after the claim of epoch ${of.epoch}`)
     assert.equal(header.owner, of.owner, 'a commit of another owner under one epoch')
     this.#advance(of, header)
     const effects = decodeEffects(payload)
     assert.ok(effects.logTimeMs >= of.logTimeMs, `log time ${effects.logTimeMs} after ${of.logTimeMs}`)
+    of.commitSeq = seq
     of.pending = effects.pending
     of.accepted = effects.accepted
     of.logTimeMs = effects.logTimeMs
@@ -108,6 +111,13 @@ export class Recorder {
       if (closedBy !== 'open') of.closed.set(key, start)
     }
     for (const { closedUntil } of fates) for (const ms of closedUntil) assert.equal(ms % 60_000, 0)
+  }
+
+  /** Anomalies told so far, of all partitions. */
+  get anomalies(): number {
+    let count = 0
+    for (const { told } of this.partitions.values()) for (const row of told) if (row.startsWith('a')) count++
+    return count
   }
 
   /** Throws where the commits of a partition differ from a straight run of the actor over all of its input up to the last position. */

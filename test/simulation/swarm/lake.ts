@@ -4,7 +4,7 @@
  */
 
 import assert from 'node:assert/strict'
-import { WINDOW_SIZES_MS } from '../../../actors/reading/window.ts'
+import { MINUTE_MS, WINDOW_SIZES_MS } from '../../../actors/reading/window.ts'
 import { nameOf, windowKey, windowsOf } from './oracle.ts'
 import type { Expected, Row, Statistics } from './oracle.ts'
 
@@ -29,11 +29,11 @@ export interface ShownLake {
 export interface AtRest {
   readonly expected: Expected
   readonly anomalies: number
-  /** Log time of the partition of a device, epoch ms: a minute that is still open begins after it. */
-  readonly logTimeMs: (row: { tenant: string; device: string }) => number
+  /** By device, epoch ms: a minute that ended at or before this must be closed, by the watermark or by idle time. */
+  readonly closedUntilMs: (row: { tenant: string; device: string }) => number
 }
 
-export function assertLake(lake: ShownLake, { expected, anomalies, logTimeMs }: AtRest): void {
+export function assertLake(lake: ShownLake, { expected, anomalies, closedUntilMs }: AtRest): void {
   const names = new Map<string, number>()
   for (const row of lake.readings) names.set(nameOf(row), (names.get(nameOf(row)) ?? 0) + 1)
   for (const [name, times] of names) {
@@ -43,8 +43,8 @@ export function assertLake(lake: ShownLake, { expected, anomalies, logTimeMs }: 
   for (const name of expected.readings.keys()) assert.ok(names.has(name), `the lake lacks ${name}`)
   assertWindows(lake.windows, windowsOf(expected.readings.values()))
   for (const w of lake.windows) {
-    const mayBeOpen = w.size > 0 || w.start > logTimeMs(w)
-    assert.ok(w.closedBy !== 'open' || mayBeOpen, `the minute ${windowKey(w)} is still open, though everything is at rest and log time has reached it`)
+    const mayBeOpen = w.size > 0 || w.start + MINUTE_MS > closedUntilMs(w)
+    assert.ok(w.closedBy !== 'open' || mayBeOpen, `the minute ${windowKey(w)} is still open, though log time has passed it by lateness and idle time`)
   }
   const { accepted, rejected, onTime, late, duplicate, expired } = lake.ledger
   assert.deepEqual(

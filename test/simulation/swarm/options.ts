@@ -13,7 +13,7 @@ import { seeded } from '../../support/random.ts'
 export const DEEDS = [
   'workerJoin', 'workerKill', 'workerKillSoon', 'workerLeave', 'workerPause',
   'edgeKill', 'edgeKillSoon', 'edgePause',
-  'storeKill', 'storeKillSoon', 'storeStop', 'storePause', 'powerCut', 'diskFull', 'diskError', 'harmManifest', 'harmSegment',
+  'storeKill', 'storeKillSoon', 'storeStop', 'storePause', 'powerCut', 'diskFull', 'diskError', 'harmManifest', 'harmSegment', 'merge', 'purge',
   'cut', 'serverRestart', 'holdResults', 'holdInput', 'holdDeliveries', 'clockStep', 'harmSnapshot', 'slowBus', 'outage',
 ] as const
 export type Deed = (typeof DEEDS)[number]

@@ -5,7 +5,7 @@
  * time and value; expired by the log's time at its receipt; repeated by its Idempotency-Key.
  */
 
-import { decodeInput } from '../../../actors/reading/input.ts'
+import { decodeInput, DEFAULT_SETTINGS } from '../../../actors/reading/input.ts'
 import type { Block } from '../../../actors/reading/input.ts'
 import { WINDOW_SIZES_MS, windowStart } from '../../../actors/reading/window.ts'
 import { IDEMPOTENCY_MS } from '../../../runtime/limits.ts'
@@ -36,14 +36,15 @@ export function nothing(): Expected {
   return { readings: new Map(), expiredNames: new Set(), accepted: 0, rejected: 0, expired: 0 }
 }
 
-/** Adds what `messages` of one or more subjects say; each subject's in order. */
-export function compute(messages: readonly LogMessage[], expected: Expected, retentionMs: number): void {
-  const logTime = new Map<string, number>()
+/** Adds what the messages of one partition say, in order. Retention is what the settings among them say, from each on. */
+export function compute(messages: readonly LogMessage[], expected: Expected): void {
+  let nowMs = 0
+  let { retentionMs } = DEFAULT_SETTINGS
   const keys = new Map<string, number>()
-  for (const { subject, timeMs, data } of messages) {
-    const nowMs = Math.max(logTime.get(subject) ?? 0, timeMs)
-    logTime.set(subject, nowMs)
+  for (const { timeMs, data } of messages) {
+    nowMs = Math.max(nowMs, timeMs)
     const input = decodeInput(data)
+    if (input.kind === 'settings') retentionMs = input.settings.retentionMs
     if (input.kind === 'rejects') for (const [, count] of input.counts) expected.rejected += count
     if (input.kind !== 'block') continue
     const repeated = new Set<number>()

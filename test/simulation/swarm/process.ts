@@ -79,29 +79,31 @@ export class ProcessClock implements Clock {
   }
 }
 
-/** What else of a process dies with it: its view of a disk. */
+/** What else of a process dies with it, or of what it dies: its view of a disk. */
 export interface Mortal {
   die(): void
+  dieAt(point: number): void
   readonly dead: boolean
+  readonly points: number
 }
 
 export class Process {
   readonly name: string
   readonly clock: ProcessClock
   readonly connection: MemoryConnection
-  #disk: Mortal | null
+  readonly disk: Mortal | null
   #paused = false
 
   constructor(name: string, { world, clock, skewMs = 0, disk = null }: { world: MemoryWorld; clock: ManualClock; skewMs?: number; disk?: Mortal | null }) {
     this.name = name
     this.clock = new ProcessClock(clock, skewMs)
     this.connection = world.connect()
-    this.#disk = disk
+    this.disk = disk
   }
 
   /** Whether it was killed, at an await point of its own or from outside. */
   get dead(): boolean {
-    return this.connection.dead || (this.#disk?.dead ?? false)
+    return this.connection.dead || (this.disk?.dead ?? false)
   }
 
   get paused(): boolean {
@@ -111,7 +113,7 @@ export class Process {
   kill(): void {
     this.clock.die()
     this.connection.die()
-    this.#disk?.die()
+    this.disk?.die()
   }
 
   /** Kills what is left of a process that died at an await point. */

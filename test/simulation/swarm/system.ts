@@ -13,6 +13,7 @@ import { pino } from 'pino'
 import { partitionActor } from '../../../actors/partition/actor.ts'
 import { startMember } from '../../../runtime/member.ts'
 import type { RunningMember } from '../../../runtime/member.ts'
+import type { MemoryDisk } from '../../../runtime/memory-disk.ts'
 import { MemoryWorld } from '../../../runtime/memory-log.ts'
 import { ownersOf } from '../../../runtime/ownership.ts'
 import { BUCKET_SNAPSHOTS, inputStream, inputStreams, inputSubject, partitionOf, RESULTS, resultsSubject, topologyOf } from '../../../runtime/topology.ts'
@@ -25,6 +26,8 @@ import { Clients } from './clients.ts'
 import { SimEdge } from './edge.ts'
 import type { Deed, Options } from './options.ts'
 import { Process } from './process.ts'
+import type { Mortal } from './process.ts'
+import { SimStore } from './store.ts'
 
 const silent = pino({ level: 'silent' })
 /** Where every run begins: a New Year, so that days and hours turn in some. */
@@ -48,6 +51,7 @@ export class SimSystem {
   readonly draw: () => number
   edges: SimEdge[] = []
   workers: Worker[] = []
+  readonly stores: SimStore[] = []
   #born = 0
   /** What ends a fault that lasts. */
   #releases: (() => void)[] = []
@@ -81,6 +85,8 @@ export class SimSystem {
     if (latencyMs > 0) world.latencyMs = () => system.draw() ** 4 * latencyMs
     for (let i = 0; i < options.edges; i++) system.startEdge()
     system.startWorker()
+    for (let i = 0; i < options.stores; i++) system.stores.push(new SimStore(`store${i}`, options, topology))
+    system.supervise()
     return system
   }
 
@@ -98,9 +104,10 @@ export class SimSystem {
 
   // Processes -----------------------------------------------------------------------------------------------------------------------
 
-  #process(role: string): Process {
+  #process(role: string, disk: Mortal | null = null): Process {
     const { skewMs } = this.options
-    return new Process(`${role}${this.#born++}`, { world: this.world, clock: this.clock, skewMs: skewMs === 0 ? 0 : Math.floor((this.draw() * 2 - 1) * skewMs) })
+    const { world, clock } = this
+    return new Process(`${role}${this.#born++}`, { world, clock, skewMs: skewMs === 0 ? 0 : Math.floor((this.draw() * 2 - 1) * skewMs), disk })
   }
 
   startEdge(): void {
@@ -115,6 +122,10 @@ export class SimSystem {
     this.workers.push({ process, member, stopping: false })
   }
 
+  get #processes(): Process[] {
+    return [...this.edges, ...this.workers, ...this.stores].flatMap(({ process }) => process ?? [])
+  }
+
   /** Workers that live and were not told to leave. */
   get staying(): Worker[] {
     return this.workers.filter((w) => !w.process.dead && !w.stopping)
@@ -122,7 +133,11 @@ export class SimSystem {
 
   /** Starts again what died, as a supervisor does. */
   supervise(): void {
-    for (const { process } of [...this.edges, ...this.workers]) process.bury()
+    for (const process of this.#processes) process.bury()
+    for (const store of this.stores) {
+      if (store.process?.dead) store.kill()
+      if (store.process === null) store.start((disk) => this.#process('s', disk))
+    }
     this.edges = this.edges.filter((e) => !e.process.dead)
     while (this.edges.length < this.options.edges) this.startEdge()
     this.workers = this.workers.filter((w) => !w.process.dead)
@@ -154,8 +169,33 @@ export class SimSystem {
     edgeKill: () => this.#oneOf(this.edges)?.process.kill(),
     edgeKillSoon: () => this.#dieSoon(this.#oneOf(this.edges)?.process, 20),
     edgePause: () => this.#sleep(this.#oneOf(this.edges)?.process),
+    storeKill: () => this.pick(this.stores).kill(),
+    storeKillSoon: () => {
+      const { process } = this.pick(this.stores)
+      if (process) this.pick([() => this.#dieSoon(process, 60), () => process.disk!.dieAt(process.disk!.points + 1 + this.upTo(60))])()
+    },
+    storeStop: () => void this.pick(this.stores).stop(),
+    storePause: () => this.#sleep(this.pick(this.stores).process ?? undefined),
+    powerCut: () => this.pick(this.stores).powerCut(this.draw),
+    diskFull: () => this.#diskFault(this.pick(this.stores), (operation) => (operation === 'write' ? 'full' : null)),
+    diskError: () => {
+      const rate = this.pick([0.02, 0.2])
+      this.#diskFault(this.pick(this.stores), () => (this.chance(rate) ? 'io' : null))
+    },
+    harmManifest: () => {
+      const store = this.pick(this.stores)
+      store.kill()
+      return store.harmManifest(this.pick(['lost', 'torn']))
+    },
+    harmSegment: () => {
+      const store = this.pick(this.stores)
+      store.kill()
+      return store.harmSegment(this.pick(['lost', 'torn']))
+    },
+    merge: () => this.pick(this.stores).merge(this.clock.now() + this.pick([0, 120_000, 7_200_000, 180_000_000])),
+    purge: () => this.pick(this.stores).purge(),
     cut: () => {
-      const process = this.#oneOf([...this.edges, ...this.workers])?.process
+      const process = this.#oneOf(this.#processes.map((of) => ({ process: of })))?.process
       if (!process) return
       process.connection.cut()
       this.#later(() => process.connection.heal())
@@ -184,6 +224,11 @@ export class SimSystem {
 
   #dieSoon(process: Process | undefined, within: number): void {
     process?.connection.dieAt(process.connection.points + 1 + this.upTo(within))
+  }
+
+  #diskFault(store: SimStore, faults: NonNullable<MemoryDisk['faults']>): void {
+    store.disk.faults = faults
+    this.#later(() => (store.disk.faults = null))
   }
 
   #sleep(process: Process | undefined): void {
@@ -223,8 +268,9 @@ export class SimSystem {
     this.#faultsOn = false
     this.world.latencyMs = null
     for (const release of this.#releases.splice(0)) release()
-    for (const { process } of [...this.edges, ...this.workers]) {
+    for (const process of this.#processes) {
       process.connection.dieAt(Infinity)
+      process.disk?.dieAt(Infinity)
       if (process.paused) process.resume()
     }
     this.world.restartServer()
@@ -245,6 +291,11 @@ export class SimSystem {
       const { position, pending } = this.recorder.partition(partition)
       if (position.seq < last) return `partition ${partition} is committed up to ${position.seq} of ${last}`
       if (pending > 0) return `partition ${partition} owes rows of ${pending} series`
+    }
+    const commits = new Map([...this.recorder.partitions].map(([partition, { commitSeq }]) => [partition, commitSeq]))
+    for (const store of this.stores) {
+      const why = store.restless(commits)
+      if (why !== null) return why
     }
     return null
   }
