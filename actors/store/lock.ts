@@ -6,27 +6,24 @@
  */
 
 import { DuckDBInstance } from '@duckdb/node-api'
-import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Clock } from '../../runtime/clock.ts'
+import { systemDisk } from '../../runtime/disk.ts'
 import { OperatingError } from '../../runtime/errors.ts'
 import { STORE_LOCK_WAIT_MS } from '../../runtime/limits.ts'
+import type { LakeLock } from './shelf.ts'
 
 const RETRY_MS = 100
 
 // DuckDB lets one process open a file twice, so the lock within this process is kept here.
 const held = new Set<string>()
 
-export interface LakeLock {
-  release(): void
-}
-
 /**
  * Takes the lock of `lakeDir`, waiting for one that is about to die up to `waitMs`. Throws `OperatingError` `config` when
  * another process keeps it.
  */
 export async function lockLake(lakeDir: string, clock: Clock, waitMs: number = STORE_LOCK_WAIT_MS): Promise<LakeLock> {
-  await mkdir(lakeDir, { recursive: true })
+  await systemDisk.makeFolder(lakeDir)
   const path = resolve(join(lakeDir, 'lock.duckdb'))
   const until = clock.monotonic() + waitMs
   for (;;) {
