@@ -39,7 +39,7 @@ export class DiskView implements Disk {
     return this.#points
   }
 
-  /** Takes a lock that ends with this process; null where another one holds it. The answer lets go of it. */
+  /** Takes a lock that ends with this process; null where it is taken, by this process or another. The answer lets go of it. */
   lock(name: string): (() => void) | null {
     return this.#disk.lock(name, this)
   }

@@ -51,7 +51,7 @@ export class MemoryDisk {
   #lastingFolders = new Set<string>(['/', '.'])
   #changes: Change[] = []
   #views = new Set<DiskView>()
-  #locks = new Map<string, DiskView>()
+  #locks = new Map<string, { readonly view: DiskView }>()
 
   /** The disk as one process sees it. */
   open(): DiskView {
@@ -99,13 +99,13 @@ export class MemoryDisk {
 
   // For views ---------------------------------------------------------------------------------------------------------------
 
-  /** Gives the lock of that name to a process; null where another one that lives holds it. */
+  /** Gives the lock of that name to a process, once; null where one that lives holds it. */
   lock(name: string, view: DiskView): (() => void) | null {
-    const holder = this.#locks.get(name)
-    if (holder !== undefined && !holder.dead) return null
-    this.#locks.set(name, view)
+    if (this.#locks.get(name)?.view.dead === false) return null
+    const mine = { view }
+    this.#locks.set(name, mine)
     return () => {
-      if (this.#locks.get(name) === view) this.#locks.delete(name)
+      if (this.#locks.get(name) === mine) this.#locks.delete(name)
     }
   }
 

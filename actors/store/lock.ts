@@ -13,7 +13,7 @@ import { OperatingError } from '../../runtime/errors.ts'
 import { STORE_LOCK_WAIT_MS } from '../../runtime/limits.ts'
 import type { LakeLock } from './shelf.ts'
 
-const RETRY_MS = 100
+export const LOCK_RETRY_MS = 100
 
 // DuckDB lets one process open a file twice, so the lock within this process is kept here.
 const held = new Set<string>()
@@ -40,13 +40,14 @@ export async function lockLake(lakeDir: string, clock: Clock, waitMs: number = S
         }
       } catch (error) {
         held.delete(path)
-        if (clock.monotonic() >= until) throw taken(lakeDir, error)
+        if (clock.monotonic() >= until) throw lakeTaken(lakeDir, error)
       }
-    } else if (clock.monotonic() >= until) throw taken(lakeDir, refused)
-    await clock.sleep(RETRY_MS)
+    } else if (clock.monotonic() >= until) throw lakeTaken(lakeDir, refused)
+    await clock.sleep(LOCK_RETRY_MS)
   }
 }
 
-function taken(lakeDir: string, cause: unknown): OperatingError {
+/** The error of who may not write a lake, since another one does. */
+export function lakeTaken(lakeDir: string, cause: unknown): OperatingError {
   return new OperatingError('config', `Cannot open the lake as one store alone must write it: another process holds ${lakeDir}. End it, or give this store another --data`, { cause })
 }
