@@ -25,6 +25,7 @@ import type { MemoryConnection } from '../../runtime/memory-log.ts'
 import type { LogMessage } from '../../runtime/log.ts'
 import { BUCKET_SNAPSHOTS, inputStream, inputStreams, inputSubject, partitionFor, RESULTS, topologyOf } from '../../runtime/topology.ts'
 import { blockOf, makeStreams } from '../actors/store/feed.ts'
+import { failingDisk } from '../support/failing-disk.ts'
 import { lawBreakers, withLake } from '../support/law.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { quietLogger } from '../support/quiet-logger.ts'
@@ -120,9 +121,9 @@ async function simulate(seed: number, told: string[]): Promise<void> {
       sealRowsMax: pick([40, 1e6]),
       keepSupersededMs: pick([0, HOUR_MS]),
       onFailure: (error) => void (failure = error),
-      onPoint: () => {
+      disk: failingDisk(() => {
         if (--dieAtPoint <= 0) throw new Error('killed on purpose')
-      },
+      }),
     })
     await writer.start()
   }
@@ -244,7 +245,7 @@ async function simulate(seed: number, told: string[]): Promise<void> {
     },
     restart: () => reopen(true),
     crash: () => reopen(false),
-    crashSoon: () => void (dieAtPoint = 1 + upTo(8)),
+    crashSoon: () => void (dieAtPoint = 1 + upTo(70)),
     repeat: async () => {
       if (keyedBlocks.length === 0) return
       const { partition, data } = pick(keyedBlocks)
