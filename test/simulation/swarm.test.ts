@@ -53,7 +53,7 @@ describe('the system in a world of faults', () => {
 })
 
 describe('the simulator catches', () => {
-  it.for(Object.entries(MUTATIONS))('%s', { timeout: 120_000 }, ([name]) => {
+  it.for(Object.entries(MUTATIONS))('%s', { timeout: 600_000 }, ([name]) => {
     const { status, output } = sim('--mutation', name, '--seeds', MUTANT_SEEDS)
     expect(output).toMatch(/^seed \d+ failed/m)
     expect(status).toBe(1)

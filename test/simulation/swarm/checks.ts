@@ -35,6 +35,9 @@ export class Recorder {
   readonly partitions = new Map<number, Partition>()
   /** The first law that was broken, or null. */
   broken: Error | null = null
+  /** Messages of RESULTS, and what they were. */
+  results = 0
+  claims = 0
   commits = 0
   #reader = new JournalReader()
 
@@ -66,6 +69,7 @@ export class Recorder {
   }
 
   #result(message: LogMessage): void {
+    this.results++
     const got = this.#reader.accept(message)
     if (got === null) return
     if ('claim' in got) return this.#claim(got.claim)
@@ -86,6 +90,7 @@ export class Recorder {
   }
 
   #claim(header: JournalHeader): void {
+    this.claims++
     const of = this.partition(header.partition)
     assert.equal(header.epoch, of.epoch + 1, `a claim of epoch ${header.epoch} after epoch ${of.epoch}`)
     of.epoch = header.epoch

@@ -42,12 +42,14 @@ async function alone(): Promise<number> {
   const { describe, drawOptions } = await import('./options.ts')
   const { run } = await import('./run.ts')
   let failed = 0
+  const totals: Record<string, number> = {}
   for (let seed = from; seed < from + count; seed++) {
-    const options = drawOptions(seed, { steps })
+    const options = drawOptions(seed, { ...MUTATIONS[values.mutation ?? '']?.favours, ...(steps === undefined ? {} : { steps }) })
     let system: SimSystem | null = null
     try {
       const outcome = await run(options, (made) => (system = made))
       if (count === 1) console.log(describe(options), '\n', outcome)
+      for (const [name, times] of Object.entries(outcome.counts)) totals[name] = (totals[name] ?? 0) + times
     } catch (error) {
       failed++
       const told = (system as SimSystem | null)?.told.join(' ')
@@ -56,6 +58,7 @@ async function alone(): Promise<number> {
       if (values.mutation !== undefined) break
     }
   }
+  if (count > 1) console.log(`in ${count} seeds: ${Object.entries(totals).map(([name, times]) => `${times} ${name}`).join(', ')}`)
   return failed
 }
 

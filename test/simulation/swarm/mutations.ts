@@ -1,8 +1,12 @@
 /** What is put wrong on purpose: edits as (file, text that is there once, text in its place). */
 
+import type { Favours } from './options.ts'
+
 export interface Mutation {
   /** What the fault is, as a reviewer would say it. */
   readonly what: string
+  /** What the seeds that look for it have on, where it takes several things to come together. */
+  readonly favours?: Favours
   readonly edits: readonly (readonly [file: string, find: string, replace: string])[]
 }
 
@@ -70,5 +74,70 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   'actor-reads-a-clock': {
     what: 'log time depends on how often the actor was asked, not on the log alone',
     edits: [['actors/partition/log-time.ts', 'export class LogTime {', 'let asked = 0\nexport class LogTime {'], ['actors/partition/log-time.ts', 'Math.min(timeMs - this.logMs, QUIET_STEP_MAX_MS)', 'Math.min(timeMs - this.logMs, QUIET_STEP_MAX_MS) + (asked++ % 3) * 700']],
+  },
+  'duplicates-kept': {
+    what: 'a reading that is in its open minute already is counted again',
+    edits: [['actors/partition/actor.ts', 'if (!minute.add(ts, value)) duplicate', 'if (!minute.add(ts, value) && value < -1e9) duplicate']],
+  },
+  'expired-readings-kept': {
+    what: 'retention is not looked at',
+    edits: [['actors/partition/actor.ts', 'else if (ts < oldestMs) expired', 'else if (ts < -oldestMs) expired']],
+  },
+  'idle-series-never-close': {
+    what: 'windows of a quiet series stay open',
+    edits: [['actors/partition/series/closing.ts', 'if (series.nextEndMs > passed) return', 'if (series.nextEndMs > -passed) return']],
+  },
+  'file-not-synced': {
+    what: 'a file of the lake takes its name before its bytes are on the disk',
+    edits: [['actors/store/manifest.ts', 'await disk.syncFile(from)\n', '']],
+  },
+  'folder-not-synced': {
+    what: 'a file counts as there before its name is on the disk',
+    edits: [['actors/store/manifest.ts', 'await disk.rename(from, to)\n  await disk.syncFolder(dirname(to))', 'await disk.rename(from, to)']],
+  },
+  'manifest-before-segment': {
+    what: 'a manifest says that it covers what came while its segment was written',
+    favours: { sealRowsMax: 20, deeds: { storeKillSoon: 3 } },
+    edits: [['actors/store/writer.ts', '[], positions)', '[], this.#follower.positions())']],
+  },
+  'sweep-looks-at-one-manifest': {
+    what: 'segments of the older manifests, to which a start may go back, are swept',
+    favours: { keepSupersededMs: 0, sealIntervalMs: 10_000, deeds: { merge: 8, harmManifest: 3, harmSegment: 3 } },
+    edits: [['actors/store/manifest.ts', '.slice(0, MANIFESTS_KEPT)\n  const named', '.slice(0, 1)\n  const named']],
+  },
+  'late-readings-dropped': {
+    what: 'the store takes every old reading for a duplicate',
+    edits: [['actors/store/settle.ts', 'for (const o of late) kinds[row[o]] = KIND_LATE', '']],
+  },
+  'lake-not-asked': {
+    what: 'old readings are compared with their seal alone, not with the lake',
+    edits: [['actors/store/settle.ts', 'first.filter((o) => !known.has(o))', 'first.filter((o) => !known.has(-o - 1))']],
+  },
+  'owned-windows-forgotten': {
+    what: 'a store that starts again does not know which windows are its own',
+    edits: [['actors/store/owned.ts', 'owned.add(', '((_: unknown, __: unknown, ___: unknown) => {})(']],
+  },
+  'computed-row-not-newer': {
+    what: "a window that the store computed has the version of the actor's row",
+    edits: [['actors/store/recompute.ts', 'version: version[o] + 1', 'version: version[o] - 1']],
+  },
+  'message-covered-twice': {
+    what: 'a store that starts again reads the last covered message once more',
+    favours: { streams: 1, partitions: 4, deeds: { storeKill: 3 } },
+    edits: [['actors/store/follow.ts', 'if (message.seq <= (this.#covered', 'if (message.seq < (this.#covered']],
+  },
+  'commit-skipped-at-a-start': {
+    what: 'a store that starts again begins one result too late',
+    edits: [['actors/store/follow.ts', 'this.#resultsDone = Math.max(needed, results.firstSeq, 1) - 1', 'this.#resultsDone = Math.max(needed, results.firstSeq, 1)']],
+  },
+  'purge-ignores-readers': {
+    what: 'input is purged before every store has it',
+    favours: { stores: 2, keepLogMs: 1_000, deeds: { purge: 8, storeAway: 3 } },
+    edits: [['actors/store/janitor.ts', 'replayed, ...input.map((needed) => needed(p)))', 'replayed)']],
+  },
+  'purge-ignores-snapshots': {
+    what: 'input is purged that the replay from the older snapshot needs',
+    favours: { keepLogMs: 1_000, sealIntervalMs: 500, stepMs: 2_000, deeds: { purge: 8, harmSnapshot: 8, workerKill: 8 } },
+    edits: [['actors/store/janitor.ts', 'this.#oldBefore(inputInfo), replayed,', 'this.#oldBefore(inputInfo),']],
   },
 }

@@ -13,7 +13,7 @@ import { seeded } from '../../support/random.ts'
 export const DEEDS = [
   'workerJoin', 'workerKill', 'workerKillSoon', 'workerLeave', 'workerPause',
   'edgeKill', 'edgeKillSoon', 'edgePause',
-  'storeKill', 'storeKillSoon', 'storeStop', 'storePause', 'powerCut', 'diskFull', 'diskError', 'harmManifest', 'harmSegment', 'merge', 'purge',
+  'storeKill', 'storeKillSoon', 'storeStop', 'storePause', 'storeAway', 'powerCut', 'diskFull', 'diskError', 'harmManifest', 'harmSegment', 'merge', 'purge',
   'cut', 'serverRestart', 'holdResults', 'holdInput', 'holdDeliveries', 'clockStep', 'harmSnapshot', 'slowBus', 'outage',
 ] as const
 export type Deed = (typeof DEEDS)[number]
@@ -26,6 +26,8 @@ export interface Options {
   readonly seed: number
   readonly steps: number
   readonly partitions: number
+  /** Streams of the input, which partitions share. */
+  readonly streams: number
   readonly edges: number
   readonly workersMax: number
   readonly stores: number
@@ -55,18 +57,28 @@ export interface Options {
 const SECOND_MS = 1_000
 const MINUTE_MS = 60_000
 
-export function drawOptions(seed: number, { steps }: { steps?: number } = {}): Options {
-  const draw = seeded(Math.imul(seed, 0x9e3779b1) ^ 0x5eed)
-  const chance = (p: number) => draw() < p
-  const pick = <T>(list: readonly T[]): T => list[Math.floor(draw() * list.length)]
+/** Options in place of drawn ones; of deeds and habits those that are named are on as well. */
+export type Favours = Partial<Omit<Options, 'seed'>>
+
+export function drawOptions(seed: number, favours: Favours = {}): Options {
+  const drawn = draw(seed)
+  return { ...drawn, ...favours, deeds: { ...drawn.deeds, ...favours.deeds }, habits: { ...drawn.habits, ...favours.habits } }
+}
+
+function draw(seed: number): Options {
+  const next = seeded(Math.imul(seed, 0x9e3779b1) ^ 0x5eed)
+  const chance = (p: number) => next() < p
+  const pick = <T>(list: readonly T[]): T => list[Math.floor(next() * list.length)]
   const deeds: Partial<Record<Deed, number>> = {}
   for (const deed of DEEDS) if (chance(0.5)) deeds[deed] = pick([1, 1, 3, 8])
   const habits: Partial<Record<Habit, number>> = {}
   for (const habit of HABITS) if (chance(0.6)) habits[habit] = pick([0.02, 0.1, 0.4])
+  const partitions = pick([1, 2, 3, 4])
   return {
     seed,
-    steps: steps ?? pick([15, 25, 40]),
-    partitions: pick([1, 2, 3, 4]),
+    steps: pick([15, 25, 40]),
+    partitions,
+    streams: pick([1, partitions]),
     edges: pick([1, 2]),
     workersMax: pick([1, 2, 3, 4]),
     stores: pick([1, 1, 2]),

@@ -32,6 +32,10 @@ export class SimStore {
   janitor: Janitor | null = null
   /** Why the process before ended, where it ended by itself. */
   failure: unknown = null
+  /** Its machine is off until then, by the monotonic clock. */
+  awayUntilMs = 0
+  /** What its processes did. */
+  readonly counts = { starts: 0, failures: 0, seals: 0, merges: 0, harms: 0 }
   #options: Options
   #topology: Topology
 
@@ -47,6 +51,7 @@ export class SimStore {
     const process = make(view)
     this.process = process
     this.failure = null
+    this.counts.starts++
     void this.#live(process, view).catch((error) => this.#end(process, error))
   }
 
@@ -65,8 +70,10 @@ export class SimStore {
       sealIntervalMs,
       sealRowsMax,
       keepSupersededMs,
+      onManifest: ({ segments }) => this.#count(segments.length),
       onFailure: (error) => this.#end(process, error),
     })
+    this.#segments = writer.manifest.segments.length
     const janitor = await Janitor.open({ connection, topology, clock, logger: quiet, name: this.name, manifest: () => writer.oldestKept, keepLogMs })
     connection.onReconnect(() => void writer.check().catch((error) => this.#end(process, error)))
     await writer.start()
@@ -74,6 +81,13 @@ export class SimStore {
     this.writer = writer
     this.janitor = janitor
   }
+
+  #count(segments: number): void {
+    if (segments < this.#segments) this.counts.merges++
+    else this.counts.seals++
+    this.#segments = segments
+  }
+  #segments = 0
 
   /** SIGTERM: seals what is covered and ends. */
   async stop(): Promise<void> {
@@ -102,6 +116,7 @@ export class SimStore {
     process.kill()
     if (this.process !== process) return
     this.failure = failure
+    if (failure !== null) this.counts.failures++
     this.process = null
     this.writer = null
     this.janitor = null
@@ -156,6 +171,7 @@ export class SimStore {
 
   #harm(path: string, version: number, how: 'lost' | 'torn'): void {
     this.#harmedVersions.add(version)
+    this.counts.harms++
     this.disk.harm(path, how)
   }
   readonly #harmedVersions = new Set<number>()

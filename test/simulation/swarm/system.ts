@@ -16,7 +16,7 @@ import type { RunningMember } from '../../../runtime/member.ts'
 import type { MemoryDisk } from '../../../runtime/memory-disk.ts'
 import { MemoryWorld } from '../../../runtime/memory-log.ts'
 import { ownersOf } from '../../../runtime/ownership.ts'
-import { BUCKET_SNAPSHOTS, inputStream, inputStreams, inputSubject, partitionOf, RESULTS, resultsSubject, topologyOf } from '../../../runtime/topology.ts'
+import { BUCKET_SNAPSHOTS, inputStream, inputStreams, inputSubject, partitionOf, RESULTS, resultsSubject } from '../../../runtime/topology.ts'
 import type { Topology } from '../../../runtime/topology.ts'
 import { decodeJournal } from '../../../runtime/journal.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
@@ -62,7 +62,7 @@ export class SimSystem {
     this.draw = seeded(Math.imul(options.seed, 0x85ebca6b) ^ 0xd1ce)
     this.clock = new ManualClock({ nowMs: BEGIN_MS + this.upTo(86_400_000), seed: options.seed })
     this.world = new MemoryWorld({ clock: this.clock })
-    this.topology = topologyOf(options.partitions)
+    this.topology = { partitions: options.partitions, streams: options.streams }
     this.world.onStored = (message) => this.recorder.stored(message)
     this.world.publishFault = (subject) => this.#publishFault(subject)
     const edge = () => {
@@ -136,7 +136,7 @@ export class SimSystem {
     for (const process of this.#processes) process.bury()
     for (const store of this.stores) {
       if (store.process?.dead) store.kill()
-      if (store.process === null) store.start((disk) => this.#process('s', disk))
+      if (store.process === null && this.clock.monotonic() >= store.awayUntilMs) store.start((disk) => this.#process('s', disk))
     }
     this.edges = this.edges.filter((e) => !e.process.dead)
     while (this.edges.length < this.options.edges) this.startEdge()
@@ -173,6 +173,11 @@ export class SimSystem {
     storeKillSoon: () => {
       const { process } = this.pick(this.stores)
       if (process) this.pick([() => this.#dieSoon(process, 60), () => process.disk!.dieAt(process.disk!.points + 1 + this.upTo(60))])()
+    },
+    storeAway: () => {
+      const store = this.pick(this.stores)
+      store.kill()
+      store.awayUntilMs = this.clock.monotonic() + this.upTo(60_000)
     },
     storeStop: () => void this.pick(this.stores).stop(),
     storePause: () => this.#sleep(this.pick(this.stores).process ?? undefined),
@@ -273,6 +278,7 @@ export class SimSystem {
       process.disk?.dieAt(Infinity)
       if (process.paused) process.resume()
     }
+    for (const store of this.stores) store.awayUntilMs = 0
     this.world.restartServer()
     this.supervise()
   }
@@ -298,6 +304,14 @@ export class SimSystem {
       if (why !== null) return why
     }
     return null
+  }
+
+  /** How often things came about that a run is worth the more for. */
+  get counts(): Record<string, number> {
+    const stored = this.inputMessages + this.recorder.results
+    const held = [...inputStreams(this.topology), RESULTS].reduce((sum, name) => sum + this.world.messages(name).length, 0)
+    const sum = (name: keyof SimStore['counts']) => this.stores.reduce((total, store) => total + store.counts[name], 0)
+    return { claims: this.recorder.claims, commits: this.recorder.commits, purged: stored - held, starts: sum('starts'), failures: sum('failures'), seals: sum('seals'), merges: sum('merges'), harms: sum('harms') }
   }
 
   /** Messages of the input so far, of all partitions. */
