@@ -38,8 +38,13 @@ export function unpackSegment(bytes: Uint8Array, path: string): SegmentTables {
   const packed = unpack<[number, (string[] | Uint8Array)[]][]>(body)
   const rows = (table: TableName, [count, columns]: [number, (string[] | Uint8Array)[]]): LakeRow[] => {
     const read = columns.map((column) => (Array.isArray(column) ? column : toFloat64(column)))
-    const value = (name: string, at: string | number) => (name === 'stddev' && Number.isNaN(at) ? null : at)
-    return Array.from({ length: count }, (_, i) => Object.fromEntries(TABLES[table].map(([name], c) => [name, value(name, read[c][i])])))
+    const made: LakeRow[] = []
+    for (let i = 0; i < count; i++) {
+      const row: Record<string, string | number | null> = {}
+      for (const [c, [name]] of TABLES[table].entries()) row[name] = name === 'stddev' && Number.isNaN(read[c][i]) ? null : read[c][i]
+      made.push(row)
+    }
+    return made
   }
   return Object.fromEntries(TABLE_NAMES.map((table, i) => [table, rows(table, packed[i])])) as unknown as SegmentTables
 }
@@ -58,7 +63,7 @@ function checksum(bytes: Uint8Array): number {
 }
 
 export function windowKey(row: LakeRow): string {
-  return [row.tenant, row.device, row.metric, row.size, row.start].join('\n')
+  return `${row.tenant}\n${row.device}\n${row.metric}\n${row.size}\n${row.start}`
 }
 
 /** Of the versions of each window the newest. */

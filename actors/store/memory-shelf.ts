@@ -206,7 +206,8 @@ class MemoryShelf implements Shelf {
 }
 
 function readingKey({ tenant, device, metric, ts, value }: LakeRow): string {
-  return [tenant, device, metric, ts, value].join('\n')
+  // Zero of either sign has one text.
+  return `${tenant}\n${device}\n${metric}\n${ts}\n${value}`
 }
 
 function statisticsOf(points: readonly Point[]): LakeRow {
