@@ -6,7 +6,7 @@
 import { LakeWriter } from '../../../actors/store/writer.ts'
 import { TABLE_NAMES } from '../../../actors/store/tables.ts'
 import type { TableName } from '../../../actors/store/tables.ts'
-import type { LakeRow } from '../../../actors/store/memory-segment.ts'
+import type { LakeRow } from '../../../actors/store/memory-rows.ts'
 import type { Segment } from '../../../actors/store/manifest.ts'
 import type { Reading } from '../../../actors/reading/input.ts'
 import { decodeJournal } from '../../../runtime/journal.ts'
