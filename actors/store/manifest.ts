@@ -89,6 +89,14 @@ export async function manifestVersions(lakeDir: string, disk: Disk = systemDisk)
   return versions.sort((a, b) => b - a)
 }
 
+/**
+ * The newest of them, which are those that a lake may go back to. An older one may still lie there, where it could not be removed or a
+ * power cut has brought it back; but the logs may be purged already of what it lacks.
+ */
+export async function keptVersions(lakeDir: string, disk: Disk = systemDisk): Promise<number[]> {
+  return (await manifestVersions(lakeDir, disk)).slice(0, MANIFESTS_KEPT)
+}
+
 /** The manifest of one version, or null where it does not read whole. */
 export async function readManifest(lakeDir: string, version: number, disk: Disk = systemDisk): Promise<Manifest | null> {
   try {
@@ -106,7 +114,7 @@ export async function readManifest(lakeDir: string, version: number, disk: Disk 
 export async function readNewestManifest(lakeDir: string, disk: Disk = systemDisk): Promise<Manifest | null> {
   // The writer may swap the kept ones away between the listing and the reading: the second look then finds the new ones.
   for (let look = 0; look < 2; look++) {
-    const versions = await manifestVersions(lakeDir, disk)
+    const versions = await keptVersions(lakeDir, disk)
     if (versions.length === 0) return null
     for (const version of versions) {
       const manifest = await readManifest(lakeDir, version, disk)
@@ -147,7 +155,7 @@ export async function writeManifest(lakeDir: string, manifest: Manifest, disk: D
  * removed. Removes nothing where any of the kept manifests does not read, or none is there.
  */
 export async function sweep(lakeDir: string, disk: Disk = systemDisk): Promise<string[]> {
-  const versions = (await manifestVersions(lakeDir, disk)).slice(0, MANIFESTS_KEPT)
+  const versions = await keptVersions(lakeDir, disk)
   const named = new Set<string>()
   for (const version of versions) {
     const manifest = await readManifest(lakeDir, version, disk)
@@ -191,7 +199,7 @@ export async function readNewestWhole(lakeDir: string, disk: Disk = systemDisk):
   // As above: what a second look misses is missing.
   for (let look = 0; look < 2; look++) {
     const passed: PassedOver[] = []
-    for (const version of await manifestVersions(lakeDir, disk)) {
+    for (const version of await keptVersions(lakeDir, disk)) {
       const manifest = await readManifest(lakeDir, version, disk)
       const missing = manifest === null ? null : await missingSegments(lakeDir, manifest, disk)
       if (manifest !== null && missing?.length === 0) return { manifest, passed }

@@ -1,8 +1,7 @@
 /**
  * The files of the memory shelf: a segment's tables as msgpack behind a checksum, and what a lake made of them shows.
  *
- * Owns the bytes of such a file, and reading rows back from it. A row is an object by column, as tables.ts names them: times and sizes
- * are milliseconds, counts plain numbers. Only a window's `stddev` may be null.
+ * Owns the bytes of such a file, and reading rows back from it.
  *
  * - Z1 A file that is torn, or of which a bit has flipped, is noticed when it is read, as DuckDB notices it.
  */
@@ -12,10 +11,11 @@ import { pack, toBytes, toFloat64, unpack } from '../../runtime/codec.ts'
 import type { Disk } from '../../runtime/disk.ts'
 import { segmentsDir } from './manifest.ts'
 import type { Manifest } from './manifest.ts'
+import { newestWindows } from './memory-rows.ts'
+import type { LakeRow } from './memory-rows.ts'
 import { TABLE_NAMES, TABLES } from './tables.ts'
 import type { TableName } from './tables.ts'
 
-export type LakeRow = Readonly<Record<string, string | number | null>>
 export type SegmentTables = Readonly<Record<TableName, readonly LakeRow[]>>
 
 const CHECKSUM_BYTES = 4
@@ -38,8 +38,13 @@ export function unpackSegment(bytes: Uint8Array, path: string): SegmentTables {
   const packed = unpack<[number, (string[] | Uint8Array)[]][]>(body)
   const rows = (table: TableName, [count, columns]: [number, (string[] | Uint8Array)[]]): LakeRow[] => {
     const read = columns.map((column) => (Array.isArray(column) ? column : toFloat64(column)))
-    const value = (name: string, at: string | number) => (name === 'stddev' && Number.isNaN(at) ? null : at)
-    return Array.from({ length: count }, (_, i) => Object.fromEntries(TABLES[table].map(([name], c) => [name, value(name, read[c][i])])))
+    const made: LakeRow[] = []
+    for (let i = 0; i < count; i++) {
+      const row: Record<string, string | number | null> = {}
+      for (const [c, [name]] of TABLES[table].entries()) row[name] = name === 'stddev' && Number.isNaN(read[c][i]) ? null : read[c][i]
+      made.push(row)
+    }
+    return made
   }
   return Object.fromEntries(TABLE_NAMES.map((table, i) => [table, rows(table, packed[i])])) as unknown as SegmentTables
 }
@@ -55,20 +60,6 @@ function checksum(bytes: Uint8Array): number {
   let hash = 0x811c9dc5
   for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ bytes[i], 0x01000193)
   return hash >>> 0
-}
-
-export function windowKey(row: LakeRow): string {
-  return [row.tenant, row.device, row.metric, row.size, row.start].join('\n')
-}
-
-/** Of the versions of each window the newest. */
-export function newestWindows(rows: readonly LakeRow[]): LakeRow[] {
-  const newest = new Map<string, LakeRow>()
-  for (const row of rows) {
-    const known = newest.get(windowKey(row))
-    if (known === undefined || Number(row.version) > Number(known.version)) newest.set(windowKey(row), row)
-  }
-  return [...newest.values()]
 }
 
 /** All rows of one table in the segments of a manifest, every version of a window included; in the order of the segments. */

@@ -16,8 +16,10 @@ import type { CompactionJob } from './compaction.ts'
 import { lakeTaken, LOCK_RETRY_MS } from './lock.ts'
 import { segmentsDir } from './manifest.ts'
 import type { Manifest, Segment } from './manifest.ts'
-import { newestWindows, packSegment, readSegment, windowKey } from './memory-segment.ts'
-import type { LakeRow, SegmentTables } from './memory-segment.ts'
+import { newestWindows, readingKey, statisticsOf, sumLedger, windowKey } from './memory-rows.ts'
+import type { LakeRow, Point } from './memory-rows.ts'
+import { packSegment, readSegment } from './memory-segment.ts'
+import type { SegmentTables } from './memory-segment.ts'
 import type { DirtyWindow } from './recompute.ts'
 import type { Candidates, LakeLock, OwnedRow, SealContent, SealedReadings, SegmentFacts, Shelf, ShelfPort } from './shelf.ts'
 import { TABLE_NAMES } from './tables.ts'
@@ -25,11 +27,6 @@ import { TABLE_NAMES } from './tables.ts'
 /** A disk that also has locks, which end with the process that the disk was opened for; as a `DiskView` has. */
 export interface LockingDisk extends Disk {
   lock(name: string): (() => void) | null
-}
-
-interface Point {
-  readonly ts: number
-  readonly value: number
 }
 
 class MemoryShelf implements Shelf {
@@ -203,55 +200,6 @@ class MemoryShelf implements Shelf {
     const rows = Object.fromEntries(TABLE_NAMES.map((table) => [table, tables[table].length]))
     return { rows, tsMin: least(both), tsMax: greatest(both), readingsMin: least(readings), readingsMax: greatest(readings) }
   }
-}
-
-function readingKey({ tenant, device, metric, ts, value }: LakeRow): string {
-  return [tenant, device, metric, ts, value].join('\n')
-}
-
-function statisticsOf(points: readonly Point[]): LakeRow {
-  const inTime = [...points].sort((a, b) => a.ts - b.ts || a.value - b.value)
-  const ascending = points.map((p) => p.value).sort((a, b) => a - b)
-  const count = points.length
-  const sum = inTime.reduce((total, p) => total + p.value, 0)
-  /** The smallest value that at least so many of a hundred do not exceed. */
-  const atPercent = (percent: number) => ascending[Math.max(1, Math.ceil((percent * count) / 100)) - 1]
-  return {
-    count,
-    sum,
-    min: ascending[0],
-    max: ascending[count - 1],
-    mean: sum / count,
-    stddev: deviationOf(ascending),
-    first: inTime[0].value,
-    last: inTime[count - 1].value,
-    p50: atPercent(50),
-    p95: atPercent(95),
-    p99: atPercent(99),
-  }
-}
-
-/** Sample deviation by Welford's method, which gives exactly 0 for equal values; null for one. */
-function deviationOf(values: readonly number[]): number | null {
-  let mean = 0
-  let squares = 0
-  for (const [i, value] of values.entries()) {
-    const before = value - mean
-    mean += before / (i + 1)
-    squares += before * (value - mean)
-  }
-  return values.length === 1 ? null : Math.sqrt(squares / (values.length - 1))
-}
-
-function sumLedger(rows: readonly LakeRow[]): LakeRow[] {
-  const sums = new Map<string, Record<string, string | number | null>>()
-  for (const row of rows) {
-    const key = [row.tenant, row.device, row.minute].join('\n')
-    const sum = sums.get(key)
-    if (sum === undefined) sums.set(key, { ...row })
-    else for (const name of ['accepted', ...LEDGER_COUNTS]) sum[name] = Number(sum[name]) + Number(row[name])
-  }
-  return [...sums.values()]
 }
 
 /** A shelf on `disk`, which the lake's writer must be given too. */

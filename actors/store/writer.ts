@@ -25,7 +25,7 @@ import type { CompactionJob } from './compaction.ts'
 import { duckdbShelf } from './duckdb-shelf.ts'
 import { Follower } from './follow.ts'
 import type { CoveredCommit, FollowerLag, FollowerLogger, FollowerPositions } from './follow.ts'
-import { makeLake, MANIFESTS_KEPT, manifestVersions, readManifest, readNewestWhole, sweep, writeManifest } from './manifest.ts'
+import { keptVersions, makeLake, MANIFESTS_KEPT, manifestVersions, readManifest, readNewestWhole, sweep, writeManifest } from './manifest.ts'
 import type { Manifest, Segment } from './manifest.ts'
 import { loadOwned } from './owned.ts'
 import type { OwnedWindows } from './recompute.ts'
@@ -141,7 +141,7 @@ export class LakeWriter {
       const manifest = await renewed(found ?? EMPTY, { log, topology })
       const owned = await loadOwned(shelf, manifest.segments)
       await writeCatalog(shelf, { lakeDir, manifest, disk })
-      const kept = (await Promise.all((await manifestVersions(lakeDir, disk)).map((version) => readManifest(lakeDir, version, disk)))).filter((m) => m !== null)
+      const kept = (await Promise.all((await keptVersions(lakeDir, disk)).map((version) => readManifest(lakeDir, version, disk)))).filter((m) => m !== null)
       return new LakeWriter(options, { lock, disk, shelf, manifest, kept: kept.reverse(), owned, fresh: found === null })
     } catch (error) {
       shelf?.close()

@@ -6,9 +6,10 @@
 import { LakeWriter } from '../../../actors/store/writer.ts'
 import { TABLE_NAMES } from '../../../actors/store/tables.ts'
 import type { TableName } from '../../../actors/store/tables.ts'
-import type { LakeRow } from '../../../actors/store/memory-segment.ts'
+import type { LakeRow } from '../../../actors/store/memory-rows.ts'
 import type { Segment } from '../../../actors/store/manifest.ts'
 import type { Reading } from '../../../actors/reading/input.ts'
+import { decodeJournal } from '../../../runtime/journal.ts'
 import { MemoryWorld } from '../../../runtime/memory-log.ts'
 import { inputStreams, RESULTS, topologyOf } from '../../../runtime/topology.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
@@ -57,7 +58,7 @@ export async function tellStory(house: ShelfHouse, seed: number): Promise<Statio
   }
   let writer = await openWriter()
   const seal = async () => {
-    const last = Math.max(0, ...world.messages(RESULTS).map((m) => m.seq))
+    const last = world.messages(RESULTS).findLast((m) => decodeJournal(m.data).header.kind === 'commit')?.seq ?? 0
     while (Math.max(...writer.status().lag.map((l) => l.resultsSeq)) < last) await new Promise((resolve) => setImmediate(resolve))
     await writer.seal()
   }
@@ -102,7 +103,6 @@ export async function tellStory(house: ShelfHouse, seed: number): Promise<Statio
       told += ` ${deed}`
       await deeds[deed]()
       clock.stepWall(upTo(20_000))
-      if (round % 10 === 9) await look()
     }
     await feed.quiet()
     await seal()
