@@ -14,7 +14,8 @@ import { firstAtOrAfter, infoOf, subjectMatches } from './memory-stream.ts'
 
 const PUBLISH_TIMEOUT_MS = 2_000
 
-const NEVER = new Promise<never>(() => {})
+/** An answer that never comes. A new one each time: one for all would hold whatever waits for it, for ever. */
+const never = () => new Promise<never>(() => {})
 
 export class MemoryConnection implements Connection {
   readonly log: Log
@@ -146,7 +147,7 @@ export class MemoryConnection implements Connection {
   /** Resolves while the process runs and the network carries; rejects where it does not. */
   async #alive(): Promise<void> {
     while (this.#pause) await this.#pause.over
-    if (this.#dead) await NEVER
+    if (this.#dead) await never()
     if (this.#closed) {
       throw new OperatingError('unavailable', 'Cannot reach the log as the connection must be open: current state is closed', { retry: false })
     }
@@ -171,7 +172,7 @@ export class MemoryConnection implements Connection {
   async delivered(): Promise<void> {
     if (++this.#points >= this.#diesAt) this.#dead = true
     while (this.#pause) await this.#pause.over
-    if (this.#dead) await NEVER
+    if (this.#dead) await never()
   }
 }
 

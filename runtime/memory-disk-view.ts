@@ -8,7 +8,8 @@
 import type { Disk } from './disk.ts'
 import type { DiskOperation, MemoryDisk } from './memory-disk.ts'
 
-const NEVER = new Promise<never>(() => {})
+/** An answer that never comes. A new one each time: one for all would hold whatever waits for it, for ever. */
+const never = () => new Promise<never>(() => {})
 
 export class DiskView implements Disk {
   #disk: MemoryDisk
@@ -105,9 +106,9 @@ export class DiskView implements Disk {
 
   async #point(): Promise<void> {
     if (++this.#points >= this.#diesAt) this.#dead = true
-    if (this.#dead) await NEVER
+    if (this.#dead) await never()
     await Promise.resolve()
     // It may have been killed while the call was on its way.
-    if (this.#dead) await NEVER
+    if (this.#dead) await never()
   }
 }
