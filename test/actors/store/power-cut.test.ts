@@ -12,6 +12,7 @@ import { lakeRows, lakeWindows } from '../../../actors/store/memory-segment.ts'
 import type { LakeRow } from '../../../actors/store/memory-rows.ts'
 import { memoryShelf } from '../../../actors/store/memory-shelf.ts'
 import { LakeWriter } from '../../../actors/store/writer.ts'
+import type { Reading } from '../../../actors/reading/input.ts'
 import { WINDOW_SIZES_MS, windowStart } from '../../../actors/reading/window.ts'
 import { codeOf } from '../../../runtime/disk.ts'
 import { isOperating } from '../../../runtime/errors.ts'
@@ -114,11 +115,14 @@ async function live(seed: number): Promise<Ended> {
   faultShare = pick([0, 0.001, 0.01])
   let life = begin()
   const sent = new Set<string>()
+  const before: Reading[] = []
   for (let round = 0; round < 60; round++) {
     const readings = Array.from({ length: 1 + upTo(5) }, () => {
+      if (before.length > 0 && chance(0.2)) return pick(before)
       const ts = Math.floor((clock.now() - (chance(0.6) ? upTo(2_000) : upTo(pick([MINUTE_MS, HOUR_MS])))) / 500) * 500
       return { device: `d${upTo(2)}`, metric: 'm', ts, value: upTo(5) }
     })
+    before.push(...readings)
     for (const { device, ts, value } of readings) sent.add(`${device} ${ts} ${value}`)
     await feed.send(readings)
     if (chance(0.7)) await feed.commitAll()
