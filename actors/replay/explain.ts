@@ -21,7 +21,7 @@ import { verdict } from '../partition/series/verdict.ts'
 import type { Verdict } from '../partition/series/verdict.ts'
 import { encodeBlock } from '../reading/input.ts'
 import type { Block, Settings } from '../reading/input.ts'
-import { MINUTE_MS, WINDOW_SIZE_NAMES } from '../reading/window.ts'
+import { WINDOW_SIZE_NAMES } from '../reading/window.ts'
 import type { AnomalyAddress } from './address.ts'
 import { findAnomaly, findBlock } from './find.ts'
 import type { FoundAnomaly, FoundBlock, PastReading } from './find.ts'
@@ -145,7 +145,7 @@ function look(state: PartitionState, series: Series): Omit<Met, 'from' | 'messag
     logMs: time.logMs,
     greatestMs: series.greatestMs,
     watermarkMs: Math.min(series.greatestMs, time.logMs) - settings.latenessMs,
-    closedUntilMs: Math.floor(series.closedUntilMs / MINUTE_MS) * MINUTE_MS,
+    closedUntilMs: series.closedUntilMs,
     windows,
   }
 }
