@@ -120,7 +120,7 @@ export class Replay<State, Effects> {
     const subject = inputSubject(partition)
     const last = await log.last(RESULTS, resultsSubject(partition))
     if (last === null) return null
-    const newest = decodeJournal(last.data).header
+    const newest = headerOf(last)
     const identity = await identify(log, stream, subject, newest.position)
     if (identity.kind === 'new-generation') {
       throw new OperatingError(
@@ -142,7 +142,7 @@ export class Replay<State, Effects> {
       from,
       created: identity.info.created,
       isHeld: holdsBeginning(identity.info, newest),
-      oldest: decodeJournal(first.data).header,
+      oldest: headerOf(first),
       newest,
     })
     return new Replay(options, start, newest.position, last.seq)
@@ -170,7 +170,7 @@ export class Replay<State, Effects> {
     let after: Position | null = null
     try {
       for await (const message of results) {
-        const { header } = decodeJournal(message.data)
+        const header = headerOf(message)
         const commit = this.#wholeOf(journal, message)
         if (header.kind === 'commit') {
           if (this.#isBeyond(header.position)) return
@@ -281,6 +281,15 @@ async function firstOf(reader: LogReader): Promise<LogMessage> {
     await reader.close()
   }
   throw new OperatingError('unavailable', 'Cannot read the results as the connection must stand: it was closed')
+}
+
+function headerOf(message: LogMessage): JournalHeader {
+  try {
+    return decodeJournal(message.data).header
+  } catch (cause) {
+    const must = 'it must be a claim, a commit or a part of one'
+    throw new OperatingError('identity', `Cannot read message ${message.seq} of ${RESULTS} as ${must}: its bytes are neither. The log is damaged`, { cause })
+  }
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -20,8 +20,8 @@ const FATES_KEPT = 20_000
 /** Sequences of the stream, which other partitions share. */
 const LOOK_BACK = 50_000
 
-/** `unsettled`: its minute was closed; the store finds out whether it came twice, and merges it if not. */
-export type Fate = 'on time' | 'duplicate' | 'expired' | 'old' | 'anomaly'
+/** `old`: its minute was closed; the store finds out whether it came twice, and merges it if not. */
+export type Fate = 'on time' | 'duplicate' | 'expired' | 'old'
 
 export interface PastReading {
   readonly ts: number
@@ -65,10 +65,10 @@ export async function findAnomaly(log: Log, partition: number, address: AnomalyA
         // Sequences start again with each creation of the input.
         if (commit.header.position.created !== created) fates.clear()
         created = commit.header.position.created
-        const effects = decodeEffects(commit.payload)
-        for (const f of effects.fates) remember(fates, f)
-        for (const anomaly of effects.anomalies) {
-          const { tenant, device, metric } = effects.series[anomaly.series]
+        const { series, anomalies, fates: some } = decodeEffects(commit.payload)
+        for (const f of some) remember(fates, f)
+        for (const anomaly of anomalies) {
+          const { tenant, device, metric } = series[anomaly.series]
           if (tenant !== address.tenant || device !== address.device || metric !== address.metric) continue
           const isIt = anomaly.ts === address.ts && (address.value === null || address.value === anomaly.value)
           if (isIt) matches.push({ commit, anomaly, fates: new Map(fates) })

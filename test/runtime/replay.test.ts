@@ -104,6 +104,13 @@ describe('a replay', () => {
     expect((await replay(s)).tally.different).toBe(0)
   })
 
+  it('says so where a message of the results can not be read at all', async () => {
+    const s = await recorded()
+    const message = s.world.messages('RESULTS')[5]
+    message.data[0] = 0xc1
+    expect(await refusalOf(replay(s))).toMatch(new RegExp(`^identity: Cannot read message ${message.seq} of RESULTS`))
+  })
+
   it('finds a message of the input in which one byte is another: every commit from there on differs', async () => {
     const s = await recorded()
     const victim = inputs(s)[10]
