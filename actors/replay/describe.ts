@@ -7,25 +7,18 @@ import type { BlockFates, SeriesName } from '../partition/effects.ts'
 import { WINDOW_SIZE_NAMES } from '../reading/window.ts'
 import { differenceOf } from './difference.ts'
 
-const MIDNIGHT = /T00:00:00\.000Z$/
-
 export function nameOf({ tenant, device, metric }: SeriesName): string {
   return `${tenant}/${device}/${metric}`
 }
 
 /** A time in as few characters as say it. */
 export function shortTime(ms: number): string {
-  const text = formatTime(ms) ?? String(ms)
-  return MIDNIGHT.test(text) ? text.slice(0, 10) : text.replace('.000Z', 'Z').replace(/:00Z$/, 'Z')
+  return (formatTime(ms) ?? String(ms)).replace('.000Z', 'Z').replace(/:00Z$/, 'Z')
 }
 
 /** A number in at most six significant places: what people compare, not what is stored. */
 export function shown(n: number): string {
   return Number.isInteger(n) || !Number.isFinite(n) ? String(n) : String(Number(n.toPrecision(6)))
-}
-
-function plural(n: number, word: string): string {
-  return `${n} ${word}${n === 1 ? '' : 's'}`
 }
 
 /** The commit's own line, and one for each effect of it. */
@@ -44,7 +37,7 @@ export function linesOf(commit: ReplayedCommit): string[] {
     const numbers = `count ${w.count}, mean ${shown(w.sum / w.count)}, min ${shown(w.min)}, max ${shown(w.max)}, p95 ${shown(w.p95)}`
     lines.push(`  window   ${nameOf(series[w.series])}  ${WINDOW_SIZE_NAMES[w.size]} from ${shortTime(w.start)}: ${numbers}, by ${w.closedBy}`)
   }
-  if (windows.length + anomalies.length + fates.length === 0) lines.push(`  no rows; ${plural(accepted, 'reading')} accepted so far, ${plural(pending, 'series').replace(/ss$/, 's')} with open windows`)
+  if (windows.length + anomalies.length + fates.length === 0) lines.push(`  no rows; ${accepted} readings accepted so far, ${pending} series with open windows`)
   return lines
 }
 

@@ -2,7 +2,7 @@
 
 import { formatDuration } from '../../runtime/config.ts'
 import { formatTime } from '../analytics/times.ts'
-import { TAIL, TAIL_LIKELIHOOD } from '../partition/series/detector.ts'
+import { STUCK_LIKELIHOOD, TAIL, TAIL_LIKELIHOOD } from '../partition/series/detector.ts'
 import { ALARM_LIKELIHOOD } from '../partition/series/verdict.ts'
 import { formatAddress } from './address.ts'
 import type { AnomalyAddress } from './address.ts'
@@ -70,10 +70,10 @@ function verdictWords(met: Met, value: number): string[] {
     const far = Math.max(v.size, v.shortDistance)
     out.push(line('miss', `${shown(value)} − ${shown(v.expected)} = ${shown(residual)}`))
     out.push(line('distance', `${shown(Math.abs(residual))} / ${shown(v.deviation)} = ${shown(v.size)} deviations; the mean of the last misses: ${shown(v.shortDistance)}`))
-    out.push(line('likelihood', `10^-${shown(v.likelihood)}, as ${TAIL_LIKELIHOOD} + (${shown(far)} − ${TAIL}) / (${shown(v.excess)} × ln 10) = ${shown(v.likelihood)}`))
+    out.push(line('likelihood', `10^-${shown(v.likelihood)}: ${TAIL_LIKELIHOOD} + (${shown(far)} − ${TAIL}) / (${shown(v.excess)} × ln 10)`))
     out.push(line('peak to exceed', `${shown(v.peak)} deviations`))
   }
-  out.push(line('anomaly from', `10^-${ALARM_LIKELIHOOD} on`))
+  out.push(line('an anomaly is', `what is no likelier than 10^-${v.kind === 'stuck' ? STUCK_LIKELIHOOD : ALARM_LIKELIHOOD}`))
   out.push(line('score', `${shown(v.likelihood)} / (${shown(v.likelihood)} + ${ALARM_LIKELIHOOD}) = ${shown(v.score)}`))
   out.push(line('usual', `${shown(v.lower)} to ${shown(v.upper)}: ${shown(v.expected)} ± 3.29 deviations of ${shown(v.deviation)}`))
   out.push(line('replayed', met.same ? 'identical to what was committed, to the last bit' : 'DIFFERENT from what was committed'))

@@ -7,8 +7,14 @@ import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { partitionActor } from '../../actors/partition/actor.ts'
+import { DEFAULT_SETTINGS, encodeSettings } from '../../actors/reading/input.ts'
 import { systemClock } from '../../runtime/clock.ts'
+import { PartitionHost } from '../../runtime/host.ts'
+import { ensureInstallation } from '../../runtime/installation.ts'
 import { openLog } from '../../runtime/open-log.ts'
+import { startTestNats } from '../support/nats.ts'
+import { quietLogger } from '../support/quiet-logger.ts'
 import { seeded } from '../support/random.ts'
 import type { Sent } from '../support/stream.ts'
 import { eventually, freePort, settled, startSystem } from '../support/system.ts'
@@ -157,6 +163,24 @@ test('a stopped system is replayed from its folder, which is left as it was; and
   await send([{ device: 'after/restart', metric: 'level', ts: START_MS, value: 1.5 }])
   await settled(system)
   expect((await replay('--quiet')).code).toBe(0)
+})
+
+test('outer servers are read as the one who may only read', async () => {
+  const nats = await startTestNats({ roles: true })
+  try {
+    const admin = await nats.connect()
+    const options = { partitions: 1, replicas: 1, bytesMax: -1, firstMessage: encodeSettings(DEFAULT_SETTINGS), clock: systemClock }
+    const topology = await ensureInstallation(admin, options)
+    const about = { actor: partitionActor, topology, partition: 0, owner: 'w', settings: null, clock: systemClock, logger: quietLogger().logger }
+    const host = new PartitionHost({ connection: admin, ...about })
+    await eventually('the first message is committed', () => host.committed.seq === 1)
+    await host.stop()
+    const ran = await run(process.execPath, [join(root, 'cmd/replay.ts'), '--nats', nats.urlOf('reader'), '--data', '/nowhere'])
+    expect(ran).toMatchObject({ code: 0, err: 'The log of outer servers.\n' })
+    expect(ran.out).toMatch(/^commit 2 .* messages to 1 \(1\), \d+ bytes: identical\n {2}no rows; 0 readings accepted so far, 0 series with open windows\nPartition 0: 1 message /)
+  } finally {
+    await nats.stop()
+  }
 })
 
 test('a folder without a log is refused, and nothing is made in it', async () => {

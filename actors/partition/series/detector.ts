@@ -56,7 +56,7 @@ const STUCK_RECORD = 3
 /** … and at least so many readings. */
 const STUCK_MIN = 30
 /** −log10 of the likelihood of so long a rest, were each change independent. */
-const STUCK_LIKELIHOOD = 12
+export const STUCK_LIKELIHOOD = 12
 
 const COUNT = 0
 const LAST = 1
