@@ -73,7 +73,10 @@ async function served(options: OpenLogOptions, lock: FolderLock): Promise<OpenLo
   const { dataDir, cacheDir, env, clock } = options
   const binary = await findNatsServer({ cacheDir, env })
   if (binary === null) {
-    throw new OperatingError('config', 'Cannot open the log of a stopped system as there must be a nats-server: none is on the PATH nor in the cache. Name one in NATS_SERVER')
+    throw new OperatingError(
+      'config',
+      'Cannot open the log of a stopped system as there must be a nats-server: none is on the PATH nor in the cache. Name one in NATS_SERVER',
+    )
   }
   const server = await startNatsServer({ binary, dataDir, port: -1, clock, logger: { info: () => {}, warn: () => {} } })
   try {

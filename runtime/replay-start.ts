@@ -47,7 +47,8 @@ export async function findStart<State, Effects>(options: StartOptions<State, Eff
       return at?.partition === partition ? [{ name, seq: at.seq }] : []
     })
     .sort((a, b) => a.seq - b.seq)
-  const later = snapshots.filter(({ seq }) => seq > 0)
+  // One that is ahead of what is committed was taken by an owner whose commit never came.
+  const later = snapshots.filter(({ seq }) => seq > 0 && seq <= options.newest.position.seq)
   if (typeof from === 'number') {
     for (const { name, seq } of later.filter((s) => s.seq <= from).reverse()) {
       // One that ends with the wanted message itself says nothing of it, where there is an older one.
@@ -76,7 +77,10 @@ async function firstMessage<State, Effects>(options: StartOptions<State, Effects
   // A later creation of the input begins with the state of the one before, kept as a snapshot of no message.
   const kept = root === null ? null : await restore(options, root, 0)
   if (kept !== null) return { kind: 'snapshot', seq: 0, snapshot: root, state: kept }
-  const isFirst = oldest.epoch === 1 ? oldest.position.created === created : newest.snapshots.length < 2 && newest.snapshots.every((s) => s.position.created === created && s.position.seq > 0)
+  const { snapshots } = newest
+  // A later creation begins with a commit that names its root, and the two newest names are all there ever were where they are fewer.
+  const hasNoRoot = snapshots.length < 2 && snapshots.every(({ position }) => position.created === created && position.seq > 0)
+  const isFirst = oldest.epoch === 1 ? oldest.position.created === created : hasNoRoot
   return isFirst ? { kind: 'first message', seq: 0, snapshot: null, state: actor.create() } : null
 }
 

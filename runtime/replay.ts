@@ -130,7 +130,8 @@ export class Replay<State, Effects> {
       )
     }
     if (identity.target < newest.position.seq) {
-      throw new OperatingError('identity', `Cannot replay partition ${partition} as the log must hold the end of what was committed, ${newest.position.seq}: it holds ${identity.target}`)
+      const must = `its input must be held up to message ${newest.position.seq}, the end of what was committed`
+      throw new OperatingError('identity', `Cannot replay partition ${partition} as ${must}: its current last is ${identity.target}`)
     }
     const first = await firstOf(log.read({ stream: RESULTS, subject: resultsSubject(partition), fromSeq: 1 }))
     const start = await findStart({

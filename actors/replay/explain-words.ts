@@ -18,11 +18,13 @@ function line(label: string, text: string): string {
 export function wordsOfNotFound(address: AnomalyAddress, { partition, matches, others, sinceMs }: NotFound): string {
   const name = (a: { ts: number; value: number }) => formatAddress({ ...address, ts: a.ts, value: a.value })
   if (matches.length > 1) {
-    return `Cannot explain ${formatAddress(address)} as it must be one anomaly: there are ${matches.length}. Name one of them:\n  ${matches.map(name).join('\n  ')}`
+    const names = matches.map(name).join('\n  ')
+    return `Cannot explain ${formatAddress(address)} as it must be one anomaly: there are ${matches.length}. Name one of them:\n  ${names}`
   }
   const where = sinceMs === null ? 'nothing was ever committed of it' : `what the log holds of it begins at ${formatTime(sinceMs)}`
   const nearby = others.length === 0 ? 'There is no anomaly of that series in it.' : `The last anomalies of that series in it:\n  ${others.map(name).join('\n  ')}`
-  return `Cannot explain ${formatAddress(address)} as an anomaly at that place must have been committed by partition ${partition}: ${where}. ${nearby}`
+  const must = `an anomaly at that place must have been committed by partition ${partition}`
+  return `Cannot explain ${formatAddress(address)} as ${must}: ${where}. ${nearby}`
 }
 
 export function wordsOf(e: Explanation): string {
@@ -30,11 +32,14 @@ export function wordsOf(e: Explanation): string {
   const out = [formatAddress(e.address), '']
   out.push(line('committed as', `score ${shown(a.score)}, expected ${shown(a.expected)}, usual ${shown(a.lower)} to ${shown(a.upper)}`))
   out.push(line('reason', a.reason))
-  const of = block === null ? 'purged from the log' : `${block.seq} of ${e.stream}, row ${block.row} of ${block.rows}, log time ${formatTime(block.timeMs)}`
+  const of = block === null ? 'no longer in the log' : `${block.seq} of ${e.stream}, row ${block.row} of ${block.rows}, log time ${formatTime(block.timeMs)}`
   out.push(line('block', of))
   out.push(line('commit', `${commit.seq} of RESULTS at ${formatTime(commit.timeMs)}, partition ${e.partition}, epoch ${commit.epoch} of ${commit.owner}`))
   out.push('', `Readings of the series before it, as they came${e.readings.length === 0 ? ': none are held' : ''}`)
-  for (const r of e.readings) out.push(`  ${formatTime(r.ts)}  ${String(r.value).padEnd(12)}  ${r.fate === 'old' ? 'old: late or twice' : r.fate.padEnd(9)}  block ${r.block}`)
+  for (const r of e.readings) {
+    const fate = r.fate === 'old' ? 'old: late or twice' : r.fate.padEnd(9)
+    out.push(`  ${formatTime(r.ts)}  ${String(r.value).padEnd(12)}  ${fate}  block ${r.block}`)
+  }
   out.push('')
   if (e.met === null) out.push(`The state that the reading met can't be made again: ${e.unreachable}.`)
   else out.push(...stateWords(e.met), '', ...verdictWords(e.met, a.value))
@@ -46,14 +51,18 @@ function stateWords(met: Met): string[] {
   const believed = met.verdict.kind === 'stuck' ? (d.slowDeviation <= d.fastDeviation ? 'slow' : 'fast') : met.verdict.believed
   const windows = met.windows.map((w) => `${w.size} from ${shortTime(w.start)} (${w.count})`).join(', ')
   const pace = d.intervalMs > 0 ? `, one every ${formatDuration(d.intervalMs)}` : ''
+  const wrong = (level: number, deviation: number) => `${shown(level)}, usually wrong by ${shown(deviation)}`
+  const rest = `${d.rest} ${d.rest === 1 ? 'reading' : 'readings'} since it last changed`
+  const times = `greatest time seen ${formatTime(met.greatestMs)}, log time ${formatTime(met.logMs)}`
   return [
     `State that the reading met (replayed ${met.messages} messages from ${met.from})`,
     line('seen', `${d.count} readings${pace}; the last was ${shown(d.last)} at ${formatTime(d.lastTs)}`),
-    line('level', `slow ${shown(d.slow)}, usually wrong by ${shown(d.slowDeviation)}; fast ${shown(d.fast)}, usually wrong by ${shown(d.fastDeviation)}; believed: the ${believed} one`),
-    line('spread', `lately wrong by ${shown(d.burstDeviation)}; smallest step of the value ${shown(d.step)}; misses beyond ${TAIL} deviations exceed them by ${shown(d.excess)}`),
+    line('level', `slow ${wrong(d.slow, d.slowDeviation)}; fast ${wrong(d.fast, d.fastDeviation)}; believed: the ${believed} one`),
+    line('spread', `lately wrong by ${shown(d.burstDeviation)}; smallest step of the value ${shown(d.step)}`),
+    line('tail', `misses beyond ${TAIL} deviations exceed them by ${shown(d.excess)}`),
     line('peak', d.peak > 0 ? `${shown(d.peak)} deviations: what an anomaly before it has left, and decays` : 'none: no anomaly before it'),
-    line('rest', `${d.rest} ${d.rest === 1 ? 'reading' : 'readings'} since it last changed; usually ${shown(d.restMean)}, at most ${shown(d.restRecord)}; ${d.changes} changes`),
-    line('watermark', `${formatTime(met.watermarkMs)} (lateness ${formatDuration(met.settings.latenessMs)}); greatest time seen ${formatTime(met.greatestMs)}, log time ${formatTime(met.logMs)}`),
+    line('rest', `${rest}; usually ${shown(d.restMean)}, at most ${shown(d.restRecord)}; ${d.changes} changes`),
+    line('watermark', `${formatTime(met.watermarkMs)} (lateness ${formatDuration(met.settings.latenessMs)}); ${times}`),
     line('closed until', met.closedUntilMs === 0 ? 'nothing yet' : String(formatTime(met.closedUntilMs))),
     line('open windows', windows === '' ? 'none' : `${windows}: readings in each beside those of its open parts`),
   ]
@@ -69,7 +78,7 @@ function verdictWords(met: Met, value: number): string[] {
     const residual = value - v.expected
     const far = Math.max(v.size, v.shortDistance)
     out.push(line('miss', `${shown(value)} − ${shown(v.expected)} = ${shown(residual)}`))
-    out.push(line('distance', `${shown(Math.abs(residual))} / ${shown(v.deviation)} = ${shown(v.size)} deviations; the mean of the last misses: ${shown(v.shortDistance)}`))
+    out.push(line('distance', `${shown(Math.abs(residual))} / ${shown(v.deviation)} = ${shown(v.size)} deviations; of the mean of the last misses: ${shown(v.shortDistance)}`))
     out.push(line('likelihood', `10^-${shown(v.likelihood)}: ${TAIL_LIKELIHOOD} + (${shown(far)} − ${TAIL}) / (${shown(v.excess)} × ln 10)`))
     out.push(line('peak to exceed', `${shown(v.peak)} deviations`))
   }

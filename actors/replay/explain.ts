@@ -87,7 +87,7 @@ export async function explain(connection: Connection, topology: Topology, addres
     block: block && { seq: block.message.seq, timeMs: block.message.timeMs, row: block.row, rows: block.block.row.length },
     readings,
   }
-  if (block === null) return { ...about, met: null, unreachable: 'the message that brought the reading is purged from the log' }
+  if (block === null) return { ...about, met: null, unreachable: 'the message that brought the reading is no longer in the log' }
   try {
     return { ...about, met: await meet(connection, topology, partition, address, found, block), unreachable: null }
   } catch (error) {

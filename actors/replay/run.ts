@@ -7,7 +7,7 @@
 import { OperatingError } from '../../runtime/errors.ts'
 import type { Connection } from '../../runtime/log.ts'
 import { Replay } from '../../runtime/replay.ts'
-import type { ReplayFrom, ReplayTally } from '../../runtime/replay.ts'
+import type { ReplayedCommit, ReplayFrom, ReplayTally } from '../../runtime/replay.ts'
 import type { Topology } from '../../runtime/topology.ts'
 import { partitionActor } from '../partition/actor.ts'
 import { jsonOf, linesOf } from './describe.ts'
@@ -55,7 +55,7 @@ async function runPartition({ connection, topology, from, to, json, quiet, print
   }
   let difference: string | null = null
   for await (const commit of replay.commits()) {
-    if (!commit.same) difference ??= `commit ${commit.seq}, which covers messages ${commit.after.seq + 1} to ${commit.header.position.seq}: ${differenceOf(commit.recorded, commit.replayed)}`
+    if (!commit.same) difference ??= wordsOfDifference(commit)
     if (quiet) continue
     if (json) await print(JSON.stringify(jsonOf(partition, commit)))
     else for (const line of linesOf(commit)) await print(line)
@@ -67,12 +67,17 @@ async function runPartition({ connection, topology, from, to, json, quiet, print
   return tally.different === 0
 }
 
+function wordsOfDifference({ seq, header, after, recorded, replayed }: ReplayedCommit): string {
+  return `commit ${seq}, which covers the messages after ${after.seq} up to ${header.position.seq}: ${differenceOf(recorded, replayed)}`
+}
+
 function summary(partition: number, tally: ReplayTally, start: { seq: number; snapshot: string | null }, difference: string | null): string[] {
   const from = start.snapshot === null ? 'the first message on' : `snapshot ${start.snapshot} on`
   const count = (n: number, word: string) => `${n.toLocaleString('en-US')} ${word}${n === 1 ? '' : 's'}`
   const parts = tally.parted > 0 ? `, ${count(tally.parted, 'commit')} in parts` : ''
-  const compared = `${count(tally.messages, 'message')} from ${from}, ${count(tally.claims, 'claim')}${parts}; ${count(tally.commits, 'commit')} of ${count(tally.bytes, 'byte')} compared`
-  const lines = [`Partition ${partition}: ${compared}: ${difference === null ? 'identical.' : `${tally.different} DIFFERENT.`}`]
+  const driven = `${count(tally.messages, 'message')} from ${from}, ${count(tally.claims, 'claim')}${parts}`
+  const compared = `${count(tally.commits, 'commit')} of ${count(tally.bytes, 'byte')} compared`
+  const lines = [`Partition ${partition}: ${driven}; ${compared}: ${difference === null ? 'identical.' : `${tally.different} DIFFERENT.`}`]
   if (difference !== null) lines.push(`  The first difference: ${difference}`)
   const left: [number, string][] = [
     [tally.passed, 'of before --from'],

@@ -103,7 +103,7 @@ describe('an explanation', () => {
     await world.connect().log.purge('READINGS_0', { beforeSeq: older })
     const gone = await explained(address)
     expect(gone).toMatchObject({ block: null, met: null })
-    expect(wordsOf(gone)).toContain('the message that brought the reading is purged from the log')
+    expect(wordsOf(gone)).toContain('the message that brought the reading is no longer in the log')
   })
 })
 

@@ -66,7 +66,7 @@ describe('the recorded log of a partition, committed by four owners of whom thre
         const { same, lines } = await run({ quiet: true, from: 'start' })
         expect(same).toBe(false)
         expect(lines[0]).toMatch(/: 1 DIFFERENT\.$/)
-        expect(lines[1]).toBe(`  The first difference: commit ${message.seq}, which covers ${/messages \d+ to \d+/.exec(lines[1])![0]}: ${words}`)
+        expect(lines[1]).toBe(`  The first difference: commit ${message.seq}, which covers ${/the messages after \d+ up to \d+/.exec(lines[1])![0]}: ${words}`)
       }
       message.data[at + i] ^= 0x10
     }
