@@ -4,7 +4,8 @@
  */
 
 import { once } from 'node:events'
-import { resolve } from 'node:path'
+import { access } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import process from 'node:process'
 import { ADDRESS_FORM, parseAddress } from '../actors/replay/address.ts'
 import { explain } from '../actors/replay/explain.ts'
@@ -40,7 +41,9 @@ export async function main(argv: string[], env: Env): Promise<void> {
     const from = parseFrom(flags.from)
     const address = flags.explain === null ? null : parseAddress(flags.explain)
     const cacheDir = resolve(import.meta.dirname, '..', '.cache', 'nats-server')
-    const log = await openLog({ nats: flags.nats, dataDir: resolve(flags.data), cacheDir, env, clock: systemClock, name: 'weir-replay' })
+    const dataDir = resolve(flags.data)
+    const holdStill = () => holdLake(join(dataDir, 'lake'))
+    const log = await openLog({ nats: flags.nats, dataDir, cacheDir, env, clock: systemClock, name: 'weir-replay', holdStill })
     const ended = endsInOrder(log.close)
     try {
       process.stderr.write(`The log of ${log.where}.\n`)
@@ -74,6 +77,16 @@ async function explainIt(
   }
   await print(json ? JSON.stringify(jsonOfExplanation(explanation)) : wordsOf(explanation))
   return explanation.met?.same === true
+}
+
+/** The lake's lock, which a store holds in whatever container it runs. */
+async function holdLake(folder: string): Promise<() => void> {
+  const isThere = await access(folder).then(() => true, () => false)
+  if (!isThere) return () => {}
+  // DuckDB is loaded only where it is needed.
+  const { lockLake } = await import('../actors/store/lock.ts')
+  const lock = await lockLake(folder, systemClock)
+  return () => lock.release()
 }
 
 /** Closes once, at the end or when told to end before: the server of a stopped system must not outlive this by an interrupt. */

@@ -4,7 +4,8 @@
  * - OL1 It connects as the role that may only read; on outer servers, as whom the address names.
  * - OL2 The log of a stopped system is opened under the folder's own lock, which dies with this process: `weir up` refuses to start meanwhile, and
  *   this refuses where one runs. Its nats-server goes the way of every start (nats-server.ts), but listens on a port that nobody is told
- *   of, so that a worker left behind elsewhere does not come back to it and go on writing.
+ *   of, so that a worker left behind elsewhere does not come back to it and go on writing. Processes of another container on the same folder are
+ *   not seen by that lock; so whoever calls may hold another one as well.
  */
 
 import { stat } from 'node:fs/promises'
@@ -18,6 +19,7 @@ import type { Connection } from './log.ts'
 import { embeddedNatsUrl } from './nats-address.ts'
 import { connectNats } from './nats-log.ts'
 import { findNatsServer, startNatsServer } from './nats-server.ts'
+import type { NatsServer } from './nats-server.ts'
 
 export interface OpenLogOptions {
   /** Outer servers; null: the log of the data folder. */
@@ -28,6 +30,8 @@ export interface OpenLogOptions {
   readonly env: Env
   readonly clock: Clock
   readonly name: string
+  /** Takes what shows that the system of a data folder is at rest, before its server is started; throws where it is not. The answer lets go. */
+  readonly holdStill?: () => Promise<() => void>
 }
 
 export interface OpenLog {
@@ -70,7 +74,7 @@ async function assertLog(dataDir: string): Promise<void> {
 }
 
 async function served(options: OpenLogOptions, lock: FolderLock): Promise<OpenLog> {
-  const { dataDir, cacheDir, env, clock } = options
+  const { dataDir, cacheDir, env, clock, holdStill } = options
   const binary = await findNatsServer({ cacheDir, env })
   if (binary === null) {
     throw new OperatingError(
@@ -78,13 +82,27 @@ async function served(options: OpenLogOptions, lock: FolderLock): Promise<OpenLo
       'Cannot open the log of a stopped system as there must be a nats-server: none is on the PATH nor in the cache. Name one in NATS_SERVER',
     )
   }
-  const server = await startNatsServer({ binary, dataDir, port: -1, clock, logger: { info: () => {}, warn: () => {} } })
+  const letGo = (await holdStill?.()) ?? (() => {})
   try {
-    const { connection, where, close } = await connected(options, server.url('reader'), `the stopped system of ${dataDir}`)
+    const server = await startNatsServer({ binary, dataDir, port: -1, clock, logger: { info: () => {}, warn: () => {} } })
+    return await readOf(options, server, async () => {
+      letGo()
+      await lock.release()
+    })
+  } catch (error) {
+    letGo()
+    throw error
+  }
+}
+
+/** `release` is called once the server is gone. */
+async function readOf(options: OpenLogOptions, server: NatsServer, release: () => Promise<void>): Promise<OpenLog> {
+  try {
+    const { connection, where, close } = await connected(options, server.url('reader'), `the stopped system of ${options.dataDir}`)
     const closeAll = async () => {
       await close()
       await server.stop()
-      await lock.release()
+      await release()
     }
     return { connection, where, close: closeAll }
   } catch (error) {

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { partitionActor } from '../../actors/partition/actor.ts'
 import { DEFAULT_SETTINGS, encodeSettings } from '../../actors/reading/input.ts'
+import { lockLake } from '../../actors/store/lock.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import { PartitionHost } from '../../runtime/host.ts'
 import { ensureInstallation } from '../../runtime/installation.ts'
@@ -157,6 +158,12 @@ test('a stopped system is replayed from its folder, which is left as it was; and
   const refused = await run(process.execPath, [join(root, 'cmd/up.ts'), '--data', system.dataDir, '--port', String(await freePort()), ...FLAGS])
   expect(refused).toMatchObject({ code: 1, err: expect.stringContaining(`process id ${process.pid}`) })
   await open.close()
+
+  // A store that the folder's own lock does not show, in another container say.
+  const store = await lockLake(join(system.dataDir, 'lake'), systemClock)
+  expect(await replay('--quiet')).toMatchObject({ code: 1, out: '', err: expect.stringContaining('another process holds') })
+  store.release()
+  expect((await replay('--quiet')).code).toBe(0)
 
   expect(readFileSync(portFile, 'utf8')).toBe(port)
   system = await startSystem({ dataDir: system.dataDir, flags: FLAGS })
