@@ -1,8 +1,8 @@
 /**
  * One process's connection to a world in memory, and what it can do with it.
  *
- * Owns the faults of one process: its network is cut and healed, it is killed at a point that a test names. Leaves what is stored,
- * and the faults of the server, to memory-log.ts.
+ * Owns the faults of one process: its network is cut and healed, it is stopped and goes on, it is killed at a point that a test names.
+ * Leaves what is stored, and the faults of the server, to memory-log.ts.
  */
 
 import { OperatingError } from './errors.ts'
@@ -24,6 +24,8 @@ export class MemoryConnection implements Connection {
   #cut = false
   #closed = false
   #dead = false
+  /** While the process is stopped: what it was sent meanwhile waits in the socket. */
+  #pause: { readonly over: Promise<void>; readonly end: () => void; readonly heard: (() => void)[] } | null = null
   #readers = new Set<MemoryReader>()
   #listeners = new Set<{ subject: string; run: (data: Uint8Array, subject: string) => void }>()
   #reconnects = new Set<() => void>()
@@ -84,6 +86,22 @@ export class MemoryConnection implements Connection {
     for (const run of [...this.#reconnects]) run()
   }
 
+  /** The process is stopped, as by SIGSTOP: it sends nothing and sees no answer until `resume`. */
+  pause(): void {
+    if (this.#pause) return
+    let end = () => {}
+    const over = new Promise<void>((resolve) => (end = resolve))
+    this.#pause = { over, end, heard: [] }
+  }
+
+  resume(): void {
+    const pause = this.#pause
+    if (!pause) return
+    this.#pause = null
+    for (const hear of pause.heard) hear()
+    pause.end()
+  }
+
   /** The process is killed: from now on no call of it reaches the world, and none is answered. */
   die(): void {
     this.#dead = true
@@ -118,16 +136,26 @@ export class MemoryConnection implements Connection {
 
   async #point(): Promise<void> {
     if (++this.#points >= this.#diesAt) this.#dead = true
+    await this.#alive()
+    const ms = this.#world.latencyMs?.() ?? 0
+    if (ms > 0) await this.#world.clock.sleep(ms)
+    else await Promise.resolve()
+    if (ms > 0 || this.#pause) await this.#alive()
+  }
+
+  /** Resolves while the process runs and the network carries; rejects where it does not. */
+  async #alive(): Promise<void> {
+    while (this.#pause) await this.#pause.over
     if (this.#dead) await NEVER
     if (this.#closed) {
       throw new OperatingError('unavailable', 'Cannot reach the log as the connection must be open: current state is closed', { retry: false })
     }
     if (this.#cut) throw new OperatingError('unavailable', 'Cannot reach the log as the connection must stand: current state is cut')
-    await Promise.resolve()
   }
 
   hear(subject: string, data: Uint8Array): void {
     if (!this.connected()) return
+    if (this.#pause) return void this.#pause.heard.push(() => this.hear(subject, data))
     for (const listener of [...this.#listeners]) if (subjectMatches(listener.subject, subject)) listener.run(data, subject)
   }
 
@@ -142,6 +170,7 @@ export class MemoryConnection implements Connection {
   /** Counts the handing over of a message as an await point. */
   async delivered(): Promise<void> {
     if (++this.#points >= this.#diesAt) this.#dead = true
+    while (this.#pause) await this.#pause.over
     if (this.#dead) await NEVER
   }
 }
@@ -249,7 +278,8 @@ class MemoryReader implements LogReader {
         await this.#world.signal(this.#options.stream).wait()
         continue
       }
-      if (this.#world.deliverDelayMs > 0) await this.#world.clock.sleep(this.#world.deliverDelayMs)
+      const delayMs = this.#world.deliverDelayMs + (this.#world.latencyMs?.() ?? 0)
+      if (delayMs > 0) await this.#world.clock.sleep(delayMs)
       await this.#connection.delivered()
       if (this.#closed) return
       // A cut may have come while the message was on its way: it comes again after the cut.
