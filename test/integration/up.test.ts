@@ -134,7 +134,8 @@ describe('weir up', () => {
 })
 
 test('the demo fills it with real weather and a farm', async () => {
-  const system = await startSystem({ flags: ['--demo', '--workers', '1'], env: { WEIR_WEATHER: '1s', WEIR_BACKFILL: '10m' } })
+  // A probe may be silent for a quarter of an hour: not so for a whole one.
+  const system = await startSystem({ flags: ['--demo', '--workers', '1'], env: { WEIR_WEATHER: '1s', WEIR_BACKFILL: '1h' } })
   try {
     const devices = await eventually('the weather and every probe have series', async () => {
       const { series } = await system.get<{ series: { device: string; metric: string }[] }>('/v1/series?limit=1000')
