@@ -196,12 +196,21 @@ function sameOwnership({ partitions: a }: Member, { partitions: b }: Member): bo
   return a.length === b.length && a.every((p, i) => p.partition === b[i].partition && p.epoch === b[i].epoch)
 }
 
-/** Someone else's bytes on the bus are no member. */
+const ROLES: readonly MemberRole[] = ['edge', 'worker', 'store']
+
+/** Someone else's bytes on the bus are no member, and neither is what lacks a part of one. */
 function read(data: Uint8Array): [Word | null, Member | null] {
   try {
     const [word, member] = unpack<[Word, Member | null]>(data)
-    return [word, member]
+    return [word, isMember(member) ? member : null]
   } catch {
     return [null, null]
   }
+}
+
+function isMember(member: unknown): member is Member {
+  const m = member as Member | null | undefined
+  if (typeof m?.id !== 'string' || !ROLES.includes(m.role) || (m.url !== null && typeof m.url !== 'string')) return false
+  if (typeof m.runtime !== 'string' || !Number.isSafeInteger(m.pid) || !Number.isFinite(m.startedAt)) return false
+  return Array.isArray(m.partitions) && m.partitions.every((p) => [p?.partition, p?.epoch, p?.seq].every((n) => Number.isSafeInteger(n)))
 }

@@ -145,29 +145,41 @@ export function encodeTick(): Uint8Array {
 
 /**
  * The message in `data`. Throws `RangeError` on bytes that are none; readers of the log count such a message and pass on,
- * since someone else's bytes in the log must not stop a partition.
+ * since someone else's bytes in the log must not stop a partition, nor a store.
  */
 export function decodeInput(data: Uint8Array): Input {
-  const wire = unpack<{ k?: string }>(data)
+  const wire = unpack<{ k?: unknown } | null>(data)
   switch (wire?.k) {
     case 'b':
-      return decodeBlock(wire as WireBlock)
+      return decodeBlock(wire as unknown as WireBlock)
     case 't':
       return { kind: 'tick' }
-    case 'x': {
-      const x = wire as unknown as { t: string; c: [string, number][]; s: [string, string][] }
-      return { kind: 'rejects', tenant: x.t, counts: x.c, samples: x.s }
-    }
-    case 's': {
-      const [latenessMs, idleMs, retentionMs] = (wire as unknown as { s: number[] }).s
-      if (!(latenessMs >= 0 && idleMs >= 0 && retentionMs >= 0)) {
-        throw new RangeError(`Cannot read settings as each must be at least 0: current values are ${latenessMs}, ${idleMs}, ${retentionMs}`)
-      }
-      return { kind: 'settings', settings: { latenessMs, idleMs, retentionMs } }
-    }
+    case 'x':
+      return decodeRejects(wire as { t?: unknown; c?: unknown; s?: unknown })
+    case 's':
+      return { kind: 'settings', settings: decodeSettings((wire as { s?: unknown }).s) }
     default:
-      throw new RangeError(`Cannot read a message of the input log as its kind must be one of b, x, s, t: current value is ${String(wire?.k)}`)
+      throw new RangeError(`Cannot read a message of the input log as its kind must be one of b, x, s, t: current value is ${typeof wire?.k === 'string' ? wire.k : typeof wire?.k}`)
   }
+}
+
+function decodeSettings(numbers: unknown): Settings {
+  const sound = Array.isArray(numbers) && numbers.length === 3 && numbers.every((ms) => typeof ms === 'number' && ms >= 0 && ms <= TS_MAGNITUDE_MAX_MS)
+  if (!sound) {
+    const current = JSON.stringify(numbers)?.slice(0, 80)
+    throw new RangeError(`Cannot read settings as each of the three must be a number from 0 to ${TS_MAGNITUDE_MAX_MS}: current values are ${current}`)
+  }
+  const [latenessMs, idleMs, retentionMs] = numbers as [number, number, number]
+  return { latenessMs, idleMs, retentionMs }
+}
+
+function decodeRejects({ t, c, s }: { t?: unknown; c?: unknown; s?: unknown }): Rejects {
+  const pairs = (list: unknown, second: (of: unknown) => boolean): boolean => {
+    return Array.isArray(list) && list.every((pair) => Array.isArray(pair) && pair.length === 2 && typeof pair[0] === 'string' && second(pair[1]))
+  }
+  const sound = typeof t === 'string' && pairs(c, (n) => Number.isSafeInteger(n) && (n as number) >= 0) && pairs(s, (text) => typeof text === 'string')
+  if (!sound) throw new RangeError('Cannot read rejects as they must be counts by device and pairs of reason and reading')
+  return { kind: 'rejects', tenant: t as string, counts: c as [string, number][], samples: s as [string, string][] }
 }
 
 function decodeBlock(wire: WireBlock): Block {
@@ -175,7 +187,7 @@ function decodeBlock(wire: WireBlock): Block {
   if (wire.w === 4) {
     const offsets = toUint32(wire.ts)
     ts = new Float64Array(offsets.length)
-    for (let i = 0; i < ts.length; i++) ts[i] = wire.b + offsets[i]
+    for (let i = 0; i < ts.length; i++) ts[i] = Number(wire.b) + offsets[i]
   } else ts = toFloat64(wire.ts)
   const value = toFloat64(wire.v)
   const row = toUint16(wire.r)
@@ -184,6 +196,8 @@ function decodeBlock(wire: WireBlock): Block {
   if (row.length !== ts.length || value.length !== ts.length || seriesDevice.length !== seriesMetric.length) {
     throw new RangeError(`Cannot read a block as its columns must be of one length: current lengths are ${row.length}, ${ts.length}, ${value.length}`)
   }
+  const keyed = wire.i ?? []
+  if (!Array.isArray(keyed) || !keyed.every(Array.isArray)) throw new RangeError('Cannot read a block as its keys must be a list of hashes and row ranges')
   const block: Block = {
     kind: 'block',
     tenant: wire.t,
@@ -194,7 +208,7 @@ function decodeBlock(wire: WireBlock): Block {
     row,
     ts,
     value,
-    keyed: (wire.i ?? []).map(([hash, from, to]) => ({ hash, from, to })),
+    keyed: keyed.map(([hash, from, to]) => ({ hash, from, to })),
   }
   assertSound(block)
   return block
@@ -213,7 +227,9 @@ function assertSound(block: Block): void {
       // Written so that NaN fails each comparison.
       sound &&= row[i] < series && Math.abs(value[i]) <= VALUE_MAGNITUDE_MAX && Math.abs(ts[i]) <= TS_MAGNITUDE_MAX_MS && ts[i] % 1 === 0
     }
-    for (const { hash, from, to } of block.keyed) sound &&= typeof hash === 'string' && from >= 0 && from <= to && to <= row.length
+    for (const { hash, from, to } of block.keyed) {
+      sound &&= typeof hash === 'string' && Number.isInteger(from) && Number.isInteger(to) && from >= 0 && from <= to && to <= row.length
+    }
   }
   if (!sound) throw new RangeError('Cannot read a block as its rows must be finite readings of the series that it names')
 }
