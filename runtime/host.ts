@@ -70,6 +70,8 @@ export class PartitionHost<State, Effects> {
   #burstMs = 0
   /** The tick that was appended last. */
   #tick: { seq: number; sentMs: number } | null = null
+  /** The introduction that was appended last. */
+  #introduction: { seq: number; sentMs: number } | null = null
 
   constructor(options: HostOptions<State, Effects>) {
     const { actor, clock, partition, topology, metrics } = options
@@ -309,7 +311,7 @@ export class PartitionHost<State, Effects> {
   }
 
   #run(): void {
-    const { actor, clock, logger, metrics, labels } = this.#context
+    const { clock, logger, metrics, labels } = this.#context
     const nowMs = clock.monotonic()
     // Where the end of what was committed is purged, the replay ends before it.
     if (this.#progress.at.seq < this.committed.seq) this.#progress.at = this.committed
@@ -321,9 +323,24 @@ export class PartitionHost<State, Effects> {
     metrics?.failed.set(labels, 0)
     const [tookMs, replayMs] = [nowMs - this.#startedMs, this.#snapshotter.replayMs].map(Math.round)
     logger.info({ epoch: this.epoch, position: this.#progress.at.seq, tookMs, replayMs }, 'partition runs')
-    const introduction = actor.introduce(this.#progress.state, this.#options.settings)
-    if (introduction) this.#append(introduction)
+    this.#introduce(this.#options.settings)
     this.#lookLater()
+  }
+
+  /** Appends what the state lacks of the settings, where they are given, and of what the group has agreed on. */
+  #introduce(settings: unknown): void {
+    const { actor, clock } = this.#context
+    // One at a time, like a tick: what was sent is a part of the state once it is read back.
+    if (this.#isOnItsWay(this.#introduction)) return
+    const introduction = actor.introduce(this.#progress.state, settings, this.#options.agreed?.() ?? [])
+    if (!introduction) return
+    const sent = { seq: Infinity, sentMs: clock.monotonic() }
+    this.#introduction = sent
+    this.#append(introduction, (seq) => (sent.seq = seq))
+  }
+
+  #isOnItsWay(sent: { seq: number; sentMs: number } | null): boolean {
+    return sent !== null && sent.seq > this.#progress.at.seq && this.#context.clock.monotonic() - sent.sentMs < TICK_LOST_MS
   }
 
   /** Appends to the input, and tries again while the log does not answer: doing so twice does no harm. */
@@ -355,6 +372,8 @@ export class PartitionHost<State, Effects> {
     const nowMs = this.#context.clock.monotonic()
     const quietMs = nowMs - this.#lastReadMs
     if (quietMs >= TICK_INTERVAL_MS) this.#tickIfWanted(nowMs)
+    // The last member that lacked a flag may have left.
+    this.#introduce(null)
     const snapshotter = this.#snapshotter
     const wanted = snapshotter.isDue || (quietMs >= SNAPSHOT_QUIET_MS && snapshotter.isWorthwhile)
     if (wanted && this.#committer.isLevel && !this.#committer.underWay) snapshotter.take()
@@ -368,7 +387,7 @@ export class PartitionHost<State, Effects> {
     const { actor } = this.#context
     if (!actor.wantsTick(this.#progress.state)) return
     // One at a time: another only where the one before was read back.
-    if (this.#tick && this.#tick.seq > this.#progress.at.seq && nowMs - this.#tick.sentMs < TICK_LOST_MS) return
+    if (this.#isOnItsWay(this.#tick)) return
     const tick = { seq: Infinity, sentMs: nowMs }
     this.#tick = tick
     this.#append(actor.tick(), (seq) => (tick.seq = seq))

@@ -3,7 +3,7 @@
  *
  * - `block`     readings of one tenant as columns, with a dictionary of their series
  * - `rejects`   what the edge turned away: exact counts a device, and a bounded sample of the texts
- * - `settings`  lateness, idle time, retention: from the message on, for every series of the partition
+ * - `settings`  lateness, idle time, retention: from the message on, for every series of the partition; and changes of behaviour by number
  * - `tick`      time passes
  *
  * Times of receipt are not in here: a message's time is the log's own.
@@ -71,7 +71,13 @@ export const DEFAULT_SETTINGS: Settings = { latenessMs: 5_000, idleMs: 60_000, r
 export interface SettingsMessage {
   readonly kind: 'settings'
   readonly settings: Settings
+  /** Flags that are on from here on (actors/partition/flags.ts); none where it is about settings alone. */
+  readonly flags: readonly number[]
 }
+
+/** Flags in one message, and the greatest number of one. */
+const FLAGS_MAX = 256
+const FLAG_MAX = 0xffff
 
 export interface Tick {
   readonly kind: 'tick'
@@ -133,8 +139,9 @@ export function encodeRejects(rejects: Omit<Rejects, 'kind'>): Uint8Array {
   return pack({ k: 'x', t: rejects.tenant, c: rejects.counts, s: rejects.samples })
 }
 
-export function encodeSettings(settings: Settings): Uint8Array {
-  return pack({ k: 's', s: [settings.latenessMs, settings.idleMs, settings.retentionMs] })
+export function encodeSettings(settings: Settings, flags: readonly number[] = []): Uint8Array {
+  const s = [settings.latenessMs, settings.idleMs, settings.retentionMs]
+  return pack(flags.length === 0 ? { k: 's', s } : { k: 's', s, f: flags })
 }
 
 const TICK = pack({ k: 't' })
@@ -157,20 +164,24 @@ export function decodeInput(data: Uint8Array): Input {
     case 'x':
       return decodeRejects(wire as { t?: unknown; c?: unknown; s?: unknown })
     case 's':
-      return { kind: 'settings', settings: decodeSettings((wire as { s?: unknown }).s) }
+      return decodeSettings(wire as { s?: unknown; f?: unknown })
     default:
       throw new RangeError(`Cannot read a message of the input log as its kind must be one of b, x, s, t: current value is ${typeof wire?.k === 'string' ? wire.k : typeof wire?.k}`)
   }
 }
 
-function decodeSettings(numbers: unknown): Settings {
+function decodeSettings({ s: numbers, f: flags = [] }: { s?: unknown; f?: unknown }): SettingsMessage {
   const sound = Array.isArray(numbers) && numbers.length === 3 && numbers.every((ms) => typeof ms === 'number' && ms >= 0 && ms <= TS_MAGNITUDE_MAX_MS)
   if (!sound) {
     const current = JSON.stringify(numbers)?.slice(0, 80)
     throw new RangeError(`Cannot read settings as each of the three must be a number from 0 to ${TS_MAGNITUDE_MAX_MS}: current values are ${current}`)
   }
   const [latenessMs, idleMs, retentionMs] = numbers as [number, number, number]
-  return { latenessMs, idleMs, retentionMs }
+  const isFlag = (flag: unknown) => Number.isInteger(flag) && (flag as number) >= 1 && (flag as number) <= FLAG_MAX
+  if (!Array.isArray(flags) || flags.length > FLAGS_MAX || !flags.every(isFlag)) {
+    throw new RangeError(`Cannot read settings as their flags must be at most ${FLAGS_MAX} whole numbers from 1 to ${FLAG_MAX}`)
+  }
+  return { kind: 'settings', settings: { latenessMs, idleMs, retentionMs }, flags: flags as number[] }
 }
 
 function decodeRejects({ t, c, s }: { t?: unknown; c?: unknown; s?: unknown }): Rejects {

@@ -53,7 +53,7 @@ const rejects = fc.record(
 const input: fc.Arbitrary<{ bytes: Uint8Array; input: Input }> = fc.oneof(
   { weight: 4, arbitrary: block.map((b) => ({ bytes: encodeBlock(b), input: { kind: 'block', ...b } as Input })) },
   { weight: 1, arbitrary: rejects.map((r) => ({ bytes: encodeRejects(r), input: { kind: 'rejects', ...r } as Input })) },
-  { weight: 1, arbitrary: settings.map((s) => ({ bytes: encodeSettings(s), input: { kind: 'settings', settings: s } as Input })) },
+  { weight: 1, arbitrary: settings.map((s) => ({ bytes: encodeSettings(s), input: { kind: 'settings', settings: s, flags: [] } as Input })) },
   { weight: 1, arbitrary: fc.constant({ bytes: encodeTick(), input: { kind: 'tick' } as Input }) },
 )
 export const inputBytes = input.map(({ bytes }) => bytes)
@@ -241,7 +241,7 @@ export const logLaws: Law[] = [
     const store = { put: async (name: string, data: Uint8Array) => void objects.set(name, data), get: async (name: string) => objects.get(name) ?? null, delete: async () => {}, list: async () => [] }
     const about = { actor: 'partition', version: 1, partition: 0, epoch: 1, position, state }
     const ref = await writeSnapshot(store, about)
-    const actor = { name: 'partition', snapshotVersion: 1 }
+    const actor = { name: 'partition', snapshotVersion: 2 }
     assert(Buffer.from(state).equals((await readSnapshot(store, ref, actor))!))
     const whole = objects.get(ref.name)!
     const changed = mutate(whole, list)
