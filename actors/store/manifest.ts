@@ -100,11 +100,28 @@ export async function manifestVersions(lakeDir: string): Promise<number[]> {
 export async function readManifest(lakeDir: string, version: number): Promise<Manifest | null> {
   try {
     const read = JSON.parse(await readFile(manifestPath(lakeDir, version), 'utf8')) as Manifest
-    const whole = read.format === 1 && read.version === version && Array.isArray(read.segments) && Array.isArray(read.superseded) && typeof read.covered === 'object'
-    return whole ? read : null
+    return read.format === 1 && read.version === version && isWhole(read) ? read : null
   } catch {
     return null
   }
+}
+
+const isCount = (n: unknown): boolean => Number.isSafeInteger(n) && (n as number) >= 0
+const isTime = (ms: unknown): boolean => Number.isFinite(ms)
+const isFileName = (name: unknown): boolean => typeof name === 'string' && name !== '' && !name.includes('/')
+
+/** Whether everything is there that a store goes on from: a file whose bytes turned on the disk may still be JSON. */
+function isWhole({ madeAt, resultsCreated, resultsBase, resultsFrom, inputFrom, settleUntil, covered, segments, superseded }: Manifest): boolean {
+  const heads = isTime(madeAt) && typeof resultsCreated === 'string' && isTime(resultsBase) && isCount(resultsFrom) && (settleUntil === null || isTime(settleUntil))
+  const place = (p: { created: string; seq: number }) => typeof p.created === 'string' && isCount(p.seq)
+  const maybe = (ms: number | null) => ms === null || isTime(ms)
+  return (
+    heads &&
+    Object.values(inputFrom).every(place) &&
+    Object.values(covered).every(({ input, resultsSeq, accepted, pending }) => place(input) && isTime(input.timeMs) && [resultsSeq, accepted, pending].every(isCount)) &&
+    segments.every((s) => isFileName(s.file) && [s.level, s.bytes, ...Object.values(s.rows)].every(isCount) && isTime(s.sealedFrom) && isTime(s.sealedTo) && [s.tsMin, s.tsMax, s.readingsMin, s.readingsMax].every(maybe)) &&
+    superseded.every(({ file, until }) => isFileName(file) && isTime(until))
+  )
 }
 
 /** The newest manifest that reads whole; null of a lake that has none yet. Throws `OperatingError` `config` where some are there and none reads. */

@@ -11,6 +11,7 @@ import { MinuteWindow } from '../../actors/partition/series/minute-window.ts'
 import { reasonOf, verdict } from '../../actors/partition/series/verdict.ts'
 import { decodeInput, encodeBlock, encodeSettings } from '../../actors/reading/input.ts'
 import { pack } from '../../runtime/codec.ts'
+import { OperatingError } from '../../runtime/errors.ts'
 import { Membership } from '../../runtime/membership.ts'
 import { ownersOf } from '../../runtime/ownership.ts'
 import { NOW_MS } from '../actors/reading/read.ts'
@@ -96,13 +97,13 @@ export const partitionLaws: Law[] = [
   law('a changed snapshot is refused, or is a state that goes on', 60, [told, edits, told], (before, list, after) => {
     const state = partitionActor.create()
     step(state, before)
-    const restored = refusedOr(mutate(partitionActor.snapshot(state), list), partitionActor.restore, RangeError)
+    const restored = refusedOr(mutate(partitionActor.snapshot(state), list), partitionActor.restore, RangeError, OperatingError)
     if (restored === null) return
     step(restored, after)
     partitionActor.snapshot(restored)
   }),
   law('bytes of nobody are no snapshot', 20, [fc.oneof(anyBytes, misfits)], (bytes) => {
-    assert.equal(refusedOr(bytes, partitionActor.restore, RangeError), null)
+    assert.equal(refusedOr(bytes, partitionActor.restore, RangeError, OperatingError), null)
   }),
   law('a value lies within 1 % of its bin', 120, [value], (v) => {
     const got = valueOf(keyOf(v))

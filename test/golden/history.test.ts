@@ -6,9 +6,19 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { partitionActor, partitionActorKnowing } from '../../actors/partition/actor.ts'
 import { FLAGS } from '../../actors/partition/flags.ts'
+import { decodeInput, encodeSettings } from '../../actors/reading/input.ts'
 import { recordings, retold, storyOf } from './history.ts'
 
 const kept = recordings()
+
+function withoutFlags(data: Uint8Array): Uint8Array {
+  try {
+    const input = decodeInput(data)
+    return input.kind === 'settings' ? encodeSettings(input.settings) : data
+  } catch {
+    return data
+  }
+}
 
 describe('a log and a snapshot of an older version', () => {
   test('are kept of the version without flags, and of each flag that there is', () => {
@@ -34,6 +44,14 @@ describe('a log and a snapshot of an older version', () => {
     const effects = former.effects()
     expect(() => messages.forEach((m) => former.step(state, m, effects))).toThrow(/^Cannot go on with the partition as its log /)
     expect([...state.flags]).toEqual([])
+  })
+
+  test.each(kept.filter(({ told }) => told.flags.length > 0))('would tell something else without its flags, before its snapshot and behind it: $version', ({ messages, told }) => {
+    const without = messages.map((m) => ({ ...m, data: withoutFlags(m.data) }))
+    expect(storyOf(partitionActor.create(), without.slice(0, told.snapshotAt))).not.toBe(storyOf(partitionActor.create(), messages.slice(0, told.snapshotAt)))
+    const state = partitionActor.create()
+    storyOf(state, without.slice(0, told.snapshotAt))
+    expect(storyOf(state, messages.slice(told.snapshotAt))).not.toBe(told.rest)
   })
 
   test('tell the same on Deno, to the last bit', () => {
