@@ -198,7 +198,8 @@ function decodeBlock(wire: WireBlock): Block {
   if (wire.w === 4) {
     const offsets = toUint32(wire.ts)
     ts = new Float64Array(offsets.length)
-    for (let i = 0; i < ts.length; i++) ts[i] = Number(wire.b) + offsets[i]
+    const least = Number(wire.b)
+    for (let i = 0; i < ts.length; i++) ts[i] = least + offsets[i]
   } else ts = toFloat64(wire.ts)
   const value = toFloat64(wire.v)
   const row = toUint16(wire.r)
