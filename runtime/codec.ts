@@ -24,8 +24,8 @@ export function pack(value: unknown): Uint8Array {
 const DEPTH_MAX = 16
 
 /**
- * The value in `bytes`. Throws `RangeError` on anything but one whole value. What a log holds may be a stranger's, and a decoder that
- * believes a stranger's lengths makes room for them; so the bytes are walked first, and nothing that runs or refers is let through.
+ * The value in `bytes`. Throws `RangeError` on anything but one whole value. What a log holds may be a stranger's, and what decoders make
+ * of odd lengths and extensions is their own affair, and another one in their next version; so the bytes are walked first.
  */
 export function unpack<T = unknown>(bytes: Uint8Array): T {
   const failure = guardMsgpack(bytes, DEPTH_MAX)

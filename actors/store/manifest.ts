@@ -115,13 +115,13 @@ function isWhole({ madeAt, resultsCreated, resultsBase, resultsFrom, inputFrom, 
   const heads = isTime(madeAt) && typeof resultsCreated === 'string' && isTime(resultsBase) && isCount(resultsFrom) && (settleUntil === null || isTime(settleUntil))
   const place = (p: { created: string; seq: number }) => typeof p.created === 'string' && isCount(p.seq)
   const maybe = (ms: number | null) => ms === null || isTime(ms)
-  return (
-    heads &&
-    Object.values(inputFrom).every(place) &&
-    Object.values(covered).every(({ input, resultsSeq, accepted, pending }) => place(input) && isTime(input.timeMs) && [resultsSeq, accepted, pending].every(isCount)) &&
-    segments.every((s) => isFileName(s.file) && [s.level, s.bytes, ...Object.values(s.rows)].every(isCount) && isTime(s.sealedFrom) && isTime(s.sealedTo) && [s.tsMin, s.tsMax, s.readingsMin, s.readingsMax].every(maybe)) &&
-    superseded.every(({ file, until }) => isFileName(file) && isTime(until))
-  )
+  const partition = (c: Covered) => place(c.input) && isTime(c.input.timeMs) && [c.resultsSeq, c.accepted, c.pending].every(isCount)
+  const segment = (s: Segment) => {
+    const spans = [s.tsMin, s.tsMax, s.readingsMin, s.readingsMax].every(maybe) && isTime(s.sealedFrom) && isTime(s.sealedTo)
+    return isFileName(s.file) && spans && [s.level, s.bytes, ...Object.values(s.rows)].every(isCount)
+  }
+  const lists = segments.every(segment) && superseded.every(({ file, until }) => isFileName(file) && isTime(until))
+  return heads && lists && Object.values(inputFrom).every(place) && Object.values(covered).every(partition)
 }
 
 /** The newest manifest that reads whole; null of a lake that has none yet. Throws `OperatingError` `config` where some are there and none reads. */

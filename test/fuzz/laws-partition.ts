@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { partitionActor } from '../../actors/partition/actor.ts'
 import { decodeEffects } from '../../actors/partition/effects.ts'
+import { FLAGS } from '../../actors/partition/flags.ts'
 import { DETECTOR_FIELDS, observe } from '../../actors/partition/series/detector.ts'
 import { Bins, keyOf, valueOf } from '../../actors/partition/series/sketch.ts'
 import { Summary } from '../../actors/partition/series/summary.ts'
@@ -24,13 +25,20 @@ import { ts, value } from './readings.ts'
 
 /** A block whose times lie around the log's, so that windows open, close and are late. */
 const near = fc.tuple(block, fc.array(fc.integer({ min: -200_000, max: 90_000 }), { minLength: 8, maxLength: 8 })).map(([b, lags]) => encodeBlock({ ...b, ts: b.ts.map((_, i) => NOW_MS + lags[i]) }))
+/** A message that switches on what this version does not know is another matter (test/simulation/upgrade.test.ts). */
+function isOfThisVersion(bytes: Uint8Array): boolean {
+  const input = refusedOr(bytes, decodeInput, RangeError)
+  return input?.kind !== 'settings' || input.flags.every((flag) => FLAGS.includes(flag))
+}
+
 const message = fc.oneof(
   { weight: 8, arbitrary: near },
   { weight: 2, arbitrary: inputBytes },
   { weight: 2, arbitrary: fc.constant(partitionActor.tick()) },
   { weight: 1, arbitrary: fc.tuple(fc.nat(9_000), fc.nat(90_000)).map(([latenessMs, idleMs]) => encodeSettings({ latenessMs, idleMs, retentionMs: 0 })) },
+  { weight: 1, arbitrary: fc.nat(100_000).map((retentionMs) => encodeSettings({ latenessMs: 5_000, idleMs: 60_000, retentionMs }, FLAGS)) },
   { weight: 1, arbitrary: anyBytes },
-  { weight: 1, arbitrary: misfits },
+  { weight: 1, arbitrary: misfits.filter(isOfThisVersion) },
   { weight: 2, arbitrary: fc.tuple(near, edits).map(([b, list]) => mutate(b, list)) },
 )
 const told = fc.array(fc.tuple(message, fc.integer({ min: -4_000, max: 100_000 })), { minLength: 1, maxLength: 10 })

@@ -3,7 +3,7 @@ import { pack, toFloat64, toUint16, toUint8, unpack } from '../../runtime/codec.
 
 describe('the codec of the logs', () => {
   it('makes no room for lengths that the bytes can not hold, however deep they are told', () => {
-    // Each level claims 29 million values, for which a decoder that believes it takes a quarter of a gigabyte.
+    // Each level claims 29 million values, room for which would be a quarter of a gigabyte.
     const claims = Buffer.concat(Array.from({ length: 1_000 }, () => Uint8Array.of(0xdd, 0x01, 0xc0, 0x00, 0x00)))
     expect(() => unpack(claims)).toThrow(/29360128 values follow, where 4995 bytes do/)
     expect(() => unpack(new Uint8Array(1_000_000).fill(0x91))).toThrow(/nested at most 16 deep/)
