@@ -33,6 +33,11 @@ export function unpack<T = unknown>(bytes: Uint8Array): T {
   return packr.unpack(bytes) as T
 }
 
+/** What a refusal says of a value of a stranger's: an object's own words for itself may be a trap. */
+export function told(value: unknown): string {
+  return typeof value === 'number' || typeof value === 'string' ? String(value).slice(0, 80) : `a value of type ${typeof value}`
+}
+
 export type Column = Float64Array | Uint32Array | Uint16Array | Uint8Array
 
 /** The memory of a column as bytes, without a copy. */
@@ -41,7 +46,7 @@ export function toBytes(column: Column): Uint8Array {
 }
 
 function aligned(bytes: unknown, width: number): Uint8Array {
-  if (!(bytes instanceof Uint8Array)) throw new RangeError(`Cannot read a column as it must be bytes: current value is of type ${typeof bytes}`)
+  if (!(bytes instanceof Uint8Array)) throw new RangeError(`Cannot read a column as it must be bytes: current value is ${told(bytes)}`)
   if (bytes.byteLength % width !== 0) throw new RangeError(`Cannot read a column as its bytes must be a multiple of ${width}: current length is ${bytes.byteLength}`)
   return bytes.byteOffset % width === 0 ? bytes : Uint8Array.prototype.slice.call(bytes)
 }

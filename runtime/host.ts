@@ -31,7 +31,7 @@ import { BUCKET_SNAPSHOTS, inputStream, inputSubject } from './topology.ts'
 const LOOK_MS = TICK_INTERVAL_MS / 4
 /** Step time after which the loop lets timers and sockets have their turn. */
 const BURST_MS = 20
-/** A tick that was not read back for so long no longer keeps another from being sent. */
+/** A tick, or an introduction, that was not read back for so long no longer keeps another from being sent. */
 const TICK_LOST_MS = 5 * TICK_INTERVAL_MS
 
 /**

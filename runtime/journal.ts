@@ -8,7 +8,7 @@
  * - `commit`: carries the position that it covers, and the payload (the last slice, where parts precede it).
  */
 
-import { pack, unpack } from './codec.ts'
+import { pack, told, unpack } from './codec.ts'
 
 /** How far a partition's input is read: a place in one creation of one stream. */
 export interface Position {
@@ -58,7 +58,7 @@ export function encodeJournal(header: JournalHeader, payload: Uint8Array = EMPTY
 export function decodeJournal(data: Uint8Array): JournalMessage {
   const wire = unpack<unknown>(data)
   const [version, header, payload] = Array.isArray(wire) ? (wire as unknown[]) : []
-  if (version !== 1) throw new RangeError(`Cannot read a journal message as its version must be 1: current value is ${String(version)}`)
+  if (version !== 1) throw new RangeError(`Cannot read a journal message as its version must be 1: current value is ${told(version)}`)
   if (!isHeader(header) || !(payload instanceof Uint8Array)) throw new RangeError('Cannot read a journal message as its header and payload must be whole')
   return { header, payload }
 }

@@ -4,7 +4,7 @@
  * Columns throughout. A series is named once, in a dictionary; rows refer to it by index.
  */
 
-import { pack, toBytes, toFloat64, toUint32, toUint8, unpack } from '../../runtime/codec.ts'
+import { pack, toBytes, toFloat64, told, toUint32, toUint8, unpack } from '../../runtime/codec.ts'
 import { CLOSED_BY, WINDOW_SIZES_MS } from '../reading/window.ts'
 import type { ClosedBy } from '../reading/window.ts'
 
@@ -172,7 +172,7 @@ interface Wire {
 /** The effects in a commit's payload. Throws `RangeError` on another version, and on what is not whole. */
 export function decodeEffects(payload: Uint8Array): PartitionEffects {
   const wire = unpack<Wire | null>(payload)
-  if (wire?.v !== 1) throw new RangeError(`Cannot read a commit's effects as their version must be 1: current value is ${String(wire?.v)}`)
+  if (wire?.v !== 1) throw new RangeError(`Cannot read a commit's effects as their version must be 1: current value is ${told(wire?.v)}`)
   assertLists(wire)
   const series = toUint32(wire.ws)
   const kinds = toUint8(wire.wk)

@@ -8,7 +8,7 @@
  */
 
 import { isOperating, OperatingError } from '../../runtime/errors.ts'
-import { pack, toBytes, toFloat64, toUint32, unpack } from '../../runtime/codec.ts'
+import { pack, toBytes, toFloat64, told, toUint32, unpack } from '../../runtime/codec.ts'
 import { assertKnown } from './flags.ts'
 import { LogTime } from './log-time.ts'
 import { DETECTOR_FIELDS } from './series/detector.ts'
@@ -126,7 +126,7 @@ function numberOf<T>(numbers: Map<T, number>, item: T): number {
 export function readSnapshot(bytes: Uint8Array, known: readonly number[]): PartitionState {
   const wire = unpack<Wire | null>(bytes)
   const version = wire?.v
-  must(Number.isInteger(version) && version! >= 1, `it must have a version: current value is ${String(version)}`)
+  must(Number.isInteger(version) && version! >= 1, `it must have a version: current value is ${told(version)}`)
   if (version! > SNAPSHOT_VERSION) {
     throw new OperatingError('version', `Cannot read a snapshot as its version must be at most ${SNAPSHOT_VERSION}: current value is ${version}. A newer version of Weir wrote it`)
   }

@@ -9,7 +9,7 @@
  * Times of receipt are not in here: a message's time is the log's own.
  */
 
-import { pack, toBytes, toFloat64, toUint16, toUint32, unpack } from '../../runtime/codec.ts'
+import { pack, toBytes, toFloat64, told, toUint16, toUint32, unpack } from '../../runtime/codec.ts'
 import { VALUE_MAGNITUDE_MAX } from '../../runtime/limits.ts'
 
 export const SYSTEM_TENANT = 'default'
@@ -166,7 +166,7 @@ export function decodeInput(data: Uint8Array): Input {
     case 's':
       return decodeSettings(wire as { s?: unknown; f?: unknown })
     default:
-      throw new RangeError(`Cannot read a message of the input log as its kind must be one of b, x, s, t: current value is ${typeof wire?.k === 'string' ? wire.k : typeof wire?.k}`)
+      throw new RangeError(`Cannot read a message of the input log as its kind must be one of b, x, s, t: current value is ${told(wire?.k)}`)
   }
 }
 

@@ -2,7 +2,7 @@
  * The whole way of a reading in a world of faults: real partition actors under real hosts, the lake's writer with real DuckDB files, on a
  * log in memory. A seed draws lateness and idle time, readings that are on time, late by seconds or days, from the future, doubled, sent again
  * under their key, hours in which nothing comes, owners that die or are overtaken, writers that die in the middle of a seal, merges at any
- * time, and streams that are made anew. Whenever all is quiet, what an analyst sees is compared with a batch computation over the input log.
+ * time, and streams that are made anew; odd seeds have the flags of this version switched on. Whenever all is quiet, what an analyst sees is compared with a batch computation over the input log.
  *
  * `WEIR_LAKE_SEED` chooses the first seed, `WEIR_LAKE_SEEDS` how many.
  */
@@ -11,6 +11,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { Flag, FLAGS } from '../../actors/partition/flags.ts'
 import { partitionActor } from '../../actors/partition/actor.ts'
 import type { PartitionState } from '../../actors/partition/actor.ts'
 import type { EffectsBuilder } from '../../actors/partition/effects.ts'
@@ -51,11 +52,13 @@ interface Expected {
 
 function expectedOf(messages: readonly LogMessage[], expected: Expected, retentionMs: number): void {
   const logTime = new Map<string, number>()
+  const agedAtReceipt = new Set<string>()
   const keys = new Map<string, number>()
   for (const { subject, timeMs, data } of messages) {
     const nowMs = Math.max(logTime.get(subject) ?? 0, timeMs)
     logTime.set(subject, nowMs)
     const input = decodeInput(data)
+    if (input.kind === 'settings' && input.flags.includes(Flag.ageAtReceipt)) agedAtReceipt.add(subject)
     if (input.kind === 'rejects') for (const [, count] of input.counts) expected.rejected += count
     if (input.kind !== 'block') continue
     const repeated = new Set<number>()
@@ -68,7 +71,7 @@ function expectedOf(messages: readonly LogMessage[], expected: Expected, retenti
     for (let i = 0; i < input.ts.length; i++) {
       expected.accepted++
       if (repeated.has(i)) continue
-      if (retentionMs > 0 && input.ts[i] < nowMs - retentionMs) expected.expired++
+      if (retentionMs > 0 && input.ts[i] < (agedAtReceipt.has(subject) ? timeMs : nowMs) - retentionMs) expected.expired++
       else expected.readings.add(nameOf(input, i))
     }
   }
@@ -92,6 +95,7 @@ async function simulate(seed: number, told: string[]): Promise<void> {
   const dataDir = await mkdtemp(join(tmpdir(), 'weir-model-'))
   const retentionMs = chance(0.3) ? 6 * HOUR_MS : 0
   const settings = { latenessMs: pick([0, 5 * SECOND_MS, 90 * SECOND_MS, 20 * MINUTE_MS]), idleMs: pick([SECOND_MS, 20 * SECOND_MS, 90 * SECOND_MS]), retentionMs }
+  const agreed = () => (seed % 2 === 1 ? FLAGS : [])
   const bounds = { commitIntervalMs: pick([50, 400, 3_000]), commitPartBytes: pick([700, 1e6]), commitResultsMax: pick([5, 200]), replayCostMs: pick([0.3, 3]), quietCostMs: 0.2 }
   const expected: Expected = { readings: new Set(), accepted: 0, rejected: 0, expired: 0 }
 
@@ -100,7 +104,7 @@ async function simulate(seed: number, told: string[]): Promise<void> {
   const hosts: { host: Host; connection: MemoryConnection }[] = []
   const own = (partition: number) => {
     const connection = world.connect()
-    hosts[partition] = { connection, host: new PartitionHost({ connection, actor: partitionActor, topology, partition, owner: `w${born++}`, settings, clock, logger, bounds }) }
+    hosts[partition] = { connection, host: new PartitionHost({ connection, actor: partitionActor, topology, partition, owner: `w${born++}`, settings, agreed, clock, logger, bounds }) }
   }
   for (let p = 0; p < PARTITIONS; p++) own(p)
 
