@@ -171,10 +171,10 @@ export function decodeInput(data: Uint8Array): Input {
 }
 
 function decodeSettings({ s: numbers, f: flags = [] }: { s?: unknown; f?: unknown }): SettingsMessage {
-  const sound = Array.isArray(numbers) && numbers.length === 3 && numbers.every((ms) => typeof ms === 'number' && ms >= 0 && ms <= TS_MAGNITUDE_MAX_MS)
+  const sound = Array.isArray(numbers) && numbers.length === 3 && numbers.every((ms) => Number.isFinite(ms) && ms >= 0)
   if (!sound) {
     const current = JSON.stringify(numbers)?.slice(0, 80)
-    throw new RangeError(`Cannot read settings as each of the three must be a number from 0 to ${TS_MAGNITUDE_MAX_MS}: current values are ${current}`)
+    throw new RangeError(`Cannot read settings as each of the three must be a finite number of at least 0: current values are ${current}`)
   }
   const [latenessMs, idleMs, retentionMs] = numbers as [number, number, number]
   const isFlag = (flag: unknown) => Number.isInteger(flag) && (flag as number) >= 1 && (flag as number) <= FLAG_MAX
