@@ -70,8 +70,9 @@ export class PartitionHost<State, Effects> {
   #burstMs = 0
   /** The tick that was appended last. */
   #tick: { seq: number; sentMs: number } | null = null
-  /** The introduction that was appended last. */
+  /** The introduction that was appended last, and the settings that are yet to be introduced. */
   #introduction: { seq: number; sentMs: number } | null = null
+  #settings: unknown
 
   constructor(options: HostOptions<State, Effects>) {
     const { actor, clock, partition, topology, metrics } = options
@@ -79,6 +80,7 @@ export class PartitionHost<State, Effects> {
     const bounds = { ...HOST_BOUNDS, ...options.bounds }
     this.partition = partition
     this.#options = options
+    this.#settings = options.settings
     this.#stream = inputStream(topology, partition)
     this.#subject = inputSubject(partition)
     this.#startedMs = clock.monotonic()
@@ -323,20 +325,33 @@ export class PartitionHost<State, Effects> {
     metrics?.failed.set(labels, 0)
     const [tookMs, replayMs] = [nowMs - this.#startedMs, this.#snapshotter.replayMs].map(Math.round)
     logger.info({ epoch: this.epoch, position: this.#progress.at.seq, tookMs, replayMs }, 'partition runs')
-    this.#introduce(this.#options.settings)
+    this.#introduce()
     this.#lookLater()
   }
 
-  /** Appends what the state lacks of the settings, where they are given, and of what the group has agreed on. */
-  #introduce(settings: unknown): void {
+  /** Appends what the state lacks: of this owner's settings, once, and of what the group has agreed on, whenever that grows. */
+  #introduce(): void {
     const { actor, clock } = this.#context
     // One at a time, like a tick: what was sent is a part of the state once it is read back.
     if (this.#isOnItsWay(this.#introduction)) return
-    const introduction = actor.introduce(this.#progress.state, settings, this.#options.agreed?.() ?? [])
-    if (!introduction) return
+    const introduction = actor.introduce(this.#progress.state, this.#settings, this.#options.agreed?.() ?? [])
+    if (!introduction) {
+      this.#settings = null
+      return
+    }
     const sent = { seq: Infinity, sentMs: clock.monotonic() }
     this.#introduction = sent
-    this.#append(introduction, (seq) => (sent.seq = seq))
+    this.#options.connection.log.publish(this.#subject, introduction).then(
+      ({ seq }) => {
+        sent.seq = seq
+        this.#settings = null
+      },
+      (error) => {
+        if (!isOperating(error) || !error.retry) return this.#give(error)
+        // Made anew at the next look: by the time that the log answers the group may be another one.
+        this.#introduction = null
+      },
+    )
   }
 
   #isOnItsWay(sent: { seq: number; sentMs: number } | null): boolean {
@@ -373,7 +388,7 @@ export class PartitionHost<State, Effects> {
     const quietMs = nowMs - this.#lastReadMs
     if (quietMs >= TICK_INTERVAL_MS) this.#tickIfWanted(nowMs)
     // The last member that lacked a flag may have left.
-    this.#introduce(null)
+    this.#introduce()
     const snapshotter = this.#snapshotter
     const wanted = snapshotter.isDue || (quietMs >= SNAPSHOT_QUIET_MS && snapshotter.isWorthwhile)
     if (wanted && this.#committer.isLevel && !this.#committer.underWay) snapshotter.take()

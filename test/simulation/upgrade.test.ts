@@ -135,6 +135,26 @@ describe('an upgrade', () => {
   })
 })
 
+describe('what was agreed on while the log was away', () => {
+  it('is not switched on once it is back, where someone who does not know it has come meanwhile', async () => {
+    const g = await group()
+    let refused = 0
+    g.s.world.publishFault = (subject) => (subject.startsWith('readings') ? (refused++, 'unavailable') : null)
+    const young = g.join('young', FLAGS)
+    await g.s.clock.until(() => g.all((p) => g.runs(young, p)) && refused > 3 * PARTITIONS)
+    const old = g.join('old', [])
+    await g.s.clock.until(() => g.all((p) => g.runs(young, p) || g.runs(old, p)) && old.status().ready)
+    g.s.world.publishFault = null
+    for (let i = 0; i < 10; i++) await g.say()
+    await g.s.clock.advance(10_000)
+    expect(g.all((p) => g.flagsOf(p).length === 0)).toBe(true)
+    await g.stop(old)
+    await g.s.clock.until(() => g.all((p) => g.flagsOf(p).join() === FLAGS.join()))
+    await g.expectTold()
+    await g.stop(young)
+  })
+})
+
 describe('a worker of the former version', () => {
   it.each([['log', SELDOM, 5], ['snapshot', OFTEN, 100]] as const)('that meets a flag in the %s says so, gives the partition up, and leaves it to one that knows it', async (where, bounds, blocks) => {
     const g = await group(1, bounds)
