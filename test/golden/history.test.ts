@@ -28,7 +28,7 @@ describe('a log and a snapshot of an older version', () => {
 
   test.each(kept)('tell what they told: $version', (recording) => {
     const { messages, snapshot, told } = recording
-    expect(retold(recording)).toEqual({ story: told.story, rest: told.rest })
+    expect(retold(recording)).toEqual({ story: told.story, rest: told.rest, commits: told.commits })
     // The snapshot that was stored is the state of the log that leads to it, to the last byte.
     expect(createHash('sha256').update(snapshot).digest('hex')).toBe(told.snapshot)
     const state = partitionActor.create()
@@ -57,6 +57,6 @@ describe('a log and a snapshot of an older version', () => {
   test('tell the same on Deno, to the last bit', () => {
     const root = join(import.meta.dirname, '../..')
     const onDeno = execFileSync(join(root, 'node_modules/.bin/deno'), ['run', '-A', join(import.meta.dirname, 'history.ts')], { cwd: root, encoding: 'utf8' })
-    expect(JSON.parse(onDeno)).toEqual(kept.map((r) => ({ version: r.version, story: r.told.story, rest: r.told.rest })))
+    expect(JSON.parse(onDeno)).toEqual(kept.map(({ version, told: { story, rest, commits } }) => ({ version, story, rest, commits })))
   })
 })

@@ -3,6 +3,7 @@
  * Run as a program, it tells what the present one makes of each: on any engine the same.
  */
 
+import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -16,9 +17,10 @@ export const HISTORY = join(import.meta.dirname, 'history')
 
 /** What the program of that version told of its log. */
 export interface Told {
-  /** Hash of the whole story, of that of the messages behind the snapshot, and of the snapshot's bytes. */
+  /** Hashes: of the whole story, of that of the messages behind the snapshot, of the bytes of all commits, and of the snapshot's. */
   readonly story: string
   readonly rest: string
+  readonly commits: string
   readonly snapshot: string
   /** Messages that the snapshot covers. */
   readonly snapshotAt: number
@@ -44,6 +46,18 @@ export function recordings(): Recording[] {
   })
 }
 
+/** Hash of the commits' bytes: as long as their form is the one of then, they are the same to the last bit. */
+export function commitsOf(messages: readonly InputMessage[]): string {
+  const hash = createHash('sha256')
+  const state = partitionActor.create()
+  for (let from = 0; from < messages.length; from += COMMIT_MESSAGES) {
+    const effects = partitionActor.effects()
+    for (const m of messages.slice(from, from + COMMIT_MESSAGES)) partitionActor.step(state, m, effects)
+    hash.update(partitionActor.encode(effects, state))
+  }
+  return hash.digest('hex')
+}
+
 export function storyOf(state: ReturnType<typeof partitionActor.create>, messages: readonly InputMessage[]): string {
   const story = new Story()
   drive(state, messages, COMMIT_MESSAGES, story)
@@ -51,8 +65,9 @@ export function storyOf(state: ReturnType<typeof partitionActor.create>, message
 }
 
 /** What the present program makes of a recording: its story, and that behind the snapshot as it was stored. */
-export function retold({ messages, snapshot, told }: Recording): { story: string; rest: string } {
-  return { story: storyOf(partitionActor.create(), messages), rest: storyOf(partitionActor.restore(snapshot), messages.slice(told.snapshotAt)) }
+export function retold({ messages, snapshot, told }: Recording): Pick<Told, 'story' | 'rest' | 'commits'> {
+  const rest = storyOf(partitionActor.restore(snapshot), messages.slice(told.snapshotAt))
+  return { story: storyOf(partitionActor.create(), messages), rest, commits: commitsOf(messages) }
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) console.log(JSON.stringify(recordings().map((r) => ({ version: r.version, ...retold(r) }))))

@@ -35,8 +35,17 @@ const state = drive(partitionActor.create(), messages.slice(0, snapshotAt), COMM
 const snapshot = partitionActor.snapshot(state)
 drive(state, messages.slice(snapshotAt), COMMIT_MESSAGES, story)
 drive(partitionActor.restore(snapshot), messages.slice(snapshotAt), COMMIT_MESSAGES, rest)
+/** All commits of the log, byte for byte. */
+const commits = createHash('sha256')
+const again = partitionActor.create()
+for (let from = 0; from < messages.length; from += COMMIT_MESSAGES) {
+  const effects = partitionActor.effects()
+  for (const m of messages.slice(from, from + COMMIT_MESSAGES)) partitionActor.step(again, m, effects)
+  commits.update(partitionActor.encode(effects, again))
+}
 const { v: snapshotVersion, flags = [] } = unpack<{ v: number; flags?: number[] }>(snapshot)
-const told = { story: story.hash(), rest: rest.hash(), snapshot: createHash('sha256').update(snapshot).digest('hex'), snapshotAt, snapshotVersion, flags }
+const snapshotHash = createHash('sha256').update(snapshot).digest('hex')
+const told = { story: story.hash(), rest: rest.hash(), commits: commits.digest('hex'), snapshot: snapshotHash, snapshotAt, snapshotVersion, flags }
 
 const folder = join(HISTORY, name)
 mkdirSync(HISTORY, { recursive: true })
