@@ -22,10 +22,15 @@ export interface InputMessage {
 export interface Actor<State, Effects> {
   /** Name of the kind of actor: part of every snapshot's identity. */
   readonly name: string
-  /** Number of the snapshot's format; a snapshot of another one is not restored. */
+  /** Greatest number of a snapshot's format that it reads; a snapshot of a greater one is left to whoever wrote it. */
   readonly snapshotVersion: number
+  /** Changes of behaviour that it knows and that a log may switch on, ascending numbers. What they mean is the actor's own. */
+  readonly flags: readonly number[]
   create(): State
-  /** Applies one message and appends what follows from it to `effects`. Throws only on a bug: the partition then stops. */
+  /**
+   * Applies one message and appends what follows from it to `effects`. Throws only on a bug, and `OperatingError` `version` at a message
+   * that switches on what it does not know: the partition then stops.
+   */
   step(state: State, message: InputMessage, effects: Effects): void
   /** No effects yet. */
   effects(): Effects
@@ -36,15 +41,17 @@ export interface Actor<State, Effects> {
   /** Called once at the commit, with the state after the last message it covers. The same prefix gives the same bytes. */
   encode(effects: Effects, state: State): Uint8Array
   snapshot(state: State): Uint8Array
-  /** Throws on bytes that are not a whole snapshot of this version. */
+  /** Number of the format of this state's snapshot: the least that holds it, so that the version before reads it as long as it can. */
+  snapshotVersionOf(state: State): number
+  /** The state in a snapshot of any format up to `snapshotVersion`. Throws on bytes that are not a whole one, and `OperatingError` `version` as `step`. */
   restore(bytes: Uint8Array): State
   /** Whether the owner should append a tick, because something is due by the passing of time alone. */
   wantsTick(state: State): boolean
   /** The tick that the owner appends to the input. */
   tick(): Uint8Array
   /**
-   * What an owner appends to the input on taking the partition over, given its own settings (opaque to the runtime), so that
-   * settings too are a part of the log; null where the state has them already.
+   * What an owner appends to the input on taking the partition over, given its own settings (opaque to the runtime; null: those of the
+   * state) and the flags that every living member knows, so that both are a part of the log; null where the state has them already.
    */
-  introduce(state: State, settings: unknown): Uint8Array | null
+  introduce(state: State, settings: unknown, agreed: readonly number[]): Uint8Array | null
 }

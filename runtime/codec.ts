@@ -7,6 +7,7 @@
 
 import assert from 'node:assert/strict'
 import { Packr } from 'msgpackr'
+import { guardMsgpack } from './msgpack-guard.ts'
 
 assert.equal(new Uint8Array(new Uint16Array([1]).buffer)[0], 1, 'Cannot run as the byte order must be little-endian')
 
@@ -19,9 +20,22 @@ export function pack(value: unknown): Uint8Array {
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength).slice()
 }
 
-/** The value in `bytes`. Throws on malformed or truncated input. */
+/** Deeper than anything that is written here. */
+const DEPTH_MAX = 16
+
+/**
+ * The value in `bytes`. Throws `RangeError` on anything but one whole value. What a log holds may be a stranger's, and what decoders make
+ * of odd lengths and extensions is their own affair, and another one in their next version; so the bytes are walked first.
+ */
 export function unpack<T = unknown>(bytes: Uint8Array): T {
+  const failure = guardMsgpack(bytes, DEPTH_MAX)
+  if (failure !== null) throw new RangeError(`Cannot read a message as it must be whole: ${failure}`)
   return packr.unpack(bytes) as T
+}
+
+/** What a refusal says of a value of a stranger's: an object's own words for itself may be a trap. */
+export function told(value: unknown): string {
+  return typeof value === 'number' || typeof value === 'string' ? String(value).slice(0, 80) : `a value of type ${typeof value}`
 }
 
 export type Column = Float64Array | Uint32Array | Uint16Array | Uint8Array
@@ -31,23 +45,28 @@ export function toBytes(column: Column): Uint8Array {
   return new Uint8Array(column.buffer, column.byteOffset, column.byteLength)
 }
 
-function aligned(bytes: Uint8Array, width: number): Uint8Array {
+function aligned(bytes: unknown, width: number): Uint8Array {
+  if (!(bytes instanceof Uint8Array)) throw new RangeError(`Cannot read a column as it must be bytes: current value is ${told(bytes)}`)
   if (bytes.byteLength % width !== 0) throw new RangeError(`Cannot read a column as its bytes must be a multiple of ${width}: current length is ${bytes.byteLength}`)
   return bytes.byteOffset % width === 0 ? bytes : Uint8Array.prototype.slice.call(bytes)
 }
 
-/** Reads a column of doubles; copies only where the memory is not aligned. */
-export function toFloat64(bytes: Uint8Array): Float64Array {
+/** Reads a column of doubles; copies only where the memory is not aligned. Throws `RangeError` on what is no column, as those below do. */
+export function toFloat64(bytes: unknown): Float64Array {
   const a = aligned(bytes, 8)
   return new Float64Array(a.buffer, a.byteOffset, a.byteLength / 8)
 }
 
-export function toUint32(bytes: Uint8Array): Uint32Array {
+export function toUint32(bytes: unknown): Uint32Array {
   const a = aligned(bytes, 4)
   return new Uint32Array(a.buffer, a.byteOffset, a.byteLength / 4)
 }
 
-export function toUint16(bytes: Uint8Array): Uint16Array {
+export function toUint16(bytes: unknown): Uint16Array {
   const a = aligned(bytes, 2)
   return new Uint16Array(a.buffer, a.byteOffset, a.byteLength / 2)
+}
+
+export function toUint8(bytes: unknown): Uint8Array {
+  return aligned(bytes, 1)
 }

@@ -18,6 +18,8 @@ export const ErrorCode = {
   conflict: 'conflict',
   /** The log that is there is not the one that a position speaks of (shorter, or of another creation). */
   identity: 'identity',
+  /** The log or a snapshot was written by a newer version of the program, and holds what this one does not know. */
+  version: 'version',
   /** Settings or arguments that can't be served as they are. */
   config: 'config',
 } as const

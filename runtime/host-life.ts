@@ -63,6 +63,8 @@ export interface HostOptions<State, Effects> {
   readonly owner: string
   /** The owner's settings, handed to `actor.introduce`. */
   readonly settings: unknown
+  /** Flags that every living member of the group knows, at this moment: `actor.introduce` may switch them on. None by default. */
+  readonly agreed?: () => readonly number[]
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics?: HostMetrics

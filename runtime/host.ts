@@ -31,7 +31,7 @@ import { BUCKET_SNAPSHOTS, inputStream, inputSubject } from './topology.ts'
 const LOOK_MS = TICK_INTERVAL_MS / 4
 /** Step time after which the loop lets timers and sockets have their turn. */
 const BURST_MS = 20
-/** A tick that was not read back for so long no longer keeps another from being sent. */
+/** A tick, or an introduction, that was not read back for so long no longer keeps another from being sent. */
 const TICK_LOST_MS = 5 * TICK_INTERVAL_MS
 
 /**
@@ -70,6 +70,9 @@ export class PartitionHost<State, Effects> {
   #burstMs = 0
   /** The tick that was appended last. */
   #tick: { seq: number; sentMs: number } | null = null
+  /** The introduction that was appended last, and the settings that are yet to be introduced. */
+  #introduction: { seq: number; sentMs: number } | null = null
+  #settings: unknown
 
   constructor(options: HostOptions<State, Effects>) {
     const { actor, clock, partition, topology, metrics } = options
@@ -77,6 +80,7 @@ export class PartitionHost<State, Effects> {
     const bounds = { ...HOST_BOUNDS, ...options.bounds }
     this.partition = partition
     this.#options = options
+    this.#settings = options.settings
     this.#stream = inputStream(topology, partition)
     this.#subject = inputSubject(partition)
     this.#startedMs = clock.monotonic()
@@ -309,7 +313,7 @@ export class PartitionHost<State, Effects> {
   }
 
   #run(): void {
-    const { actor, clock, logger, metrics, labels } = this.#context
+    const { clock, logger, metrics, labels } = this.#context
     const nowMs = clock.monotonic()
     // Where the end of what was committed is purged, the replay ends before it.
     if (this.#progress.at.seq < this.committed.seq) this.#progress.at = this.committed
@@ -321,9 +325,37 @@ export class PartitionHost<State, Effects> {
     metrics?.failed.set(labels, 0)
     const [tookMs, replayMs] = [nowMs - this.#startedMs, this.#snapshotter.replayMs].map(Math.round)
     logger.info({ epoch: this.epoch, position: this.#progress.at.seq, tookMs, replayMs }, 'partition runs')
-    const introduction = actor.introduce(this.#progress.state, this.#options.settings)
-    if (introduction) this.#append(introduction)
+    this.#introduce()
     this.#lookLater()
+  }
+
+  /** Appends what the state lacks: of this owner's settings, once, and of what the group has agreed on, whenever that grows. */
+  #introduce(): void {
+    const { actor, clock } = this.#context
+    // One at a time, like a tick: what was sent is a part of the state once it is read back.
+    if (this.#isOnItsWay(this.#introduction)) return
+    const introduction = actor.introduce(this.#progress.state, this.#settings, this.#options.agreed?.() ?? [])
+    if (!introduction) {
+      this.#settings = null
+      return
+    }
+    const sent = { seq: Infinity, sentMs: clock.monotonic() }
+    this.#introduction = sent
+    this.#options.connection.log.publish(this.#subject, introduction).then(
+      ({ seq }) => {
+        sent.seq = seq
+        this.#settings = null
+      },
+      (error) => {
+        if (!isOperating(error) || !error.retry) return this.#give(error)
+        // Made anew at the next look: by the time that the log answers the group may be another one.
+        this.#introduction = null
+      },
+    )
+  }
+
+  #isOnItsWay(sent: { seq: number; sentMs: number } | null): boolean {
+    return sent !== null && sent.seq > this.#progress.at.seq && this.#context.clock.monotonic() - sent.sentMs < TICK_LOST_MS
   }
 
   /** Appends to the input, and tries again while the log does not answer: doing so twice does no harm. */
@@ -355,6 +387,8 @@ export class PartitionHost<State, Effects> {
     const nowMs = this.#context.clock.monotonic()
     const quietMs = nowMs - this.#lastReadMs
     if (quietMs >= TICK_INTERVAL_MS) this.#tickIfWanted(nowMs)
+    // The last member that lacked a flag may have left.
+    this.#introduce()
     const snapshotter = this.#snapshotter
     const wanted = snapshotter.isDue || (quietMs >= SNAPSHOT_QUIET_MS && snapshotter.isWorthwhile)
     if (wanted && this.#committer.isLevel && !this.#committer.underWay) snapshotter.take()
@@ -368,7 +402,7 @@ export class PartitionHost<State, Effects> {
     const { actor } = this.#context
     if (!actor.wantsTick(this.#progress.state)) return
     // One at a time: another only where the one before was read back.
-    if (this.#tick && this.#tick.seq > this.#progress.at.seq && nowMs - this.#tick.sentMs < TICK_LOST_MS) return
+    if (this.#isOnItsWay(this.#tick)) return
     const tick = { seq: Infinity, sentMs: nowMs }
     this.#tick = tick
     this.#append(actor.tick(), (seq) => (tick.seq = seq))

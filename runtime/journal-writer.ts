@@ -135,16 +135,18 @@ export class JournalWriter {
     const { position, payload, snapshots } = commit
     const partBytes = this.#options.partBytes ?? COMMIT_PART_BYTES
     const parts = Math.max(0, Math.ceil(payload.byteLength / partBytes) - 1)
+    let begun: { first?: number } = {}
     for (let part = 0; part < parts; part++) {
       const slice = payload.subarray(part * partBytes, (part + 1) * partBytes)
-      await this.#put({ kind: 'part', position: this.#position, snapshots: this.#snapshots, part }, slice)
+      await this.#put({ kind: 'part', position: this.#position, snapshots: this.#snapshots, part, ...begun }, slice)
+      if (part === 0) begun = { first: this.#lastSeq }
     }
-    await this.#put({ kind: 'commit', position, snapshots, part: parts }, payload.subarray(parts * partBytes))
+    await this.#put({ kind: 'commit', position, snapshots, part: parts, ...begun }, payload.subarray(parts * partBytes))
     this.#position = position
     this.#snapshots = snapshots
   }
 
-  async #put(header: Pick<JournalHeader, 'kind' | 'position' | 'snapshots' | 'part'>, payload?: Uint8Array): Promise<void> {
+  async #put(header: Pick<JournalHeader, 'kind' | 'position' | 'snapshots' | 'part' | 'first'>, payload?: Uint8Array): Promise<void> {
     const { log, clock, partition, owner, signal, gate, onError } = this.#options
     const nonce = clock.nonce()
     const bytes = encodeJournal({ ...header, partition, owner, nonce, epoch: this.#epoch }, payload)

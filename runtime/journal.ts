@@ -8,7 +8,7 @@
  * - `commit`: carries the position that it covers, and the payload (the last slice, where parts precede it).
  */
 
-import { pack, unpack } from './codec.ts'
+import { pack, told, unpack } from './codec.ts'
 
 /** How far a partition's input is read: a place in one creation of one stream. */
 export interface Position {
@@ -39,6 +39,8 @@ export interface JournalHeader {
   readonly snapshots: readonly SnapshotRef[]
   /** Of a part or of the commit that ends parts: index from 0. Parts before this message: `part`. */
   readonly part: number
+  /** Of what follows part 0 in its commit: the sequence of that part in RESULTS, so that nobody's parts are taken for another's. Older writers left it out. */
+  readonly first?: number
 }
 
 export interface JournalMessage {
@@ -52,11 +54,28 @@ export function encodeJournal(header: JournalHeader, payload: Uint8Array = EMPTY
   return pack([1, header, payload])
 }
 
-/** Throws on bytes that are no journal message of a known version. */
+/** Throws `RangeError` on bytes that are no journal message of a known version. */
 export function decodeJournal(data: Uint8Array): JournalMessage {
-  const [version, header, payload] = unpack<[number, JournalHeader, Uint8Array]>(data)
-  if (version !== 1) throw new RangeError(`Cannot read a journal message as its version must be 1: current value is ${version}`)
+  const wire = unpack<unknown>(data)
+  const [version, header, payload] = Array.isArray(wire) ? (wire as unknown[]) : []
+  if (version !== 1) throw new RangeError(`Cannot read a journal message as its version must be 1: current value is ${told(version)}`)
+  if (!isHeader(header) || !(payload instanceof Uint8Array)) throw new RangeError('Cannot read a journal message as its header and payload must be whole')
   return { header, payload }
+}
+
+const isCount = (n: unknown): boolean => Number.isSafeInteger(n) && (n as number) >= 0
+
+function isPosition(position: unknown): position is Position {
+  const p = position as Position | null | undefined
+  return typeof p?.created === 'string' && isCount(p.seq) && Number.isFinite(p.timeMs)
+}
+
+function isHeader(header: unknown): header is JournalHeader {
+  const h = header as JournalHeader | null | undefined
+  if (h?.kind !== 'claim' && h?.kind !== 'part' && h?.kind !== 'commit') return false
+  if (!isCount(h.partition) || !isCount(h.epoch) || !isCount(h.part) || typeof h.owner !== 'string' || typeof h.nonce !== 'string') return false
+  if (h.first !== undefined && !isCount(h.first)) return false
+  return isPosition(h.position) && Array.isArray(h.snapshots) && h.snapshots.every((ref) => typeof ref?.name === 'string' && isPosition(ref.position))
 }
 
 /** A whole commit, its parts put together. */
@@ -71,9 +90,11 @@ export interface Commit {
 /**
  * Puts parts together, for readers of RESULTS: feed it each message in order, it answers with a commit when one is whole.
  * Holds the unfinished parts of each partition and drops them at a claim. Throws `RangeError` on a commit of which parts are missing.
+ *
+ * Parts follow each other, in one epoch; where one is missing, what was held is let go, so that no commit is put together of others' parts.
  */
 export class JournalReader {
-  #parts = new Map<number, { seq: number; payload: Uint8Array }[]>()
+  #parts = new Map<number, Part[]>()
 
   accept(message: { seq: number; timeMs: number; data: Uint8Array }): { claim: JournalHeader; seq: number } | { commit: Commit } | null {
     const { header, payload } = decodeJournal(message.data)
@@ -83,17 +104,21 @@ export class JournalReader {
     }
     const parts = this.#parts.get(header.partition) ?? []
     if (header.kind === 'part') {
+      const last = parts.at(-1)
+      // Read once more: it is here already.
+      if (last !== undefined && message.seq <= last.seq && header.epoch === last.epoch && header.part < parts.length) return null
       if (header.part === 0) parts.length = 0
-      parts.push({ seq: message.seq, payload })
+      if (header.part === 0 || follows(header, message.seq, parts)) parts.push({ seq: message.seq, epoch: header.epoch, payload })
+      else parts.length = 0
       this.#parts.set(header.partition, parts)
       return null
     }
     this.#parts.delete(header.partition)
     // A reader may begin in the middle of a commit, where the log before it was purged: what it has is no payload.
-    if (header.part > parts.length) {
+    if (header.part > 0 && !follows(header, message.seq, parts)) {
       throw new RangeError(`Cannot put the commit at ${message.seq} together as its ${header.part} parts must have been read: current number is ${parts.length}`)
     }
-    const whole = header.part === 0 ? payload : concat([...parts.slice(0, header.part).map((p) => p.payload), payload])
+    const whole = header.part === 0 ? payload : concat([...parts.map((p) => p.payload), payload])
     return { commit: { header, payload: whole, seq: message.seq, timeMs: message.timeMs } }
   }
 
@@ -103,6 +128,18 @@ export class JournalReader {
     for (const parts of this.#parts.values()) for (const part of parts) if (lowest === null || part.seq < lowest) lowest = part.seq
     return lowest
   }
+}
+
+interface Part {
+  readonly seq: number
+  readonly epoch: number
+  readonly payload: Uint8Array
+}
+
+/** Whether the message goes on where `parts` end. */
+function follows(header: JournalHeader, seq: number, parts: readonly Part[]): boolean {
+  if (parts.length === 0 || header.part !== parts.length) return false
+  return header.epoch === parts[0].epoch && seq > parts[parts.length - 1].seq && (header.first === undefined || header.first === parts[0].seq)
 }
 
 function concat(pieces: Uint8Array[]): Uint8Array {

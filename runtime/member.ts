@@ -8,6 +8,8 @@
  * - M2 A newcomer claims nothing before it has listened for a round of heartbeats.
  * - M3 A partition that a living member still holds is claimed once that one has let go, or after HANDOVER_MAX_MS.
  * - M4 A partition that failed stays down on this member, until it has been another's in the meantime: what stopped it needs a person.
+ * - M5 A partition whose log or snapshot is of a newer version is given up for the life of this member, which says so with each heartbeat:
+ *   the others share it among themselves. Nothing is switched on in a log that a living member does not know.
  */
 
 import process from 'node:process'
@@ -17,6 +19,7 @@ import { createHostMetrics, forgetPartition } from './host-metrics.ts'
 import type { HostMetrics } from './host-metrics.ts'
 import { PartitionHost } from './host.ts'
 import type { HostBounds, HostEnd, HostPhase } from './host-life.ts'
+import { isOperating } from './errors.ts'
 import { HANDOVER_MAX_MS, HEARTBEAT_MS, RETRY_MAX_MS, RETRY_MIN_MS } from './limits.ts'
 import type { Connection } from './log.ts'
 import { Membership, runtimeName } from './membership.ts'
@@ -83,6 +86,8 @@ class GroupMember<State, Effects> implements RunningMember {
   #metrics: HostMetrics | undefined
   #hosts = new Map<number, { host: PartitionHost<State, Effects>; sinceMs: number }>()
   #failed = new Map<number, unknown>()
+  /** What it can't host, being of an older version than the log (M5). */
+  #cannot = new Set<number>()
   /** Partitions that are not claimed before a time, and the pause that led to it. */
   #resting = new Map<number, { untilMs: number; pauseMs: number }>()
   /** Since when a partition is waited for that another holds. */
@@ -104,6 +109,7 @@ class GroupMember<State, Effects> implements RunningMember {
       pid: process.pid,
       startedAt: clock.now(),
       partitions: [],
+      flags: options.actor.flags,
     }
     const connected = () => connection.connected()
     this.membership = new Membership({ bus: connection.bus, clock, self, connected, partitions: () => this.#held() })
@@ -134,6 +140,9 @@ class GroupMember<State, Effects> implements RunningMember {
   #waitsFor(connected: boolean): string {
     if (!connected) return 'The connection to the log is down.'
     if (this.#phase !== 'working') return `The worker is ${this.#phase}.`
+    if (this.#cannot.size > 0) {
+      return `Partitions ${numbers(this.#cannot)} are of a newer version than this worker, and left to workers of that one; the log of this process says why.`
+    }
     if (this.#failed.size > 0) return `Partitions ${[...this.#failed.keys()].join(', ')} are stopped by errors; the log of this process has them.`
     const waiting = [...this.#share()].filter((partition) => this.#hosts.get(partition)?.host.phase.kind !== 'running')
     return waiting.length === 0 ? '' : `Partitions ${waiting.join(', ')} are being taken over.`
@@ -148,9 +157,16 @@ class GroupMember<State, Effects> implements RunningMember {
 
   /** What should be this member's, by its own view. */
   #share(): Set<number> {
-    const ids = this.membership.view('worker').map((member) => member.id)
-    const owners = ownersOf(this.#options.topology.partitions, ids)
+    const members = new Map(this.membership.view('worker').map((member) => [member.id, member]))
+    const cannot = (id: string, partition: number) => members.get(id)!.cannot?.includes(partition) ?? false
+    const owners = ownersOf(this.#options.topology.partitions, [...members.keys()], cannot)
     return new Set([...owners].filter(([, id]) => id === this.id).map(([partition]) => partition))
+  }
+
+  /** Flags that every living worker knows, this one included. */
+  #agreed(): readonly number[] {
+    const workers = this.membership.view('worker')
+    return this.#options.actor.flags.filter((flag) => workers.every((member) => member.flags?.includes(flag)))
   }
 
   /** Asks who is there, and gives everyone a round of heartbeats to say so. */
@@ -209,6 +225,7 @@ class GroupMember<State, Effects> implements RunningMember {
       partition,
       owner: this.id,
       settings,
+      agreed: () => this.#agreed(),
       clock,
       logger,
       metrics: this.#metrics,
@@ -226,14 +243,19 @@ class GroupMember<State, Effects> implements RunningMember {
     const { sinceMs } = this.#hosts.get(partition)!
     this.#hosts.delete(partition)
     if (this.#metrics) forgetPartition(this.#metrics, partition)
-    if (end.kind === 'failed') this.#failed.set(partition, end.error)
+    if (end.kind === 'failed' && isOperating(end.error, 'version')) {
+      this.#cannot.add(partition)
+      this.#metrics?.failed.remove({ partition: String(partition) })
+    } else if (end.kind === 'failed') this.#failed.set(partition, end.error)
     if (end.kind === 'fenced') {
       // Whoever claimed it sees other members than this one. Views meet again soon; until then both pause, each for its own time.
       const before = nowMs - sinceMs < PEACE_MS ? (this.#resting.get(partition)?.pauseMs ?? 0) : 0
       const pauseMs = Math.min(RETRY_MAX_MS, Math.max(4 * RETRY_MIN_MS, 2 * before))
       this.#resting.set(partition, { pauseMs, untilMs: nowMs + pauseMs * (0.5 + this.#options.clock.random()) })
     }
-    if (this.#phase !== 'stopping') this.membership.update({})
+    if (this.#phase !== 'stopping') this.membership.update(this.#cannot.size > 0 ? { cannot: [...this.#cannot].sort((a, b) => a - b) } : {})
     this.#reconcile()
   }
 }
+
+const numbers = (set: Iterable<number>): string => [...set].sort((a, b) => a - b).join(', ')

@@ -29,6 +29,10 @@ export interface Member {
   readonly startedAt: number
   /** What it owns at this moment, and the input sequence up to which it is committed. */
   readonly partitions: readonly { readonly partition: number; readonly epoch: number; readonly seq: number }[]
+  /** Changes of behaviour that its actor knows (`Actor.flags`); left out by versions that know of none. */
+  readonly flags?: readonly number[]
+  /** Partitions that it can't host, since their log is of a newer version than it is. */
+  readonly cannot?: readonly number[]
 }
 
 type Word = 'hello' | 'beat' | 'bye'
@@ -155,7 +159,8 @@ export class Membership {
     const before = this.#others.get(id)?.member
     this.#others.set(id, { member, heardMs: this.#clock.monotonic() })
     if (word === 'hello') this.#say('beat')
-    if (!before || before.url !== member.url || !sameOwnership(before, member)) this.#changed()
+    const same = before && before.url === member.url && sameOwnership(before, member) && sameNumbers(before.cannot, member.cannot)
+    if (!same || !sameNumbers(before.flags, member.flags)) this.#changed()
   }
 
   #beat(): void {
@@ -192,16 +197,31 @@ export class Membership {
   }
 }
 
+function sameNumbers(a: readonly number[] = [], b: readonly number[] = []): boolean {
+  return a.length === b.length && a.every((n, i) => n === b[i])
+}
+
 function sameOwnership({ partitions: a }: Member, { partitions: b }: Member): boolean {
   return a.length === b.length && a.every((p, i) => p.partition === b[i].partition && p.epoch === b[i].epoch)
 }
 
-/** Someone else's bytes on the bus are no member. */
+const ROLES: readonly MemberRole[] = ['edge', 'worker', 'store']
+
+/** Someone else's bytes on the bus are no member, and neither is what lacks a part of one. */
 function read(data: Uint8Array): [Word | null, Member | null] {
   try {
     const [word, member] = unpack<[Word, Member | null]>(data)
-    return [word, member]
+    return [word, isMember(member) ? member : null]
   } catch {
     return [null, null]
   }
+}
+
+function isMember(member: unknown): member is Member {
+  const m = member as Member | null | undefined
+  if (typeof m?.id !== 'string' || !ROLES.includes(m.role) || (m.url !== null && typeof m.url !== 'string')) return false
+  if (typeof m.runtime !== 'string' || !Number.isSafeInteger(m.pid) || !Number.isFinite(m.startedAt)) return false
+  const isNumbers = (list: unknown) => list === undefined || (Array.isArray(list) && list.every(Number.isSafeInteger))
+  if (!isNumbers(m.flags) || !isNumbers(m.cannot)) return false
+  return Array.isArray(m.partitions) && m.partitions.every((p) => [p?.partition, p?.epoch, p?.seq].every((n) => Number.isSafeInteger(n)))
 }

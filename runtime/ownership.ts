@@ -9,14 +9,22 @@
  * This only says who should try. Safety rests on the claim in the log (I4), so members may disagree about who is alive.
  */
 
-/** The owner of each partition `0 … partitions - 1`; no entries where there is no member. The order of ids does not matter. */
-export function ownersOf(partitions: number, memberIds: readonly string[]): Map<number, string> {
+/**
+ * The owner of each partition `0 … partitions - 1`; no entries where there is no member. The order of ids does not matter. Of a
+ * partition that a member `cannot` host the draw goes on without it; without an entry where nobody can.
+ */
+export function ownersOf(
+  partitions: number,
+  memberIds: readonly string[],
+  cannot: (memberId: string, partition: number) => boolean = () => false,
+): Map<number, string> {
   const owners = new Map<number, string>()
   const hashes = memberIds.map(hashOf)
   for (let partition = 0; partition < partitions; partition++) {
     let best = -1
     let bestDraw = -1
     for (let i = 0; i < memberIds.length; i++) {
+      if (cannot(memberIds[i], partition)) continue
       const d = draw(partition, hashes[i])
       if (d > bestDraw || (d === bestDraw && memberIds[i] < memberIds[best])) {
         best = i

@@ -13,6 +13,7 @@ import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
 import { constants, zstdCompress, zstdCompressSync, zstdDecompress, zstdDecompressSync } from 'node:zlib'
 import { pack, unpack } from './codec.ts'
+import { isOperating, OperatingError } from './errors.ts'
 import type { Position, SnapshotRef } from './journal.ts'
 import type { ObjectStore } from './log.ts'
 
@@ -65,7 +66,10 @@ export async function writeSnapshot(
   return { name, position }
 }
 
-/** The state's bytes in the object that `ref` names; null where it is absent, damaged, or of another actor, version or position. */
+/**
+ * The state's bytes in the object that `ref` names; null where it is absent, damaged, or of another actor or position. Throws
+ * `OperatingError` `version` where it is whole and of a later version than the actor reads: it is good, for somebody else.
+ */
 export async function readSnapshot(
   store: ObjectStore,
   ref: SnapshotRef,
@@ -77,16 +81,23 @@ export async function readSnapshot(
     const [format, sum, packed] = unpack<[number, Uint8Array, Uint8Array]>(data)
     if (format !== FORMAT || Buffer.compare(checksum(packed), sum) !== 0) return null
     const { actor: name, version, position, compression, state } = unpack<SnapshotBody>(packed)
-    if (name !== actor.name || version !== actor.snapshotVersion) return null
+    if (name !== actor.name) return null
     if (position.created !== ref.position.created || position.seq !== ref.position.seq) return null
+    if (version > actor.snapshotVersion) {
+      throw new OperatingError('version', `Cannot restore snapshot ${ref.name} as its version must be at most ${actor.snapshotVersion}: current value is ${version}. A newer version of the program wrote it`)
+    }
     return compression === 'zstd' ? await expand(state) : state
-  } catch {
+  } catch (error) {
+    if (isOperating(error, 'version')) throw error
     // Whatever a damaged object does to its readers, it is not whole.
     return null
   }
 }
 
-/** The state of the newest of `refs` (newest first) that reads whole and that `restore` takes, or null. */
+/**
+ * The state of the newest of `refs` (newest first) that reads whole and that `restore` takes, or null. Throws `OperatingError` `version`
+ * at one that is of a newer program: the log behind an older one would lead there too.
+ */
 export async function restoreNewest<State>(
   store: ObjectStore,
   refs: readonly SnapshotRef[],
@@ -102,6 +113,7 @@ export async function restoreNewest<State>(
     try {
       return { ref, state: actor.restore(bytes) }
     } catch (cause) {
+      if (isOperating(cause, 'version')) throw cause
       onUnusable(ref, cause)
     }
   }

@@ -132,9 +132,10 @@ export class Snapshotter<State, Effects> {
     return bytes
   }
 
+  /** `state` are bytes that were just taken of the state as it is. */
   #write(state: Uint8Array, position: Position): Promise<SnapshotRef> {
-    const { actor, partition, persist } = this.#context
-    const about = { actor: actor.name, version: actor.snapshotVersion, partition, epoch: this.#epoch, position, state }
+    const { actor, partition, persist, progress } = this.#context
+    const about = { actor: actor.name, version: actor.snapshotVersionOf(progress.state), partition, epoch: this.#epoch, position, state }
     return persist(() => writeSnapshot(this.#objects!, about))
   }
 }

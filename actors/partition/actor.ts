@@ -7,40 +7,54 @@
  * - A1 A message first moves time, and what time makes due is emitted; then it is applied.
  * - A2 Each row of a block has one fate: duplicate by key, expired, old, duplicate by value, or on time, tried in this order.
  * - A3 A message that can't be read is counted and passed over.
+ * - A4 What a message leads to is decided by the log before it: by its settings, and by the flags that it has switched on (flags.ts).
  */
 
 import type { Actor, InputMessage } from '../../runtime/actor.ts'
 import { decodeInput, encodeSettings, encodeTick } from '../reading/input.ts'
 import type { Block, Input, Settings } from '../reading/input.ts'
 import { EffectsBuilder } from './effects.ts'
+import { assertKnown, Flag, FLAGS } from './flags.ts'
 import { followWatermark, passTime, rearmAll, speak, closeUntil } from './series/closing.ts'
 import { DETECTOR_FIELDS, observe } from './series/detector.ts'
 import type { Series } from './series/series.ts'
 import { reasonOf, verdict } from './series/verdict.ts'
 import { MINUTE_MS } from '../reading/window.ts'
 import { MINUTE_READINGS_MAX } from '../../runtime/limits.ts'
-import { readSnapshot, SNAPSHOT_VERSION, writeSnapshot } from './snapshot.ts'
+import { readSnapshot, SNAPSHOT_VERSION, snapshotVersionOf, writeSnapshot } from './snapshot.ts'
 import { PartitionState } from './state.ts'
 
 export { PartitionState } from './state.ts'
 
-export const partitionActor: Actor<PartitionState, EffectsBuilder> = {
+const common = {
   name: 'partition',
   snapshotVersion: SNAPSHOT_VERSION,
   create: () => new PartitionState(),
-  step,
   effects: () => new EffectsBuilder(),
-  count: (effects) => effects.count,
-  urgent: (effects) => effects.anomalies.length > 0,
-  encode: (effects, state) => effects.encode({ accepted: state.accepted, pending: state.pending, logTimeMs: state.time.logMs }),
+  count: (effects: EffectsBuilder) => effects.count,
+  urgent: (effects: EffectsBuilder) => effects.anomalies.length > 0,
+  encode: (effects: EffectsBuilder, state: PartitionState) => {
+    return effects.encode({ accepted: state.accepted, pending: state.pending, logTimeMs: state.time.logMs })
+  },
   snapshot: writeSnapshot,
-  restore: readSnapshot,
-  wantsTick: (state) => state.pending + state.settling > 0,
+  snapshotVersionOf,
+  wantsTick: (state: PartitionState) => state.pending + state.settling > 0,
   tick: encodeTick,
-  introduce,
 }
 
-function step(state: PartitionState, message: InputMessage, effects: EffectsBuilder): void {
+export const partitionActor = partitionActorKnowing(FLAGS)
+
+/** The actor as a version of the program has it that knows `flags`: all of them, but where a test sets versions side by side. */
+export function partitionActorKnowing(flags: readonly number[]): Actor<PartitionState, EffectsBuilder> {
+  return {
+    ...common,
+    flags,
+    step: (state, message, effects) => step(state, message, effects, flags),
+    restore: (bytes) => readSnapshot(bytes, flags),
+    introduce: (state, settings, agreed) => introduce(state, settings as Settings | null, agreed.filter((flag) => flags.includes(flag))),
+  }
+}
+function step(state: PartitionState, message: InputMessage, effects: EffectsBuilder, known: readonly number[]): void {
   if (state.time.advance(message.timeMs)) passTime(state, effects)
   let input: Input
   try {
@@ -49,8 +63,10 @@ function step(state: PartitionState, message: InputMessage, effects: EffectsBuil
     state.malformed++
     return
   }
-  if (input.kind === 'block') applyBlock(state, message.seq, input, effects)
+  if (input.kind === 'block') applyBlock(state, message, input, effects)
   else if (input.kind === 'settings') {
+    assertKnown(input.flags, known, 'log')
+    for (const flag of input.flags) state.flags.add(flag)
     state.settings = input.settings
     rearmAll(state)
   }
@@ -63,10 +79,11 @@ const expired: number[] = []
 const old: number[] = []
 const closedUntil: number[] = []
 
-function applyBlock(state: PartitionState, seq: number, block: Block, effects: EffectsBuilder): void {
+function applyBlock(state: PartitionState, { seq, timeMs }: InputMessage, block: Block, effects: EffectsBuilder): void {
   const { row, ts: times, value: values } = block
   const repeated = block.keyed.length === 0 ? null : repeatedRows(state, seq, block)
-  const oldestMs = state.settings.retentionMs > 0 ? state.time.logMs - state.settings.retentionMs : -Infinity
+  const receivedMs = state.flags.has(Flag.ageAtReceipt) ? timeMs : state.time.logMs
+  const oldestMs = state.settings.retentionMs > 0 ? receivedMs - state.settings.retentionMs : -Infinity
   state.resolve(block, table)
   state.accepted += row.length
   duplicate.length = expired.length = old.length = closedUntil.length = 0
@@ -130,10 +147,10 @@ function reportAnomaly(series: Series, ts: number, value: number, effects: Effec
   })
 }
 
-function introduce(state: PartitionState, settings: unknown): Uint8Array | null {
-  if (settings === null || settings === undefined) return null
-  const { latenessMs, idleMs, retentionMs } = settings as Settings
+function introduce(state: PartitionState, settings: Settings | null, agreed: readonly number[]): Uint8Array | null {
   const now = state.settings
-  if (now.latenessMs === latenessMs && now.idleMs === idleMs && now.retentionMs === retentionMs) return null
-  return encodeSettings({ latenessMs, idleMs, retentionMs })
+  const { latenessMs, idleMs, retentionMs } = settings ?? now
+  const fresh = agreed.filter((flag) => !state.flags.has(flag))
+  if (fresh.length === 0 && now.latenessMs === latenessMs && now.idleMs === idleMs && now.retentionMs === retentionMs) return null
+  return encodeSettings({ latenessMs, idleMs, retentionMs }, fresh)
 }

@@ -4,7 +4,7 @@
  * Columns throughout. A series is named once, in a dictionary; rows refer to it by index.
  */
 
-import { pack, toBytes, toFloat64, toUint32, unpack } from '../../runtime/codec.ts'
+import { pack, toBytes, toFloat64, told, toUint32, toUint8, unpack } from '../../runtime/codec.ts'
 import { CLOSED_BY, WINDOW_SIZES_MS } from '../reading/window.ts'
 import type { ClosedBy } from '../reading/window.ts'
 
@@ -156,30 +156,39 @@ export class EffectsBuilder {
   }
 }
 
-/** The effects in a commit's payload. Throws `RangeError` on another version. */
+interface Wire {
+  v: number
+  a: number
+  p: number
+  l: number
+  s: [string, string, string][]
+  f: [number, unknown, unknown, unknown, unknown][]
+  ws: unknown
+  wk: unknown
+  wn: unknown
+  an: [number, number, number, number, number, number, number, string][]
+}
+
+/** The effects in a commit's payload. Throws `RangeError` on another version, and on what is not whole. */
 export function decodeEffects(payload: Uint8Array): PartitionEffects {
-  const wire = unpack<{
-    v: number
-    a: number
-    p: number
-    l: number
-    s: [string, string, string][]
-    f: [number, Uint8Array, Uint8Array, Uint8Array, Uint8Array][]
-    ws: Uint8Array
-    wk: Uint8Array
-    wn: Uint8Array
-    an: [number, number, number, number, number, number, number, string][]
-  }>(payload)
-  if (wire.v !== 1) throw new RangeError(`Cannot read a commit's effects as their version must be 1: current value is ${wire.v}`)
+  const wire = unpack<Wire | null>(payload)
+  if (wire?.v !== 1) throw new RangeError(`Cannot read a commit's effects as their version must be 1: current value is ${told(wire?.v)}`)
+  assertLists(wire)
   const series = toUint32(wire.ws)
+  const kinds = toUint8(wire.wk)
   const numbers = toFloat64(wire.wn)
+  const named = wire.s.length
+  let sound = kinds.length === series.length && numbers.length === series.length * WINDOW_NUMBERS.length
+  for (let i = 0; i < series.length; i++) sound &&= series[i] < named && kinds[i] < 4 * WINDOW_SIZES_MS.length
+  for (const a of wire.an) sound &&= a[0] < named
+  if (!sound) throw new RangeError('Cannot read a commit\'s effects as its rows must be whole and of the series that it names')
   const windows: WindowRow[] = new Array(series.length)
   for (let i = 0; i < series.length; i++) {
     const at = i * WINDOW_NUMBERS.length
     windows[i] = {
       series: series[i],
-      size: wire.wk[i] >> 2,
-      closedBy: CLOSED_BY[wire.wk[i] & 3],
+      size: kinds[i] >> 2,
+      closedBy: CLOSED_BY[kinds[i] & 3],
       start: numbers[at],
       count: numbers[at + 1],
       sum: numbers[at + 2],
@@ -198,16 +207,27 @@ export function decodeEffects(payload: Uint8Array): PartitionEffects {
     pending: wire.p,
     logTimeMs: wire.l,
     series: wire.s.map(([tenant, device, metric]) => ({ tenant, device, metric })),
-    fates: wire.f.map(([seq, duplicate, expired, old, closedUntil]) => ({
-      seq,
-      duplicate: toUint32(duplicate),
-      expired: toUint32(expired),
-      old: toUint32(old),
-      closedUntil: toFloat64(closedUntil),
-    })),
+    fates: wire.f.map(fatesOf),
     windows,
     anomalies: wire.an.map(([s, ts, value, score, expected, lower, upper, reason]) => ({ series: s, ts, value, score, expected, lower, upper, reason })),
   }
+}
+
+function fatesOf([seq, duplicate, expired, old, closedUntil]: Wire['f'][number]): BlockFates {
+  const fates = { seq, duplicate: toUint32(duplicate), expired: toUint32(expired), old: toUint32(old), closedUntil: toFloat64(closedUntil) }
+  if (fates.old.length !== fates.closedUntil.length) throw new RangeError('Cannot read fates as each old row must have what was closed by then')
+  return fates
+}
+
+function assertLists({ a, p, l, s, f, an }: Wire): void {
+  const isNumber = (n: unknown) => typeof n === 'number'
+  const list = (of: unknown, row: (entry: unknown[]) => boolean) => Array.isArray(of) && of.every((entry) => Array.isArray(entry) && row(entry))
+  const whole =
+    [a, p, l].every(isNumber) &&
+    list(s, (name) => name.length === 3 && name.every((part) => typeof part === 'string')) &&
+    list(f, (fates) => fates.length === 5 && Number.isSafeInteger(fates[0])) &&
+    list(an, (row) => row.length === 8 && Number.isSafeInteger(row[0]) && (row[0] as number) >= 0 && row.slice(1, 7).every(isNumber) && typeof row[7] === 'string')
+  if (!whole) throw new RangeError('Cannot read a commit\'s effects as its totals and lists must be whole')
 }
 
 /** Size of a window's row, ms. */

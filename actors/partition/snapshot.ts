@@ -3,10 +3,13 @@
  *
  * - S1 A restored state gives the same effects for the same messages as the one that was written, forever.
  * - S2 The bytes are a function of the state, whichever way the state came about.
+ * - S3 A state is written in the least format that holds it, and every older format is read: 1 is that of a state whose log has
+ *   switched no flag on, 2 names the flags. So the version before reads what this one writes until a flag is on.
  */
 
-import assert from 'node:assert/strict'
-import { pack, toBytes, toFloat64, toUint32, unpack } from '../../runtime/codec.ts'
+import { isOperating, OperatingError } from '../../runtime/errors.ts'
+import { pack, toBytes, toFloat64, told, toUint32, unpack } from '../../runtime/codec.ts'
+import { assertKnown } from './flags.ts'
 import { LogTime } from './log-time.ts'
 import { DETECTOR_FIELDS } from './series/detector.ts'
 import { Phase, UPPER_SIZES } from './series/series.ts'
@@ -15,7 +18,11 @@ import { Bins } from './series/sketch.ts'
 import type { Summary } from './series/summary.ts'
 import { PartitionState } from './state.ts'
 
-export const SNAPSHOT_VERSION = 1
+export const SNAPSHOT_VERSION = 2
+
+export function snapshotVersionOf(state: PartitionState): number {
+  return state.flags.size === 0 ? 1 : 2
+}
 
 /** Doubles of a series, of a minute, of a window above. */
 const SERIES_NUMBERS = 6
@@ -39,6 +46,8 @@ interface Wire {
   minutes: [Uint8Array, Uint8Array]
   /** Numbers of each open window above; values of those that hold values; keys and counts of the others. */
   upper: [Uint8Array, Uint8Array, Uint8Array]
+  /** From format 2 on: what the log has switched on, ascending. */
+  flags?: number[]
 }
 
 export function writeSnapshot(state: PartitionState): Uint8Array {
@@ -80,7 +89,7 @@ export function writeSnapshot(state: PartitionState): Uint8Array {
     at += r.length
   }
   const wire: Wire = {
-    v: SNAPSHOT_VERSION,
+    v: snapshotVersionOf(state),
     settings: [settings.latenessMs, settings.idleMs, settings.retentionMs],
     numbers: [time.logMs, time.activityMs, state.accepted, state.malformed],
     keys: [hashes, toBytes(new Float64Array(keySeqs)), toBytes(new Float64Array(keyTimes))],
@@ -92,6 +101,7 @@ export function writeSnapshot(state: PartitionState): Uint8Array {
     minutes: [toBytes(new Float64Array(minutes)), toBytes(flat)],
     upper: [toBytes(new Float64Array(upper)), toBytes(new Float64Array(values)), toBytes(new Float64Array(bins))],
   }
+  if (state.flags.size > 0) wire.flags = [...state.flags].sort((a, b) => a - b)
   return pack(wire)
 }
 
@@ -109,12 +119,33 @@ function numberOf<T>(numbers: Map<T, number>, item: T): number {
   return n
 }
 
-/** The state in `bytes`. Throws on bytes that are no whole snapshot of this version. */
-export function readSnapshot(bytes: Uint8Array): PartitionState {
-  const wire = unpack<Wire>(bytes)
-  if (wire?.v !== SNAPSHOT_VERSION) {
-    throw new RangeError(`Cannot read a snapshot as its version must be ${SNAPSHOT_VERSION}: current value is ${String(wire?.v)}`)
+/**
+ * The state in `bytes`, of any format so far. Throws `RangeError` on bytes that are no whole snapshot, and `OperatingError` `version` on one
+ * of a later format, or that names a flag which is not `known`.
+ */
+export function readSnapshot(bytes: Uint8Array, known: readonly number[]): PartitionState {
+  const wire = unpack<Wire | null>(bytes)
+  const version = wire?.v
+  must(Number.isInteger(version) && version! >= 1, `it must have a version: current value is ${told(version)}`)
+  if (version! > SNAPSHOT_VERSION) {
+    throw new OperatingError('version', `Cannot read a snapshot as its version must be at most ${SNAPSHOT_VERSION}: current value is ${version}. A newer version of Weir wrote it`)
   }
+  try {
+    return stateOf(wire!, known)
+  } catch (error) {
+    if (error instanceof RangeError || isOperating(error)) throw error
+    // Parts that are of another kind than they must be.
+    throw new RangeError('Cannot read a snapshot as it must be whole', { cause: error })
+  }
+}
+
+function must(holds: boolean, what: string): void {
+  if (!holds) throw new RangeError(`Cannot read a snapshot as ${what}`)
+}
+
+function stateOf(wire: Wire, known: readonly number[]): PartitionState {
+  const numbers = [...wire.settings, ...wire.numbers]
+  must(numbers.length === 7 && numbers.every(Number.isFinite), 'its settings and clocks must be numbers')
   const time = new LogTime()
   ;[time.logMs, time.activityMs] = wire.numbers
   const state = new PartitionState(time)
@@ -122,7 +153,12 @@ export function readSnapshot(bytes: Uint8Array): PartitionState {
   state.malformed = wire.numbers[3]
   const [latenessMs, idleMs, retentionMs] = wire.settings
   state.settings = { latenessMs, idleMs, retentionMs }
+  const flags = wire.v >= 2 ? wire.flags! : []
+  must(Array.isArray(flags) && flags.every(Number.isInteger) && flags.length > 0 === wire.v >= 2, 'it must name its flags')
+  assertKnown(flags, known, 'snapshot')
+  for (const flag of flags) state.flags.add(flag)
   const [hashes, keySeqs, keyTimes] = [wire.keys[0], toFloat64(wire.keys[1]), toFloat64(wire.keys[2])]
+  must(Array.isArray(hashes) && hashes.every(isText) && hashes.length === keySeqs.length && hashes.length === keyTimes.length, 'it must hold all of each key')
   for (let i = 0; i < hashes.length; i++) state.keys.restore(hashes[i], { seq: keySeqs[i], atMs: keyTimes[i] })
   readSeries(wire, state)
   readMinutes(wire, state)
@@ -131,19 +167,27 @@ export function readSnapshot(bytes: Uint8Array): PartitionState {
   return state
 }
 
+const isText = (text: unknown) => typeof text === 'string'
+const isCount = (n: number) => Number.isInteger(n) && n >= 1
+const isPhase = (n: number): n is Phase => n === Phase.rest || n === Phase.speaking || n === Phase.settling
+
 function readSeries(wire: Wire, state: PartitionState): void {
   const deviceOf = toUint32(wire.names[0])
   const metricOf = toUint32(wire.names[1])
   const numbers = toFloat64(wire.series)
-  assert.equal(numbers.length, deviceOf.length * SERIES_NUMBERS, 'a snapshot must hold the numbers of each series')
+  must(numbers.length === deviceOf.length * SERIES_NUMBERS && metricOf.length === deviceOf.length, 'it must hold the numbers of each series')
   for (let i = 0; i < deviceOf.length; i++) {
-    const s = state.seriesAt(wire.devices[0][deviceOf[i]], wire.devices[1][deviceOf[i]], wire.metrics[metricOf[i]])
-    assert.equal(s.id, i, 'a snapshot must name each series once')
+    const name = [wire.devices[0][deviceOf[i]], wire.devices[1][deviceOf[i]], wire.metrics[metricOf[i]]] as const
+    must(name.every(isText), 'it must name each series')
+    const s = state.seriesAt(...name)
+    must(s.id === i, 'it must name each series once')
     const at = i * SERIES_NUMBERS
     s.closedUntilMs = numbers[at]
     s.greatestMs = numbers[at + 1]
     s.spokeAtMs = numbers[at + 2]
-    s.phase = numbers[at + 3] as Phase
+    const phase = numbers[at + 3]
+    must(isPhase(phase), 'a series must be in one of its phases')
+    s.phase = phase as Phase
     s.quietBucket = numbers[at + 4]
     s.logBucket = numbers[at + 5]
     if (s.phase === Phase.speaking) state.pending++
@@ -152,7 +196,7 @@ function readSeries(wire: Wire, state: PartitionState): void {
     if (s.logBucket !== 0) state.logWheel.put(s, s.logBucket)
   }
   const detectors = toFloat64(wire.detectors)
-  assert.equal(detectors.length, deviceOf.length * DETECTOR_FIELDS, 'a snapshot must hold the detector of each series')
+  must(detectors.length === deviceOf.length * DETECTOR_FIELDS, 'it must hold the detector of each series')
   state.detectors.set(detectors)
 }
 
@@ -161,10 +205,13 @@ function readMinutes(wire: Wire, state: PartitionState): void {
   const readings = toFloat64(wire.minutes[1])
   let at = 0
   for (let i = 0; i < minutes.length; i += MINUTE_NUMBERS) {
-    const minute = state.series[minutes[i]].minuteOf(minutes[i + 1], state.minutePool)
-    for (let n = minutes[i + 2]; n > 0; n--, at += 2) minute.add(readings[at], readings[at + 1])
+    const [start, count] = [minutes[i + 1], minutes[i + 2]]
+    must(isCount(count) && at + 2 * count <= readings.length && Number.isInteger(start), 'it must hold the readings of each open minute')
+    const minute = state.series[minutes[i]].minuteOf(start, state.minutePool)
+    for (let n = count; n > 0; n--, at += 2) minute.add(readings[at], readings[at + 1])
+    must(minute.count === count, 'it must hold each reading of a minute once')
   }
-  assert.equal(at, readings.length, 'a snapshot must hold the readings of each open minute')
+  must(at === readings.length, 'it must hold the readings of each open minute')
 }
 
 function readUpper(wire: Wire, state: PartitionState): void {
@@ -174,14 +221,18 @@ function readUpper(wire: Wire, state: PartitionState): void {
   let value = 0
   let bin = 0
   for (let i = 0; i < upper.length; i += UPPER_NUMBERS) {
+    must(Number.isInteger(upper[i + 2]), 'each open window must begin somewhere')
     const w = state.series[upper[i]].upperAt(upper[i + 1], upper[i + 2])
+    must(w.count === 0, 'it must hold each open window once')
     ;[w.count, w.sum, w.carry, w.m2, w.min, w.max, w.firstTs, w.first, w.lastTs, w.last] = upper.subarray(i + 3, i + 13)
     const length = upper[i + 13]
+    const fits = length < 0 ? value + w.count <= values.length : Number.isInteger(length) && bin + 2 * length <= bins.length
+    must(isCount(w.count) && fits, 'it must hold the values of each open window')
     if (length < 0) for (let n = 0; n < w.count; n++) w.values.push(values[value++])
     else {
       w.bins = new Bins()
       for (let n = 0; n < length; n++) w.bins.push(bins[bin++], bins[bin++])
     }
   }
-  assert(value === values.length && bin === bins.length, 'a snapshot must hold the values of each open window')
+  must(value === values.length && bin === bins.length, 'it must hold the values of each open window')
 }

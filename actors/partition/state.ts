@@ -20,6 +20,8 @@ const LOOK_THROUGH_MAX = 8
 
 export class PartitionState {
   settings: Settings = DEFAULT_SETTINGS
+  /** Changes of behaviour that the log has switched on so far (flags.ts). */
+  readonly flags = new Set<number>()
   readonly time: LogTime
   /** Rows of all blocks so far. */
   accepted = 0

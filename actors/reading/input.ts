@@ -3,13 +3,13 @@
  *
  * - `block`     readings of one tenant as columns, with a dictionary of their series
  * - `rejects`   what the edge turned away: exact counts a device, and a bounded sample of the texts
- * - `settings`  lateness, idle time, retention: from the message on, for every series of the partition
+ * - `settings`  lateness, idle time, retention: from the message on, for every series of the partition; and changes of behaviour by number
  * - `tick`      time passes
  *
  * Times of receipt are not in here: a message's time is the log's own.
  */
 
-import { pack, toBytes, toFloat64, toUint16, toUint32, unpack } from '../../runtime/codec.ts'
+import { pack, toBytes, toFloat64, told, toUint16, toUint32, unpack } from '../../runtime/codec.ts'
 import { VALUE_MAGNITUDE_MAX } from '../../runtime/limits.ts'
 
 export const SYSTEM_TENANT = 'default'
@@ -71,7 +71,13 @@ export const DEFAULT_SETTINGS: Settings = { latenessMs: 5_000, idleMs: 60_000, r
 export interface SettingsMessage {
   readonly kind: 'settings'
   readonly settings: Settings
+  /** Flags that are on from here on (actors/partition/flags.ts); none where it is about settings alone. */
+  readonly flags: readonly number[]
 }
+
+/** Flags in one message, and the greatest number of one. */
+const FLAGS_MAX = 256
+const FLAG_MAX = 0xffff
 
 export interface Tick {
   readonly kind: 'tick'
@@ -133,8 +139,9 @@ export function encodeRejects(rejects: Omit<Rejects, 'kind'>): Uint8Array {
   return pack({ k: 'x', t: rejects.tenant, c: rejects.counts, s: rejects.samples })
 }
 
-export function encodeSettings(settings: Settings): Uint8Array {
-  return pack({ k: 's', s: [settings.latenessMs, settings.idleMs, settings.retentionMs] })
+export function encodeSettings(settings: Settings, flags: readonly number[] = []): Uint8Array {
+  const s = [settings.latenessMs, settings.idleMs, settings.retentionMs]
+  return pack(flags.length === 0 ? { k: 's', s } : { k: 's', s, f: flags })
 }
 
 const TICK = pack({ k: 't' })
@@ -145,29 +152,45 @@ export function encodeTick(): Uint8Array {
 
 /**
  * The message in `data`. Throws `RangeError` on bytes that are none; readers of the log count such a message and pass on,
- * since someone else's bytes in the log must not stop a partition.
+ * since someone else's bytes in the log must not stop a partition, nor a store.
  */
 export function decodeInput(data: Uint8Array): Input {
-  const wire = unpack<{ k?: string }>(data)
+  const wire = unpack<{ k?: unknown } | null>(data)
   switch (wire?.k) {
     case 'b':
-      return decodeBlock(wire as WireBlock)
+      return decodeBlock(wire as unknown as WireBlock)
     case 't':
       return { kind: 'tick' }
-    case 'x': {
-      const x = wire as unknown as { t: string; c: [string, number][]; s: [string, string][] }
-      return { kind: 'rejects', tenant: x.t, counts: x.c, samples: x.s }
-    }
-    case 's': {
-      const [latenessMs, idleMs, retentionMs] = (wire as unknown as { s: number[] }).s
-      if (!(latenessMs >= 0 && idleMs >= 0 && retentionMs >= 0)) {
-        throw new RangeError(`Cannot read settings as each must be at least 0: current values are ${latenessMs}, ${idleMs}, ${retentionMs}`)
-      }
-      return { kind: 'settings', settings: { latenessMs, idleMs, retentionMs } }
-    }
+    case 'x':
+      return decodeRejects(wire as { t?: unknown; c?: unknown; s?: unknown })
+    case 's':
+      return decodeSettings(wire as { s?: unknown; f?: unknown })
     default:
-      throw new RangeError(`Cannot read a message of the input log as its kind must be one of b, x, s, t: current value is ${String(wire?.k)}`)
+      throw new RangeError(`Cannot read a message of the input log as its kind must be one of b, x, s, t: current value is ${told(wire?.k)}`)
   }
+}
+
+function decodeSettings({ s: numbers, f: flags = [] }: { s?: unknown; f?: unknown }): SettingsMessage {
+  const sound = Array.isArray(numbers) && numbers.length === 3 && numbers.every((ms) => Number.isFinite(ms) && ms >= 0)
+  if (!sound) {
+    const current = JSON.stringify(numbers)?.slice(0, 80)
+    throw new RangeError(`Cannot read settings as each of the three must be a finite number of at least 0: current values are ${current}`)
+  }
+  const [latenessMs, idleMs, retentionMs] = numbers as [number, number, number]
+  const isFlag = (flag: unknown) => Number.isInteger(flag) && (flag as number) >= 1 && (flag as number) <= FLAG_MAX
+  if (!Array.isArray(flags) || flags.length > FLAGS_MAX || !flags.every(isFlag)) {
+    throw new RangeError(`Cannot read settings as their flags must be at most ${FLAGS_MAX} whole numbers from 1 to ${FLAG_MAX}`)
+  }
+  return { kind: 'settings', settings: { latenessMs, idleMs, retentionMs }, flags: flags as number[] }
+}
+
+function decodeRejects({ t, c, s }: { t?: unknown; c?: unknown; s?: unknown }): Rejects {
+  const pairs = (list: unknown, second: (of: unknown) => boolean): boolean => {
+    return Array.isArray(list) && list.every((pair) => Array.isArray(pair) && pair.length === 2 && typeof pair[0] === 'string' && second(pair[1]))
+  }
+  const sound = typeof t === 'string' && pairs(c, (n) => Number.isSafeInteger(n) && (n as number) >= 0) && pairs(s, (text) => typeof text === 'string')
+  if (!sound) throw new RangeError('Cannot read rejects as they must be counts by device and pairs of reason and reading')
+  return { kind: 'rejects', tenant: t as string, counts: c as [string, number][], samples: s as [string, string][] }
 }
 
 function decodeBlock(wire: WireBlock): Block {
@@ -175,7 +198,8 @@ function decodeBlock(wire: WireBlock): Block {
   if (wire.w === 4) {
     const offsets = toUint32(wire.ts)
     ts = new Float64Array(offsets.length)
-    for (let i = 0; i < ts.length; i++) ts[i] = wire.b + offsets[i]
+    const least = Number(wire.b)
+    for (let i = 0; i < ts.length; i++) ts[i] = least + offsets[i]
   } else ts = toFloat64(wire.ts)
   const value = toFloat64(wire.v)
   const row = toUint16(wire.r)
@@ -184,6 +208,8 @@ function decodeBlock(wire: WireBlock): Block {
   if (row.length !== ts.length || value.length !== ts.length || seriesDevice.length !== seriesMetric.length) {
     throw new RangeError(`Cannot read a block as its columns must be of one length: current lengths are ${row.length}, ${ts.length}, ${value.length}`)
   }
+  const keyed = wire.i ?? []
+  if (!Array.isArray(keyed) || !keyed.every(Array.isArray)) throw new RangeError('Cannot read a block as its keys must be a list of hashes and row ranges')
   const block: Block = {
     kind: 'block',
     tenant: wire.t,
@@ -194,7 +220,7 @@ function decodeBlock(wire: WireBlock): Block {
     row,
     ts,
     value,
-    keyed: (wire.i ?? []).map(([hash, from, to]) => ({ hash, from, to })),
+    keyed: keyed.map(([hash, from, to]) => ({ hash, from, to })),
   }
   assertSound(block)
   return block
@@ -213,7 +239,9 @@ function assertSound(block: Block): void {
       // Written so that NaN fails each comparison.
       sound &&= row[i] < series && Math.abs(value[i]) <= VALUE_MAGNITUDE_MAX && Math.abs(ts[i]) <= TS_MAGNITUDE_MAX_MS && ts[i] % 1 === 0
     }
-    for (const { hash, from, to } of block.keyed) sound &&= typeof hash === 'string' && from >= 0 && from <= to && to <= row.length
+    for (const { hash, from, to } of block.keyed) {
+      sound &&= typeof hash === 'string' && Number.isInteger(from) && Number.isInteger(to) && from >= 0 && from <= to && to <= row.length
+    }
   }
   if (!sound) throw new RangeError('Cannot read a block as its rows must be finite readings of the series that it names')
 }

@@ -37,6 +37,9 @@ export interface JanitorOptions {
   readonly keepLogMs?: number
 }
 
+/** A snapshot of a later version is as good a place to begin from, for a worker of that version. */
+const ANY_VERSION = { name: partitionActor.name, snapshotVersion: Infinity }
+
 /** Marks a stream has at most: the age of a message is told to a twenty-fourth of `keepLogMs`. */
 const MARKS = 24
 
@@ -126,7 +129,7 @@ export class Janitor {
       seen.add(ref.name)
       if (ref.position.created !== info.created) return 0
       if (this.#whole.has(ref.name)) continue
-      if ((await readSnapshot(this.#objects, ref, partitionActor)) === null) return 0
+      if ((await readSnapshot(this.#objects, ref, ANY_VERSION)) === null) return 0
       this.#whole.add(ref.name)
     }
     // The message at the position itself stays: it is what the position's identity is checked by.

@@ -103,11 +103,28 @@ export async function readManifest(lakeDir: string, version: number, disk: Disk 
     const bytes = await disk.read(manifestPath(lakeDir, version))
     if (bytes === null) return null
     const read = JSON.parse(new TextDecoder().decode(bytes)) as Manifest
-    const whole = read.format === 1 && read.version === version && Array.isArray(read.segments) && Array.isArray(read.superseded) && typeof read.covered === 'object'
-    return whole ? read : null
+    return read.format === 1 && read.version === version && isWhole(read) ? read : null
   } catch {
     return null
   }
+}
+
+const isCount = (n: unknown): boolean => Number.isSafeInteger(n) && (n as number) >= 0
+const isTime = (ms: unknown): boolean => Number.isFinite(ms)
+const isFileName = (name: unknown): boolean => typeof name === 'string' && name !== '' && !name.includes('/')
+
+/** Whether everything is there that a store goes on from: a file whose bytes turned on the disk may still be JSON. */
+function isWhole({ madeAt, resultsCreated, resultsBase, resultsFrom, inputFrom, settleUntil, covered, segments, superseded }: Manifest): boolean {
+  const heads = isTime(madeAt) && typeof resultsCreated === 'string' && isTime(resultsBase) && isCount(resultsFrom) && (settleUntil === null || isTime(settleUntil))
+  const place = (p: { created: string; seq: number }) => typeof p.created === 'string' && isCount(p.seq)
+  const maybe = (ms: number | null) => ms === null || isTime(ms)
+  const partition = (c: Covered) => place(c.input) && isTime(c.input.timeMs) && [c.resultsSeq, c.accepted, c.pending].every(isCount)
+  const segment = (s: Segment) => {
+    const spans = [s.tsMin, s.tsMax, s.readingsMin, s.readingsMax].every(maybe) && isTime(s.sealedFrom) && isTime(s.sealedTo)
+    return isFileName(s.file) && spans && [s.level, s.bytes, ...Object.values(s.rows)].every(isCount)
+  }
+  const lists = segments.every(segment) && superseded.every(({ file, until }) => isFileName(file) && isTime(until))
+  return heads && lists && Object.values(inputFrom).every(place) && Object.values(covered).every(partition)
 }
 
 /** The newest manifest that reads whole; null of a lake that has none yet. Throws `OperatingError` `config` where some are there and none reads. */

@@ -7,12 +7,28 @@
  */
 
 import { partitionActor } from '../../actors/partition/actor.ts'
+import { FLAGS } from '../../actors/partition/flags.ts'
 import { encodeRejects, encodeSettings } from '../../actors/reading/input.ts'
 import type { KeyedRows, Reading } from '../../actors/reading/input.ts'
 import type { InputMessage } from '../../runtime/actor.ts'
-import { blockOf, MINUTE, seeded, T0 } from '../actors/partition/harness.ts'
+import { blockOf, HOUR, MINUTE, seeded, T0 } from '../actors/partition/harness.ts'
 
 const STEP_MS = 7_000
+
+/**
+ * The recorded log with each flag of this version switched on early in it, and twice with what they are about: while there is a retention,
+ * a tick of a server whose clock stands two hours ahead.
+ */
+export function flaggedLog(): InputMessage[] {
+  const messages = goldenLog()
+  const settings = { latenessMs: 5_000, idleMs: 60_000, retentionMs: 30 * MINUTE }
+  const put = (at: number, laterMs: number, data: Uint8Array) => messages.splice(at, 0, { seq: 0, timeMs: messages[at].timeMs + laterMs, data })
+  for (const at of [2_480, 400]) {
+    put(at + 40, 2 * HOUR, partitionActor.tick())
+    put(at, 0, encodeSettings(settings, at === 400 ? FLAGS : []))
+  }
+  return messages.map((message, i) => ({ ...message, seq: 3 * i + 1 }))
+}
 
 export function goldenLog(seed = 2_026): InputMessage[] {
   const random = seeded(seed)

@@ -19,6 +19,35 @@ function group() {
 }
 
 describe('membership', () => {
+  it('takes nobody for a member who lacks a part of one, and goes on', async () => {
+    const g = group()
+    const a = g.member('a')
+    a.membership.start()
+    const whole = { id: 'x', role: 'worker', url: null, runtime: 'node', pid: 1, startedAt: 1, partitions: [] }
+    const words = [{}, 7, { ...whole, id: undefined }, { ...whole, partitions: 3 }, { ...whole, partitions: [{}] }, { ...whole, role: 'king' }, { ...whole, flags: 'all' }, { ...whole, cannot: [null] }]
+    for (const word of words) g.world.connect().bus.send('weir.members.worker.x', pack(['beat', word]))
+    g.world.connect().bus.send('weir.members.worker.x', Uint8Array.of(0xdd, 0xff, 0xff, 0xff, 0xff))
+    await settle()
+    expect(g.ids(a)).toEqual(['a'])
+    g.world.connect().bus.send('weir.members.worker.x', pack(['beat', whole]))
+    await settle()
+    expect(g.ids(a)).toEqual(['a', 'x'])
+  })
+
+  it('tells who listens of a member that knows other flags, or can no longer host a partition', async () => {
+    const g = group()
+    const [a, b] = [g.member('a'), g.member('b')]
+    for (const m of [a, b]) m.membership.start()
+    await settle()
+    const seen: unknown[] = []
+    a.membership.onChange(() => seen.push(a.membership.view('worker').map((m) => [m.flags, m.cannot])[1]))
+    for (const patch of [{ flags: [1] }, { flags: [1] }, { cannot: [3] }, { cannot: [3] }]) {
+      b.membership.update(patch)
+      await settle()
+    }
+    expect(seen).toEqual([[[1], undefined], [[1], [3]]])
+  })
+
   it('shows a newcomer everyone, and everyone the newcomer, within a round trip', async () => {
     const g = group()
     const [a, b, c] = [g.member('a'), g.member('b'), g.member('c', 'store')]

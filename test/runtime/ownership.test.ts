@@ -49,4 +49,14 @@ describe('the owners of partitions', () => {
   it('are none where nobody is there', () => {
     expect(ownersOf(8, []).size).toBe(0)
   })
+
+  it('passes a partition that its owner can not host to the one that would own it without that member, and moves no other', () => {
+    const members = ['a', 'b', 'c']
+    const owners = ownersOf(64, members)
+    const without = (id: string) => ownersOf(64, members.filter((m) => m !== id))
+    const partition = [...owners].find(([, id]) => id === 'b')![0]
+    const moved = ownersOf(64, members, (id, p) => id === 'b' && p === partition)
+    expect(moved).toEqual(new Map([...owners].map(([p, id]) => [p, p === partition ? without('b').get(p)! : id])))
+    expect(ownersOf(64, members, (_, p) => p === 3).has(3)).toBe(false)
+  })
 })

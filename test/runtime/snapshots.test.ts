@@ -54,10 +54,18 @@ describe('a snapshot', () => {
     expect(await readSnapshot(objects, ref, actor)).toBeNull()
   })
 
-  it('is not read as that of another version, actor or position', async () => {
+  it('is read by its own version and later ones, and by an earlier one neither read nor taken for damaged', async () => {
     const { objects, write } = await store()
     const ref = await write(Uint8Array.of(1))
-    expect(await readSnapshot(objects, ref, { name: 'toy', snapshotVersion: 4 })).toBeNull()
+    for (const snapshotVersion of [3, 4]) expect(await readSnapshot(objects, ref, { name: 'toy', snapshotVersion })).toEqual(Uint8Array.of(1))
+    const former = { ...actor, snapshotVersion: 2 }
+    await expect(readSnapshot(objects, ref, former)).rejects.toMatchObject({ code: 'version', retry: false })
+    await expect(restoreNewest(objects, [ref, ref], former)).rejects.toThrow(/must be at most 2: current value is 3/)
+  })
+
+  it('is not read as that of another actor or position', async () => {
+    const { objects, write } = await store()
+    const ref = await write(Uint8Array.of(1))
     expect(await readSnapshot(objects, ref, { name: 'other', snapshotVersion: 3 })).toBeNull()
     expect(await readSnapshot(objects, { ...ref, position: { ...ref.position, created: 'd' } }, actor)).toBeNull()
     expect(await readSnapshot(objects, { ...ref, position: { ...ref.position, seq: 11 } }, actor)).toBeNull()

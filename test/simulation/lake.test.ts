@@ -2,7 +2,7 @@
  * The whole way of a reading in a world of faults: real partition actors under real hosts, the lake's writer with real DuckDB files, on a
  * log in memory. A seed draws lateness and idle time, readings that are on time, late by seconds or days, from the future, doubled, sent again
  * under their key, hours in which nothing comes, owners that die or are overtaken, writers that die in the middle of a seal, merges at any
- * time, and streams that are made anew. Whenever all is quiet, what an analyst sees is compared with a batch computation over the input log.
+ * time, and streams that are made anew; odd seeds have the flags of this version switched on. Whenever all is quiet, what an analyst sees is compared with a batch computation over the input log.
  *
  * `WEIR_LAKE_SEED` chooses the first seed, `WEIR_LAKE_SEEDS` how many.
  */
@@ -14,6 +14,7 @@ import { describe, expect, it } from 'vitest'
 import { partitionActor } from '../../actors/partition/actor.ts'
 import type { PartitionState } from '../../actors/partition/actor.ts'
 import type { EffectsBuilder } from '../../actors/partition/effects.ts'
+import { FLAGS } from '../../actors/partition/flags.ts'
 import { decodeInput, encodeBlock, encodeRejects } from '../../actors/reading/input.ts'
 import type { Block, Reading } from '../../actors/reading/input.ts'
 import { LakeWriter } from '../../actors/store/writer.ts'
@@ -55,6 +56,7 @@ async function simulate(seed: number, told: string[]): Promise<void> {
   const dataDir = await mkdtemp(join(tmpdir(), 'weir-model-'))
   const retentionMs = chance(0.3) ? 6 * HOUR_MS : 0
   const settings = { latenessMs: pick([0, 5 * SECOND_MS, 90 * SECOND_MS, 20 * MINUTE_MS]), idleMs: pick([SECOND_MS, 20 * SECOND_MS, 90 * SECOND_MS]), retentionMs }
+  const agreed = () => (seed % 2 === 1 ? FLAGS : [])
   const bounds = { commitIntervalMs: pick([50, 400, 3_000]), commitPartBytes: pick([700, 1e6]), commitResultsMax: pick([5, 200]), replayCostMs: pick([0.3, 3]), quietCostMs: 0.2 }
   const expected = nothing()
 
@@ -63,7 +65,7 @@ async function simulate(seed: number, told: string[]): Promise<void> {
   const hosts: { host: Host; connection: MemoryConnection }[] = []
   const own = (partition: number) => {
     const connection = world.connect()
-    hosts[partition] = { connection, host: new PartitionHost({ connection, actor: partitionActor, topology, partition, owner: `w${born++}`, settings, clock, logger, bounds }) }
+    hosts[partition] = { connection, host: new PartitionHost({ connection, actor: partitionActor, topology, partition, owner: `w${born++}`, settings, agreed, clock, logger, bounds }) }
   }
   for (let p = 0; p < PARTITIONS; p++) own(p)
 

@@ -30,6 +30,8 @@ export function toyActor(options: { onStep?: (text: string) => void } = {}): Act
   return {
     name: 'toy',
     snapshotVersion: 1,
+    flags: [],
+    snapshotVersionOf: () => 1,
     create: () => ({ count: 0, hash: 17, waiting: false, setting: '' }),
     step(state, message, effects) {
       const text = utf8.decode(message.data)

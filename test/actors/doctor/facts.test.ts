@@ -37,7 +37,11 @@ describe('the facts', () => {
 
   test('of a lake name the segments that are missing', async () => {
     mkdirSync(join(folder, 'lake', 'segments'), { recursive: true })
-    const manifest = { format: 1, version: 1, segments: [{ file: 'a.duckdb', bytes: 3 }, { file: 'b.duckdb', bytes: 3 }], superseded: [], covered: {} }
+    const segment = (file: string) => {
+      return { file, level: 0, sealedFrom: 1, sealedTo: 1, bytes: 3, rows: {}, tsMin: null, tsMax: null, readingsMin: null, readingsMax: null }
+    }
+    const heads = { format: 1, version: 1, madeAt: 0, resultsCreated: 'r', resultsBase: 0, resultsFrom: 1, inputFrom: {}, settleUntil: null }
+    const manifest = { ...heads, segments: [segment('a.duckdb'), segment('b.duckdb')], superseded: [], covered: {} }
     writeFileSync(join(folder, 'lake', 'manifest-1.json'), JSON.stringify(manifest))
     writeFileSync(join(folder, 'lake', 'segments', 'a.duckdb'), 'abc')
     expect(await lakeFact(folder)).toMatchObject({ manifests: 1, problem: null, missing: ['b.duckdb'], segments: 2 })

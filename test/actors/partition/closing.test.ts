@@ -227,12 +227,12 @@ describe('settings', () => {
   test('are introduced by an owner that has others, and by no other', () => {
     const bench = new Bench(T0)
     const wanted = { latenessMs: 1, idleMs: 2, retentionMs: 3 }
-    const message = partitionActor.introduce(bench.state, wanted)!
+    const message = partitionActor.introduce(bench.state, wanted, [])!
     bench.feed(message)
     expect(bench.state.settings).toEqual(wanted)
-    expect(partitionActor.introduce(bench.state, wanted)).toBe(null)
-    expect(partitionActor.introduce(bench.state, { ...wanted, idleMs: 5 })).not.toBe(null)
-    expect(partitionActor.introduce(bench.state, null)).toBe(null)
+    expect(partitionActor.introduce(bench.state, wanted, [])).toBe(null)
+    expect(partitionActor.introduce(bench.state, { ...wanted, idleMs: 5 }, [])).not.toBe(null)
+    expect(partitionActor.introduce(bench.state, null, [])).toBe(null)
   })
 
   test('a longer lateness reopens nothing', () => {

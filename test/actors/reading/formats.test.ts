@@ -5,7 +5,7 @@ import { BODY_DEPTH_MAX, LINES_BROKEN_MAX } from '../../../runtime/limits.ts'
 import { formatOf, MEDIA_TYPES_TOLD } from '../../../actors/reading/formats.ts'
 import type { Format } from '../../../actors/reading/formats.ts'
 import type { Reading } from '../../../actors/reading/input.ts'
-import { guardMsgpack } from '../../../actors/reading/parse-msgpack.ts'
+import { guardMsgpack } from '../../../runtime/msgpack-guard.ts'
 import { nameOf } from '../../../actors/reading/parse-senml.ts'
 import { json, NOW_MS, read } from './read.ts'
 

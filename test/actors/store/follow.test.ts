@@ -3,6 +3,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { Follower } from '../../../actors/store/follow.ts'
 import type { CoveredCommit, FollowerOptions, FollowerPositions } from '../../../actors/store/follow.ts'
+import { pack } from '../../../runtime/codec.ts'
 import { isOperating } from '../../../runtime/errors.ts'
 import { MemoryWorld } from '../../../runtime/memory-log.ts'
 import type { Log } from '../../../runtime/log.ts'
@@ -51,6 +52,21 @@ async function fill(from: number, to: number): Promise<void> {
 }
 
 describe('a follower', () => {
+  test('passes over messages of the input that hold the wrong things, and gives their neighbours', async () => {
+    await fill(0, 20)
+    const strange = [{ k: 'x', t: 'default', c: 7, s: null }, { k: 'x', t: 'default', c: [['d', 'many']], s: [] }, { k: 'b', t: 'default', d: 1 }, null, [], 'b']
+    for (const wire of strange) for (let p = 0; p < PARTITIONS; p++) await log.publish(inputSubject(p), pack(wire))
+    await fill(20, 40)
+    const passed: unknown[] = []
+    const commits: CoveredCommit[] = []
+    const f = follower({ onCommit: (c) => void commits.push(c), logger: { ...quiet, error: (about) => void passed.push(about), warn: (about) => void passed.push(about) } })
+    await f.start()
+    await until(() => rowsOf(commits) === 40)
+    await f.stop()
+    for (const { input } of commits.flatMap((c) => c.messages)) if (input.kind === 'rejects') for (const [, n] of input.counts) expect(n).toBeTypeOf('number')
+    expect(passed).toHaveLength(strange.length * PARTITIONS)
+  })
+
   test('gives each message once, with the commit that covers it, in order', async () => {
     await fill(0, 400)
     const commits: CoveredCommit[] = []

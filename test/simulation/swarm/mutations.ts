@@ -103,7 +103,7 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   'sweep-looks-at-one-manifest': {
     what: 'segments of the older manifests, to which a start may go back, are swept',
     favours: { keepSupersededMs: 0, sealIntervalMs: 10_000, deeds: { merge: 8, harmManifest: 3, harmSegment: 3 } },
-    edits: [['actors/store/manifest.ts', '.slice(0, MANIFESTS_KEPT)\n  const named', '.slice(0, 1)\n  const named']],
+    edits: [['actors/store/manifest.ts', 'const versions = await keptVersions(lakeDir, disk)\n  const named', 'const versions = (await keptVersions(lakeDir, disk)).slice(0, 1)\n  const named']],
   },
   'late-readings-dropped': {
     what: 'the store takes every old reading for a duplicate',

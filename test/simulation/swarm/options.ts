@@ -30,6 +30,8 @@ export interface Options {
   readonly streams: number
   readonly edges: number
   readonly workersMax: number
+  /** Share of workers that are of a version before all flags, until everything heals. */
+  readonly former: number
   readonly stores: number
   readonly devices: number
   readonly metrics: number
@@ -81,6 +83,7 @@ function draw(seed: number): Options {
     streams: pick([1, partitions]),
     edges: pick([1, 2]),
     workersMax: pick([1, 2, 3, 4]),
+    former: pick([0, 0, 0.3, 0.8]),
     stores: pick([1, 1, 2]),
     devices: pick([1, 3, 6]),
     metrics: pick([1, 2]),

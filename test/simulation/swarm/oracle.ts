@@ -5,6 +5,7 @@
  * time and value; expired by the log's time at its receipt; repeated by its Idempotency-Key.
  */
 
+import { Flag } from '../../../actors/partition/flags.ts'
 import { decodeInput, DEFAULT_SETTINGS } from '../../../actors/reading/input.ts'
 import type { Block } from '../../../actors/reading/input.ts'
 import { WINDOW_SIZES_MS, windowStart } from '../../../actors/reading/window.ts'
@@ -40,11 +41,15 @@ export function nothing(): Expected {
 export function compute(messages: readonly LogMessage[], expected: Expected): void {
   let nowMs = 0
   let { retentionMs } = DEFAULT_SETTINGS
+  let agedAtReceipt = false
   const keys = new Map<string, number>()
   for (const { timeMs, data } of messages) {
     nowMs = Math.max(nowMs, timeMs)
     const input = decodeInput(data)
-    if (input.kind === 'settings') retentionMs = input.settings.retentionMs
+    if (input.kind === 'settings') {
+      retentionMs = input.settings.retentionMs
+      agedAtReceipt ||= input.flags.includes(Flag.ageAtReceipt)
+    }
     if (input.kind === 'rejects') for (const [, count] of input.counts) expected.rejected += count
     if (input.kind !== 'block') continue
     const repeated = new Set<number>()
@@ -58,7 +63,7 @@ export function compute(messages: readonly LogMessage[], expected: Expected): vo
       expected.accepted++
       if (repeated.has(i)) continue
       const row = rowOf(input, i)
-      if (retentionMs > 0 && row.ts < nowMs - retentionMs) {
+      if (retentionMs > 0 && row.ts < (agedAtReceipt ? timeMs : nowMs) - retentionMs) {
         expected.expired++
         expected.expiredNames.add(nameOf(row))
       } else expected.readings.set(nameOf(row), row)

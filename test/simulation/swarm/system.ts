@@ -10,7 +10,7 @@
  */
 
 import { pino } from 'pino'
-import { partitionActor } from '../../../actors/partition/actor.ts'
+import { partitionActor, partitionActorKnowing } from '../../../actors/partition/actor.ts'
 import { startMember } from '../../../runtime/member.ts'
 import type { RunningMember } from '../../../runtime/member.ts'
 import type { MemoryDisk } from '../../../runtime/memory-disk.ts'
@@ -33,9 +33,13 @@ const silent = pino({ level: 'silent' })
 /** Where every run begins: a New Year, so that days and hours turn in some. */
 const BEGIN_MS = Date.UTC(2026, 0, 1)
 
+/** The actor of the version before flags. */
+const formerActor = partitionActorKnowing([])
+
 interface Worker {
   readonly process: Process
   readonly member: RunningMember
+  readonly isFormer: boolean
   stopping: boolean
 }
 
@@ -87,6 +91,8 @@ export class SimSystem {
     system.startWorker()
     for (let i = 0; i < options.stores; i++) system.stores.push(new SimStore(`store${i}`, options, topology))
     system.supervise()
+    // A store that was never there before is owed nothing that is purged; so each says once that it is.
+    await system.clock.until(() => system.stores.every((store) => store.janitor !== null), { what: 'every store is registered' })
     return system
   }
 
@@ -116,10 +122,12 @@ export class SimSystem {
 
   startWorker(): void {
     const process = this.#process('w')
-    const { settings, bounds } = this.options
+    const { settings, bounds, former } = this.options
     const { connection, clock, name } = process
-    const member = startMember({ connection, actor: partitionActor, topology: this.topology, settings, clock, logger: silent, id: name, bounds })
-    this.workers.push({ process, member, stopping: false })
+    const isFormer = this.#faultsOn && this.chance(former)
+    const actor = isFormer ? formerActor : partitionActor
+    const member = startMember({ connection, actor, topology: this.topology, settings, clock, logger: silent, id: name, bounds })
+    this.workers.push({ process, member, isFormer, stopping: false })
   }
 
   get #processes(): Process[] {
@@ -268,7 +276,7 @@ export class SimSystem {
   }
   readonly #harmed = new Set<string>()
 
-  /** Everything works from now on: what was held arrives, what sleeps wakes, what died is started again. */
+  /** Everything works from now on: what was held arrives, what sleeps wakes, what died is started again, and of the newest version. */
   heal(): void {
     this.#faultsOn = false
     this.world.latencyMs = null
@@ -279,6 +287,7 @@ export class SimSystem {
       if (process.paused) process.resume()
     }
     for (const store of this.stores) store.awayUntilMs = 0
+    for (const worker of this.workers) if (worker.isFormer) worker.process.kill()
     this.world.restartServer()
     this.supervise()
   }

@@ -1,0 +1,42 @@
+/**
+ * What a partition does otherwise than the first version did, change by change, each under a number that is never used again.
+ *
+ * A log that was written under an older version must tell the same story for ever, whoever replays it. So a change of what a message
+ * leads to does not come with the program, but with a message of the log: from the settings message that carries its number on, and
+ * for that partition. A worker appends it once every living worker of the group says that it knows the number (runtime/member.ts).
+ *
+ * - F1 Behaviour at a message depends on the flags that the log before it has switched on, never on the version of the program.
+ * - F2 A flag stays on. What is on is part of the state, and so of its snapshot.
+ * - F3 A worker that meets a flag which it does not know does not guess: it gives the partition up to one that knows it.
+ * - F4 A number, once in a release, keeps its meaning; the code of both sides stays for as long as logs without it may be replayed.
+ *
+ * How one is added: a number and its story here, a branch on `state.flags` where it acts, a recording of the version before it by
+ * test/golden/record.ts. What no worker writes needs none: bytes of strangers may be refused otherwise from version to version.
+ *
+ * Source: temporal sdk-typescript, packages/workflow/src/flags.ts.
+ */
+
+import { OperatingError } from '../../runtime/errors.ts'
+
+export const Flag = {
+  /**
+   * How old a reading is, is told by the time of the very message that brought it. Before, it was told by the greatest time that the log
+   * had shown: a server's clock that once stood ahead by more than `retention`, for a single message, had every reading after it expire
+   * until the days had caught up.
+   */
+  ageAtReceipt: 1,
+} as const
+
+/** All that this version knows, ascending. */
+export const FLAGS: readonly number[] = Object.values(Flag)
+
+/** Throws `OperatingError` `version` where `flags`, found in `where`, are not all among `known`. */
+export function assertKnown(flags: readonly number[], known: readonly number[], where: string): void {
+  const unknown = flags.filter((flag) => !known.includes(flag))
+  if (unknown.length === 0) return
+  throw new OperatingError(
+    'version',
+    `Cannot go on with the partition as its ${where} must switch on none but the flags ${known.join(', ') || '(none)'} that this version of Weir knows: ` +
+      `current value is ${unknown.join(', ')}. A newer version wrote it; start that one again, this one leaves the partition to it.`,
+  )
+}

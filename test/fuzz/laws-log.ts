@@ -1,0 +1,262 @@
+/** Laws of what is in the logs and beside them: input, journal, effects, snapshot objects, manifests, words of members. */
+
+import assert from 'node:assert/strict'
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+import fc from 'fast-check'
+import { decodeEffects, EffectsBuilder } from '../../actors/partition/effects.ts'
+import type { PartitionEffects, WindowRow } from '../../actors/partition/effects.ts'
+import { decodeInput, encodeBlock, encodeRejects, encodeSettings, encodeTick } from '../../actors/reading/input.ts'
+import type { Input } from '../../actors/reading/input.ts'
+import { CLOSED_BY } from '../../actors/reading/window.ts'
+import { manifestPath, readManifest } from '../../actors/store/manifest.ts'
+import { pack } from '../../runtime/codec.ts'
+import { decodeJournal, encodeJournal, JournalReader } from '../../runtime/journal.ts'
+import type { JournalHeader } from '../../runtime/journal.ts'
+import { readSnapshot, writeSnapshot } from '../../runtime/snapshots.ts'
+import { anyBytes, edits, mutate, refusedOr } from './bytes.ts'
+import { law } from './law.ts'
+import type { Law } from './law.ts'
+import { device, metric, ts, value } from './readings.ts'
+
+const hash = fc.constantFrom('0'.repeat(32), 'f'.repeat(32), '7')
+
+/** A block as an edge may write it. */
+export const block = fc
+  .record({
+    tenant: fc.constantFrom('default', 'other'),
+    devices: fc.array(device, { minLength: 1, maxLength: 3 }),
+    metrics: fc.array(metric, { minLength: 1, maxLength: 3 }),
+    series: fc.array(fc.tuple(fc.nat(2), fc.nat(2)), { minLength: 1, maxLength: 4 }),
+    rows: fc.array(fc.tuple(fc.nat(3), ts, value), { minLength: 1, maxLength: 8 }),
+    keyed: fc.array(fc.tuple(hash, fc.nat(8), fc.nat(8)), { maxLength: 2 }),
+  })
+  .map(({ tenant, devices, metrics, series, rows, keyed }) => ({
+    tenant,
+    devices,
+    metrics,
+    seriesDevice: Uint16Array.from(series, ([d]) => d % devices.length),
+    seriesMetric: Uint16Array.from(series, ([, m]) => m % metrics.length),
+    row: Uint16Array.from(rows, ([s]) => s % series.length),
+    ts: Float64Array.from(rows, ([, t]) => t),
+    value: Float64Array.from(rows, ([, , v]) => v),
+    keyed: keyed.map(([h, a, b]) => ({ hash: h, from: Math.min(a, b, rows.length), to: Math.min(Math.max(a, b), rows.length) })),
+  }))
+const settings = fc.record({ latenessMs: fc.nat(600_000), idleMs: fc.nat(600_000), retentionMs: fc.oneof(fc.constant(0), fc.nat(10 ** 9)) }, { noNullPrototype: true })
+const rejects = fc.record(
+  { tenant: fc.constant('default'), counts: fc.array(fc.tuple(device, fc.nat(1_000)), { maxLength: 3 }), samples: fc.array(fc.tuple(fc.string({ maxLength: 9 }), fc.string({ maxLength: 9 })), { maxLength: 3 }) },
+  { noNullPrototype: true },
+)
+/** A message of the input as its writers make it, and what it says. */
+const input: fc.Arbitrary<{ bytes: Uint8Array; input: Input }> = fc.oneof(
+  { weight: 4, arbitrary: block.map((b) => ({ bytes: encodeBlock(b), input: { kind: 'block', ...b } as Input })) },
+  { weight: 1, arbitrary: rejects.map((r) => ({ bytes: encodeRejects(r), input: { kind: 'rejects', ...r } as Input })) },
+  { weight: 1, arbitrary: settings.map((s) => ({ bytes: encodeSettings(s), input: { kind: 'settings', settings: s, flags: [] } as Input })) },
+  { weight: 1, arbitrary: fc.constant({ bytes: encodeTick(), input: { kind: 'tick' } as Input }) },
+)
+export const inputBytes = input.map(({ bytes }) => bytes)
+/** What may stand in the place of a part of a message: the right kind of bytes around the wrong kind of thing. */
+const misfit = fc.oneof(fc.jsonValue({ maxDepth: 2 }), anyBytes, fc.constantFrom(NaN, Infinity, -1, 1e308, 2 ** 53))
+const WIRES: Record<string, string[]> = { b: ['t', 'd', 'm', 'sd', 'sm', 'r', 'b', 'w', 'ts', 'v', 'i'], x: ['t', 'c', 's'], s: ['s', 'f'], t: [] }
+export const misfits = fc.constantFrom(...Object.keys(WIRES)).chain((k) => fc.tuple(...WIRES[k].map(() => misfit)).map((of) => pack({ k, ...Object.fromEntries(WIRES[k].map((name, i) => [name, of[i]])) })))
+
+/** What every reader of the input log relies on. */
+function assertInput(got: Input): void {
+  const isText = (t: unknown) => assert.equal(typeof t, 'string')
+  if (got.kind === 'settings') for (const ms of Object.values(got.settings)) assert(typeof ms === 'number' && ms >= 0 && Number.isFinite(ms), `settings ${ms}`)
+  if (got.kind === 'rejects') {
+    isText(got.tenant)
+    for (const [of, count] of got.counts) assert(typeof of === 'string' && Number.isSafeInteger(count) && count >= 0)
+    for (const [reason, text] of got.samples) assert(typeof reason === 'string' && typeof text === 'string')
+  }
+  if (got.kind !== 'block') return
+  for (const name of [got.tenant, ...got.devices, ...got.metrics]) isText(name)
+  for (let i = 0; i < got.row.length; i++) {
+    const s = got.row[i]
+    assert(got.devices[got.seriesDevice[s]] !== undefined && got.metrics[got.seriesMetric[s]] !== undefined)
+    assert(Number.isInteger(got.ts[i]) && Math.abs(got.value[i]) <= 1e100)
+  }
+  for (const { hash: h, from, to } of got.keyed) assert(typeof h === 'string' && from >= 0 && from <= to && to <= got.row.length && Number.isInteger(from) && Number.isInteger(to))
+}
+
+// Outside of columns a negative zero travels as zero.
+const number = fc.oneof(fc.double(), fc.integer()).map((n) => n + 0)
+const windowRow: fc.Arbitrary<WindowRow> = fc.record(
+  {
+    series: fc.nat(2), size: fc.nat(3), start: fc.integer(), count: fc.nat(), sum: number, min: number, max: number, stddev: number, first: number, last: number,
+    p50: number, p95: number, p99: number, closedBy: fc.constantFrom(...CLOSED_BY),
+  },
+  { noNullPrototype: true },
+)
+const ascending = fc.uniqueArray(fc.nat(1_000), { maxLength: 4 }).map((list) => Uint32Array.from(list.sort((a, b) => a - b)))
+const effects: fc.Arbitrary<PartitionEffects> = fc
+  .record(
+    {
+      accepted: fc.nat(), pending: fc.nat(), logTimeMs: fc.nat(),
+      series: fc.array(fc.record({ tenant: fc.constant('default'), device, metric }, { noNullPrototype: true }), { minLength: 3, maxLength: 3 }),
+      fates: fc.array(fc.record({ seq: fc.nat(), duplicate: ascending, expired: ascending, old: ascending }, { noNullPrototype: true }), { maxLength: 2 }),
+      windows: fc.array(windowRow, { maxLength: 4 }),
+      anomalies: fc.array(
+        fc.record({ series: fc.nat(2), ts: fc.integer(), value: number, score: number, expected: number, lower: number, upper: number, reason: fc.string({ maxLength: 8 }) }, { noNullPrototype: true }),
+        { maxLength: 2 },
+      ),
+    },
+    { noNullPrototype: true },
+  )
+  .map((e) => ({ ...e, fates: e.fates.map((f) => ({ ...f, closedUntil: Float64Array.from(f.old, (n) => n * 60_000) })) }))
+
+function encodeEffects(e: PartitionEffects): Uint8Array {
+  const builder = new EffectsBuilder()
+  for (const name of e.series) builder.addSeries(name)
+  for (const row of e.windows) builder.addWindow(row)
+  builder.fates.push(...e.fates)
+  builder.anomalies.push(...e.anomalies)
+  return builder.encode(e)
+}
+
+/** What readers of commits rely on. */
+function assertEffects(e: PartitionEffects): void {
+  for (const total of [e.accepted, e.pending, e.logTimeMs]) assert(typeof total === 'number')
+  for (const { tenant, device: d, metric: m } of e.series) for (const name of [tenant, d, m]) assert.equal(typeof name, 'string')
+  for (const w of e.windows) assert(e.series[w.series] !== undefined && w.size >= 0 && w.size <= 3 && CLOSED_BY.includes(w.closedBy) && typeof w.p99 === 'number')
+  for (const a of e.anomalies) assert(e.series[a.series] !== undefined && typeof a.ts === 'number' && typeof a.reason === 'string')
+  for (const f of e.fates) assert(typeof f.seq === 'number' && f.old.length === f.closedUntil.length)
+}
+
+const EFFECT_FIELDS = ['a', 'p', 'l', 's', 'f', 'ws', 'wk', 'wn', 'an']
+const position = { created: 'c', seq: 7, timeMs: 70 }
+const header = (kind: JournalHeader['kind'], rest: Partial<JournalHeader> = {}): JournalHeader => ({
+  kind, partition: 0, epoch: 1, owner: 'w', nonce: 'n', position, snapshots: [{ name: 'partition.0.1.7', position }], part: 0, ...rest,
+})
+const HEADER_FIELDS = ['kind', 'partition', 'epoch', 'owner', 'nonce', 'position', 'snapshots', 'part'] as const
+
+function assertHeader(h: JournalHeader): void {
+  assert(['claim', 'part', 'commit'].includes(h.kind) && typeof h.owner === 'string' && typeof h.nonce === 'string')
+  for (const n of [h.partition, h.epoch, h.part, h.position.seq]) assert(Number.isSafeInteger(n) && n >= 0)
+  for (const { name, position: p } of [{ name: '', position: h.position }, ...h.snapshots]) {
+    assert(typeof name === 'string' && typeof p.created === 'string' && typeof p.seq === 'number' && typeof p.timeMs === 'number')
+  }
+}
+
+interface Sent {
+  readonly seq: number
+  readonly timeMs: number
+  readonly data: Uint8Array
+}
+
+/** Commits of one owner, some in parts, as they stand in the log. */
+function journalOf(sizes: readonly number[]): { messages: Sent[]; payloads: Buffer[] } {
+  const messages: Sent[] = []
+  const payloads: Buffer[] = []
+  const put = (h: JournalHeader, payload?: Uint8Array) => messages.push({ seq: messages.length + 1, timeMs: 1, data: encodeJournal(h, payload) })
+  put(header('claim'))
+  for (const [i, parts] of sizes.entries()) {
+    const pieces = Array.from({ length: parts + 1 }, (_, part) => Uint8Array.of(i, part, i ^ part))
+    const begun = parts > 0 ? { first: messages.length + 1 } : {}
+    pieces.slice(0, -1).forEach((piece, part) => put(header('part', { part, ...(part > 0 ? begun : {}) }), piece))
+    put(header('commit', { part: parts, position: { ...position, seq: 8 + i }, ...begun }), pieces[parts])
+    payloads.push(Buffer.concat(pieces))
+  }
+  return { messages, payloads }
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'weir-fuzz-'))
+process.on('exit', () => void import('node:fs').then(({ rmSync }) => rmSync(folder, { recursive: true, force: true })))
+const MANIFEST = {
+  format: 1, version: 4, madeAt: 1, resultsCreated: 'c', resultsBase: 0, resultsFrom: 1, inputFrom: { READINGS_0: { created: 'c', seq: 1 } }, settleUntil: null,
+  covered: { 0: { input: position, resultsSeq: 3, accepted: 9, pending: 0 } },
+  segments: [{ file: 'a.duckdb', level: 0, sealedFrom: 1, sealedTo: 2, bytes: 3, rows: { readings: 1 }, tsMin: 1, tsMax: 2, readingsMin: 1, readingsMax: 2 }], superseded: [],
+}
+
+export const logLaws: Law[] = [
+  law('a message of the input reads back as what was written', 60, [input], ({ bytes, input: wanted }) => {
+    const got = refusedOr(bytes, decodeInput)
+    assert.deepEqual(got, wanted)
+    assertInput(got!)
+  }),
+  law('a changed message of the input is refused, or is one that holds what readers rely on', 120, [inputBytes, edits], (bytes, list) => {
+    const got = refusedOr(mutate(bytes, list), decodeInput, RangeError)
+    if (got !== null) assertInput(got)
+  }),
+  law('a message of the input with things in wrong places is refused, or sound', 60, [misfits], (bytes) => {
+    const got = refusedOr(bytes, decodeInput, RangeError)
+    if (got !== null) assertInput(got)
+  }),
+  law('bytes of nobody are no message of the input, or a sound one', 60, [anyBytes], (bytes) => {
+    const got = refusedOr(bytes, decodeInput, RangeError)
+    if (got !== null) assertInput(got)
+  }),
+  law('the effects of a commit read back as what was written', 30, [effects], (e) => {
+    const bytes = encodeEffects(e)
+    assert.deepEqual(refusedOr(bytes, decodeEffects), { ...e, fates: e.fates })
+    assert(Buffer.from(encodeEffects(decodeEffects(bytes))).equals(bytes))
+  }),
+  law('changed effects are refused, or hold what readers rely on', 60, [effects, edits], (e, list) => {
+    const got = refusedOr(mutate(encodeEffects(e), list), decodeEffects, RangeError)
+    if (got !== null) assertEffects(got)
+  }),
+  law('effects with things in wrong places are refused, or sound', 40, [fc.tuple(...EFFECT_FIELDS.map(() => misfit))], (of) => {
+    const got = refusedOr(pack({ v: 1, ...Object.fromEntries(EFFECT_FIELDS.map((name, i) => [name, of[i]])) }), decodeEffects, RangeError)
+    if (got !== null) assertEffects(got)
+  }),
+  law('a journal message reads back, and a changed one is refused or whole', 80, [fc.constantFrom('claim', 'part', 'commit' as const), fc.nat(4), anyBytes, edits], (kind, part, payload, list) => {
+    const h = header(kind as JournalHeader['kind'], { part })
+    const bytes = encodeJournal(h, payload)
+    const whole = refusedOr(bytes, decodeJournal)!
+    assert.deepEqual({ header: whole.header, payload: [...whole.payload] }, { header: h, payload: [...payload] })
+    const got = refusedOr(mutate(bytes, list), decodeJournal, RangeError)
+    if (got === null) return
+    assertHeader(got.header)
+    assert(got.payload instanceof Uint8Array)
+  }),
+  law('a journal message with things in wrong places is refused or whole', 40, [fc.constantFrom(...HEADER_FIELDS), misfit], (field, thing) => {
+    const got = refusedOr(pack([1, { ...header('commit'), [field]: thing }, new Uint8Array(2)]), decodeJournal, RangeError)
+    if (got !== null) assertHeader(got.header)
+  }),
+  law('of commits in parts, some lost and some read twice or early, each that is put together is one that was written', 60, [fc.array(fc.nat(3), { minLength: 1, maxLength: 4 }), fc.array(fc.tuple(fc.constantFrom('lose', 'again', 'early', 'garbage'), fc.nat(30), fc.nat(30)), { maxLength: 4 })], (sizes, troubles) => {
+    const { messages, payloads } = journalOf(sizes)
+    const read = [...messages]
+    for (const [kind, a, b] of troubles) {
+      const [from, to] = [a % read.length, b % read.length]
+      if (kind === 'lose') read.splice(from, 1)
+      else if (kind === 'again') read.splice(to, 0, read[from])
+      else if (kind === 'early') read.splice(to, 0, ...read.splice(from, 1))
+      else read.splice(to, 0, { seq: 1, timeMs: 1, data: Uint8Array.of(a, b) })
+      if (read.length === 0) return
+    }
+    const journal = new JournalReader()
+    let commits = 0
+    for (const message of read) {
+      const got = refusedOr(message.data, (data) => journal.accept({ ...message, data }), RangeError)
+      if (got === null || 'claim' in got) continue
+      commits++
+      assert(payloads[got.commit.header.position.seq - 8].equals(got.commit.payload), 'a commit that nobody wrote')
+    }
+    if (troubles.length === 0) assert.equal(commits, sizes.length)
+  }),
+  law('a snapshot object comes back as its bytes; a changed one is never taken for whole', 20, [fc.oneof(fc.uint8Array({ maxLength: 80 }), fc.uint8Array({ minLength: 1, maxLength: 8 }).map((b) => new Uint8Array(2_000).fill(b[0]))), edits], async (state, list) => {
+    const objects = new Map<string, Uint8Array>()
+    const store = { put: async (name: string, data: Uint8Array) => void objects.set(name, data), get: async (name: string) => objects.get(name) ?? null, delete: async () => {}, list: async () => [] }
+    const about = { actor: 'partition', version: 1, partition: 0, epoch: 1, position, state }
+    const ref = await writeSnapshot(store, about)
+    const actor = { name: 'partition', snapshotVersion: 2 }
+    assert(Buffer.from(state).equals((await readSnapshot(store, ref, actor))!))
+    const whole = objects.get(ref.name)!
+    const changed = mutate(whole, list)
+    objects.set(ref.name, changed)
+    const got = await readSnapshot(store, ref, actor)
+    assert(got === null || Buffer.from(state).equals(got))
+    objects.set(ref.name, whole)
+    assert.equal(await readSnapshot(store, { ...ref, position: { ...position, seq: 8 } }, actor), null)
+  }),
+  law('a manifest that was changed is none, or one whose lists can be walked', 4, [edits], async (list) => {
+    writeFileSync(manifestPath(folder, 4), mutate(Buffer.from(JSON.stringify(MANIFEST)), list))
+    const got = await readManifest(folder, 4)
+    if (got === null) return
+    for (const segment of got.segments) assert(typeof segment.file === 'string' && typeof segment.bytes === 'number' && !segment.file.includes('/'))
+    for (const old of got.superseded) assert.equal(typeof old.file, 'string')
+    for (const of of Object.values(got.covered)) assert(typeof of.input.seq === 'number' && typeof of.resultsSeq === 'number')
+  }),
+]

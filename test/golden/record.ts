@@ -1,0 +1,56 @@
+/**
+ * `node test/golden/record.ts NAME golden|flagged`: keeps a log, a snapshot from its midst, and what this version tells of both, under
+ * `history/NAME`. To be run once for each version before its successor changes what a log leads to; what is there is never written again.
+ */
+
+import { createHash } from 'node:crypto'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import process from 'node:process'
+import { zstdCompressSync } from 'node:zlib'
+import { partitionActor } from '../../actors/partition/actor.ts'
+import type { InputMessage } from '../../runtime/actor.ts'
+import { pack, unpack } from '../../runtime/codec.ts'
+import * as logs from './partition-log.ts'
+import { drive, Story } from './story.ts'
+
+const HISTORY = join(import.meta.dirname, 'history')
+const COMMIT_MESSAGES = 13
+/** Stretches of the log that hold something of everything, and are small; the last of them is quiet to its end. */
+const STRETCHES = [[0, 500], [2_440, 2_640], [-160]] as const
+
+const [name, which] = process.argv.slice(2)
+const make = { golden: logs.goldenLog, flagged: (logs as { flaggedLog?: () => InputMessage[] }).flaggedLog }[which as 'golden' | 'flagged']
+if (name === undefined || make === undefined) {
+  console.error('Cannot record as there must be a name and one of golden, flagged')
+  process.exit(2)
+}
+const whole = make()
+const messages = STRETCHES.flatMap(([from, to]) => whole.slice(from, to))
+const snapshotAt = 40 * COMMIT_MESSAGES
+
+const story = new Story()
+const rest = new Story()
+const state = drive(partitionActor.create(), messages.slice(0, snapshotAt), COMMIT_MESSAGES, story)
+const snapshot = partitionActor.snapshot(state)
+drive(state, messages.slice(snapshotAt), COMMIT_MESSAGES, story)
+drive(partitionActor.restore(snapshot), messages.slice(snapshotAt), COMMIT_MESSAGES, rest)
+/** All commits of the log, byte for byte. */
+const commits = createHash('sha256')
+const again = partitionActor.create()
+for (let from = 0; from < messages.length; from += COMMIT_MESSAGES) {
+  const effects = partitionActor.effects()
+  for (const m of messages.slice(from, from + COMMIT_MESSAGES)) partitionActor.step(again, m, effects)
+  commits.update(partitionActor.encode(effects, again))
+}
+const { v: snapshotVersion, flags = [] } = unpack<{ v: number; flags?: number[] }>(snapshot)
+const snapshotHash = createHash('sha256').update(snapshot).digest('hex')
+const told = { story: story.hash(), rest: rest.hash(), commits: commits.digest('hex'), snapshot: snapshotHash, snapshotAt, snapshotVersion, flags }
+
+const folder = join(HISTORY, name)
+mkdirSync(HISTORY, { recursive: true })
+mkdirSync(folder)
+writeFileSync(join(folder, 'log.bin'), zstdCompressSync(pack(messages.map((m) => [m.seq, m.timeMs, m.data]))))
+writeFileSync(join(folder, 'snapshot.bin'), zstdCompressSync(snapshot))
+writeFileSync(join(folder, 'told.json'), `${JSON.stringify(told, null, 2)}\n`)
+console.log(`${messages.length} messages, ${story.windows.length} windows, ${story.fates.length} fates: ${JSON.stringify(told)}`)
