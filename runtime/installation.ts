@@ -167,11 +167,13 @@ async function makeStreams(connection: Connection, topology: Topology, entry: En
   const { replicas, partitions } = entry
   const share = (part: number, streams: number): number => (bytesMax < 0 ? -1 : Math.floor((bytesMax * part) / streams))
   const all = Array.from({ length: partitions }, (_, p) => p)
-  for (const name of inputStreams(topology)) {
+  const inputs = inputStreams(topology).map((name) => {
     const subjects = all.filter((p) => inputStream(topology, p) === name).map(inputSubject)
-    await connection.log.ensureStream({ name, subjects, replicas, bytesMax: share(INPUT_SHARE, topology.streams) })
-  }
-  await connection.log.ensureStream({ name: RESULTS, subjects: all.map(resultsSubject), replicas, bytesMax: share(RESULTS_SHARE, 1) })
+    return { name, subjects, replicas, bytesMax: share(INPUT_SHARE, topology.streams) }
+  })
+  const results = { name: RESULTS, subjects: all.map(resultsSubject), replicas, bytesMax: share(RESULTS_SHARE, 1) }
+  // Side by side, since each one of replicas waits for an election of its own.
+  await Promise.all([...inputs, results].map((stream) => connection.log.ensureStream(stream)))
 }
 
 async function introduce(connection: Connection, topology: Topology, message: Uint8Array): Promise<void> {

@@ -15,11 +15,11 @@
  */
 
 import type { Clock } from '../../runtime/clock.ts'
-import { OperatingError } from '../../runtime/errors.ts'
+import { isOperating, OperatingError } from '../../runtime/errors.ts'
 import { identify } from '../../runtime/identity.ts'
 import { JournalReader } from '../../runtime/journal.ts'
 import type { Commit, JournalHeader, Position } from '../../runtime/journal.ts'
-import { STORE_WAITING_BYTES } from '../../runtime/limits.ts'
+import { RETRY_MAX_MS, RETRY_MIN_MS, STORE_WAITING_BYTES } from '../../runtime/limits.ts'
 import type { Log, LogReader } from '../../runtime/log.ts'
 import { RESULTS, inputStream, inputStreams, inputSubject, partitionOf } from '../../runtime/topology.ts'
 import type { Topology } from '../../runtime/topology.ts'
@@ -168,8 +168,22 @@ export class Follower {
     await Promise.all(this.#tasks)
   }
 
-  /** Whether the streams are still those that were read; call it after a reconnection. Throws `OperatingError` `identity` otherwise. */
+  /**
+   * Whether the streams are still those that were read; call it after a reconnection. Throws `OperatingError` `identity` otherwise. Asks
+   * again while the log does not answer: a server that has just come back may not yet, and that says nothing of the streams.
+   */
   async check(): Promise<void> {
+    for (let pauseMs = RETRY_MIN_MS; this.#life === 'running'; pauseMs = Math.min(RETRY_MAX_MS, 2 * pauseMs)) {
+      try {
+        return await this.#check()
+      } catch (error) {
+        if (!isOperating(error) || !error.retry) throw error
+      }
+      await this.#options.clock.sleep(pauseMs)
+    }
+  }
+
+  async #check(): Promise<void> {
     const { log, topology } = this.#options
     for (const [partition, { input }] of this.#covered) if (input.seq > 0) await identify(log, inputStream(topology, partition), inputSubject(partition), input)
     const streams: [string, string, number][] = [...this.#inputs.values()].map((s) => [s.stream, s.created, s.readSeq])

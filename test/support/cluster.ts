@@ -26,6 +26,10 @@ export interface ClusterNode {
   readonly port: number
   readonly folder: string
   readonly alive: boolean
+  /** Names of the clients that are connected to it. */
+  clients(): Promise<string[]>
+  /** Until it says that it has what the others have. */
+  healthy(): Promise<void>
   /** SIGKILL; resolves when the process is gone. */
   kill(): Promise<void>
   /** SIGTERM: it hands over what it leads, and ends. */
@@ -46,8 +50,14 @@ export interface TestCluster {
   urlOf(role: NatsRole, first?: ClusterNode): string
   /** Connects as the admin. */
   connect(name?: string, first?: ClusterNode): Promise<Connection>
+  /** The server that leads a stream, by what the others say; null while none does. */
+  leaderOf(stream: string): Promise<ClusterNode | null>
   /** Ends all of it, and removes its folders. */
   stop(): Promise<void>
+}
+
+interface Jsz {
+  readonly account_details?: readonly { readonly stream_detail?: readonly { readonly name: string; readonly cluster?: { readonly leader?: string } }[] }[]
 }
 
 class Gate {
@@ -125,6 +135,11 @@ export async function startTestCluster(options: { binary: string; size?: number;
       get alive() {
         return child !== null
       },
+      async clients() {
+        const answer = await fetch(`http://127.0.0.1:${monitor}/connz`)
+        return ((await answer.json()) as { connections: { name?: string }[] }).connections.map((c) => c.name ?? '')
+      },
+      healthy: () => isHealthy(monitor),
       kill: () => end('SIGKILL'),
       end: () => end('SIGTERM'),
       async start() {
@@ -166,7 +181,7 @@ export async function startTestCluster(options: { binary: string; size?: number;
   }
   try {
     await Promise.all(nodes.map((node) => node.start()))
-    for (const { monitor } of places) await isHealthy(monitor)
+    for (const node of nodes) await node.healthy()
   } catch (error) {
     await stop()
     throw error
@@ -178,6 +193,15 @@ export async function startTestCluster(options: { binary: string; size?: number;
       const connection = await connectNats({ servers: urlOf('admin', first), name, clock: systemClock })
       connections.push(connection)
       return connection
+    },
+    async leaderOf(stream) {
+      for (const { monitor } of places.filter((_, i) => nodes[i]!.alive)) {
+        const answer = await fetch(`http://127.0.0.1:${monitor}/jsz?streams=1`).then((r) => r.json() as Promise<Jsz>, () => null)
+        const found = answer?.account_details?.flatMap((account) => account.stream_detail ?? []).find(({ name }) => name === stream)
+        const leader = nodes.find(({ name, alive }) => alive && name === found?.cluster?.leader)
+        if (leader !== undefined) return leader
+      }
+      return null
     },
     stop,
   }
