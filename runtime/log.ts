@@ -34,6 +34,12 @@ export interface StreamInfo {
   readonly messages: number
   /** Bytes at which the stream refuses; left out, or -1: no bound of its own. */
   readonly bytesMax?: number
+  /**
+   * Copies that servers keep of it; left out: one. Of several, the one that answers may for a while show an older state than what was
+   * acknowledged: it has just begun to lead, or is cut off and does not know that another leads. Who concludes something from what is
+   * missing asks again first (identity.ts).
+   */
+  readonly replicas?: number
 }
 
 export interface StreamOptions {

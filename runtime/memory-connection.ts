@@ -192,19 +192,19 @@ class MemoryLog implements Log {
   }
 
   last(stream: string, subject: string): Promise<LogMessage | null> {
-    return this.#connection.perform(() => this.#world.stream(stream).bySubject.get(subject)?.at(-1) ?? null)
+    return this.#connection.perform(() => this.#world.told(stream).bySubject.get(subject)?.at(-1) ?? null)
   }
 
   at(stream: string, seq: number): Promise<LogMessage | null> {
     return this.#connection.perform(() => {
-      const { messages } = this.#world.stream(stream)
+      const { messages } = this.#world.told(stream)
       const found = messages[firstAtOrAfter(messages, seq)]
       return found?.seq === seq ? found : null
     })
   }
 
   info(stream: string): Promise<StreamInfo> {
-    return this.#connection.perform(() => infoOf(this.#world.stream(stream)))
+    return this.#connection.perform(() => infoOf(this.#world.told(stream)))
   }
 
   ensureStream(options: StreamOptions): Promise<StreamInfo> {

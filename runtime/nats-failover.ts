@@ -18,7 +18,7 @@ import type { Clock } from './clock.ts'
 /** Elections take 4 to 9 s. */
 const WAIT_MS = 10_000
 const WAIT_MAX_MS = 80_000
-/** So much success after a move makes the next wait the shortest again. */
+/** A success so long after a move makes the next wait the shortest again. */
 const CALM_MS = 60_000
 /** Without a question for so long, one is asked. */
 const PROBE_MS = 2_500
@@ -53,7 +53,10 @@ export class Failover {
 
   answered(kind: Kind): void {
     this.#failingSinceMs[kind] = null
-    if (kind === 'api') this.#askedMs = this.#options.clock.monotonic()
+    if (kind === 'publish' && this.#waitMs === WAIT_MS) return
+    const nowMs = this.#options.clock.monotonic()
+    if (kind === 'api') this.#askedMs = nowMs
+    if (nowMs - this.#movedMs > CALM_MS) this.#waitMs = WAIT_MS
   }
 
   /** One that was sent at `sentMs` of the monotonic clock got no answer, or one that says that JetStream is away. */
@@ -62,7 +65,7 @@ export class Failover {
     if (kind === 'api') this.#askedMs = nowMs
     const sinceMs = (this.#failingSinceMs[kind] ??= sentMs)
     if (nowMs - sinceMs < this.#waitMs || !this.#options.inCluster()) return
-    this.#waitMs = nowMs - this.#movedMs > CALM_MS + this.#waitMs ? WAIT_MS : Math.min(WAIT_MAX_MS, 2 * this.#waitMs)
+    this.#waitMs = Math.min(WAIT_MAX_MS, 2 * this.#waitMs)
     this.#movedMs = nowMs
     this.anew()
     this.#options.move()

@@ -8,7 +8,7 @@ import { ApiCode, ApiRefusal } from './nats-answers.ts'
 import type { NatsClient } from './nats-client.ts'
 
 interface ApiStreamInfo {
-  readonly config: { readonly name: string; readonly max_bytes: number }
+  readonly config: { readonly name: string; readonly max_bytes: number; readonly num_replicas: number }
   readonly created: string
   readonly state: { readonly messages: number; readonly bytes: number; readonly first_seq: number; readonly last_seq: number }
 }
@@ -62,6 +62,7 @@ function toStreamInfo(info: ApiStreamInfo): StreamInfo {
     bytes: state.bytes,
     messages: state.messages,
     bytesMax: info.config.max_bytes,
+    ...(info.config.num_replicas > 1 ? { replicas: info.config.num_replicas } : {}),
   }
 }
 
