@@ -68,11 +68,12 @@ async function reach(nats: string | null, data: string): Promise<{ connection: C
 async function examineLog(connection: Connection, say: (findings: readonly Finding[]) => void): Promise<void> {
   const clock = systemClock
   const installed = await fact.installedFact(connection)
-  say(check.checkServerVersion({ version: connection.serverVersion, replicas: installed?.replicas ?? 1 }))
+  say(check.checkServerVersions({ servers: await connection.servers(), replicas: installed?.replicas ?? 1 }))
   say(check.checkPayload(connection.maxPayloadBytes ?? null))
   if (installed === null) return say(check.checkStreams([]))
 
   say(check.checkSkew(await fact.skewFact(connection, installed, clock)))
+  say(check.checkCopies(await fact.copiesFact(connection, installed)))
   const streams = await fact.streamFacts(connection, installed.partitions)
   say(check.checkStreams(fact.sizesOf(streams)))
   say(check.checkReaders(await fact.readerFacts(installed, streams, clock)))

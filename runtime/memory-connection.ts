@@ -6,7 +6,7 @@
  */
 
 import { OperatingError } from './errors.ts'
-import type { Bus, Connection, KeyValue, Log, LogMessage, LogReader, ObjectStore } from './log.ts'
+import type { Bus, Connection, KeyValue, Log, LogMessage, LogReader, ObjectStore, ServerGreeting } from './log.ts'
 import type { PublishOptions, ReadOptions, StreamInfo, StreamOptions } from './log.ts'
 import { MemoryKeyValue, MemoryObjects } from './memory-buckets.ts'
 import type { MemoryWorld } from './memory-log.ts'
@@ -56,6 +56,10 @@ export class MemoryConnection implements Connection {
 
   connected(): boolean {
     return !this.#cut && !this.#closed && !this.#dead
+  }
+
+  async servers(): Promise<ServerGreeting[]> {
+    return [{ name: 'memory', version: this.serverVersion }]
   }
 
   onReconnect(run: () => void): () => void {

@@ -18,9 +18,11 @@ import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node'
 import { createInbox, errors, headers } from '@nats-io/nats-core'
 import type { Clock } from './clock.ts'
 import { ErrorCode, OperatingError } from './errors.ts'
+import type { ServerGreeting } from './log.ts'
 import { fastSeq, leaderless, notPermitted, refusal, translate } from './nats-answers.ts'
 import type { ApiError } from './nats-answers.ts'
 import { Failover } from './nats-failover.ts'
+import { greetingsOf } from './nats-peers.ts'
 import { parseServers } from './nats-target.ts'
 
 export interface NatsOptions {
@@ -56,6 +58,7 @@ export class NatsClient {
   readonly clock: Clock
   readonly nc: NatsConnection
   readonly inboxPrefix: string
+  #named: readonly string[]
   #standing = true
   #closed = false
   #nextId = 0
@@ -70,8 +73,9 @@ export class NatsClient {
   /** The server that is being left, while the connection moves. */
   #leaving: string | null = null
 
-  constructor(nc: NatsConnection, clock: Clock, inboxPrefix: string) {
+  constructor(nc: NatsConnection, clock: Clock, inboxPrefix: string, named: readonly string[]) {
     this.nc = nc
+    this.#named = named
     this.clock = clock
     this.inboxPrefix = inboxPrefix
     this.#ackInbox = `${this.inbox()}.`
@@ -110,7 +114,7 @@ export class NatsClient {
           maxPingOut: 3,
           noAsyncTraces: true,
         })
-        return new NatsClient(nc, clock, inboxPrefix)
+        return new NatsClient(nc, clock, inboxPrefix, [target.options.servers ?? []].flat())
       } catch (cause) {
         if (cause instanceof errors.AuthorizationError) {
           throw new OperatingError(
@@ -142,6 +146,13 @@ export class NatsClient {
 
   connected(): boolean {
     return this.#standing && !this.#closed
+  }
+
+  /** What the servers say of themselves: those named in `servers`, and those that the one in use names. */
+  async servers(): Promise<ServerGreeting[]> {
+    const own = { name: this.nc.info?.server_name ?? '', version: this.serverVersion }
+    const others = await greetingsOf([...this.#named, ...(this.nc.info?.connect_urls ?? [])], this.clock)
+    return [own, ...others.filter(({ name }) => name !== own.name)]
   }
 
   get closed(): boolean {

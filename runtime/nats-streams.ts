@@ -3,13 +3,17 @@
  */
 
 import { ErrorCode, OperatingError } from './errors.ts'
-import type { LogMessage, StreamInfo } from './log.ts'
+import type { LogMessage, StreamCopy, StreamInfo } from './log.ts'
 import { ApiCode, ApiRefusal } from './nats-answers.ts'
 import type { NatsClient } from './nats-client.ts'
 
 interface ApiStreamInfo {
   readonly config: { readonly name: string; readonly max_bytes: number; readonly num_replicas: number }
   readonly created: string
+  readonly cluster?: {
+    readonly leader?: string
+    readonly replicas?: readonly { readonly name: string; readonly current?: boolean; readonly offline?: boolean }[] | null
+  }
   readonly state: { readonly messages: number; readonly bytes: number; readonly first_seq: number; readonly last_seq: number }
 }
 
@@ -62,8 +66,16 @@ function toStreamInfo(info: ApiStreamInfo): StreamInfo {
     bytes: state.bytes,
     messages: state.messages,
     bytesMax: info.config.max_bytes,
-    ...(info.config.num_replicas > 1 ? { replicas: info.config.num_replicas } : {}),
+    ...(info.config.num_replicas > 1 ? { replicas: info.config.num_replicas, copies: copiesOf(info) } : {}),
   }
+}
+
+function copiesOf({ cluster }: ApiStreamInfo): StreamCopy[] {
+  const leader = cluster?.leader ? [{ server: cluster.leader, state: 'leads' as const }] : []
+  const others = (cluster?.replicas ?? []).map(({ name, current, offline }): StreamCopy => {
+    return { server: name, state: offline ? 'away' : current ? 'follows' : 'behind' }
+  })
+  return [...leader, ...others]
 }
 
 /** A message asked of the stream's leader, so that it is never an older state than what was acknowledged; null where there is none. */

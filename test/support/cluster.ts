@@ -56,18 +56,22 @@ export interface TestCluster {
   stop(): Promise<void>
 }
 
+const SIZE = 3
+
 interface Jsz {
   readonly account_details?: readonly { readonly stream_detail?: readonly { readonly name: string; readonly cluster?: { readonly leader?: string } }[] }[]
 }
 
 class Gate {
+  /** The port that it leads to. */
+  to = 0
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
   #open = true
 
-  constructor(to: number) {
+  constructor() {
     this.#server = createServer((from) => {
-      const on = connect(to, '127.0.0.1')
+      const on = connect(this.to, '127.0.0.1')
       for (const [a, b] of [[from, on], [on, from]] as const) {
         this.#sockets.add(a)
         a.on('data', (chunk) => {
@@ -104,15 +108,33 @@ class Gate {
   }
 }
 
-/** Starts the servers; resolves once they have met, and one of them leads the others. `more` is added to the `jetstream` section. */
-export async function startTestCluster(options: { binary: string; size?: number; more?: string }): Promise<TestCluster> {
-  const { binary, size = 3, more = '' } = options
+export interface TestClusterOptions {
+  /** The program of every server, or of each in turn. */
+  readonly binary: string | readonly string[]
+  /** Of the three, those that are started at once; all by default. */
+  readonly started?: number
+}
+
+/** Starts the servers; resolves once they have met, and one of them leads the others. */
+export async function startTestCluster(options: TestClusterOptions): Promise<TestCluster> {
+  for (let triesLeft = 3; ; triesLeft--) {
+    try {
+      return await startOnce(options)
+    } catch (error) {
+      // A port that was free may be someone else's by the time that a server wants it.
+      if (triesLeft === 0 || !String(error).includes('address already in use')) throw error
+    }
+  }
+}
+
+async function startOnce({ binary, started = SIZE }: TestClusterOptions): Promise<TestCluster> {
   const folder = await mkdtemp(join(tmpdir(), 'weir-cluster-'))
-  const ports = await distinctPorts(3 * size)
-  const places = Array.from({ length: size }, (_, i) => ({ name: `n${i + 1}`, client: ports[i]!, cluster: ports[size + i]!, monitor: ports[2 * size + i]! }))
   // gates[i][j] is what i dials to reach j.
-  const gates = places.map((_, i) => places.map(({ cluster }, j) => (i === j ? null : new Gate(cluster))))
+  const gates = Array.from({ length: SIZE }, (_, i) => Array.from({ length: SIZE }, (_, j) => (i === j ? null : new Gate())))
   const dials = await Promise.all(gates.map((row) => Promise.all(row.map((gate) => gate?.listen() ?? 0))))
+  const ports = await distinctPorts(3 * SIZE)
+  const places = Array.from({ length: SIZE }, (_, i) => ({ name: `n${i + 1}`, client: ports[i]!, cluster: ports[SIZE + i]!, monitor: ports[2 * SIZE + i]! }))
+  for (const row of gates) for (const [j, gate] of row.entries()) if (gate !== null) gate.to = places[j]!.cluster
   const connections: Connection[] = []
 
   const nodes = places.map(({ name, client, cluster, monitor }, i): ClusterNode => {
@@ -127,6 +149,9 @@ export async function startTestCluster(options: { binary: string; size?: number;
       if (signal !== 'SIGKILL') running.kill('SIGCONT')
       await gone
     }
+    const assertLives = async () => {
+      if (child === null || child.exitCode !== null) throw new Error(`nats-server ended: ${await readFile(join(own, 'nats.log'), 'utf8')}`)
+    }
     const gatesOfIt = () => [...gates[i]!, ...gates.map((row) => row[i]!)].filter((gate) => gate !== null)
     return {
       name,
@@ -139,7 +164,14 @@ export async function startTestCluster(options: { binary: string; size?: number;
         const answer = await fetch(`http://127.0.0.1:${monitor}/connz`)
         return ((await answer.json()) as { connections: { name?: string }[] }).connections.map((c) => c.name ?? '')
       },
-      healthy: () => isHealthy(monitor),
+      async healthy() {
+        for (;;) {
+          const answer = await fetch(`http://127.0.0.1:${monitor}/healthz`).then((r) => r.status, () => 0)
+          if (answer === 200) return
+          await assertLives()
+          await systemClock.sleep(20)
+        }
+      },
       kill: () => end('SIGKILL'),
       end: () => end('SIGTERM'),
       async start() {
@@ -151,11 +183,10 @@ export async function startTestCluster(options: { binary: string; size?: number;
           .replace(/^# cluster \{[^}]*\}$/m, (section) => section.replace(/^# /gm, '').replace('name: weir', 'name: weir\n  advertise: "127.0.0.1:1"'))
           .replace('listen: "0.0.0.0:6222"', `listen: "127.0.0.1:${cluster}"`)
           .replace(/routes: .*/, `routes: [${routes.join(', ')}]`)
-          .replace(/# sync_interval: always/, more)
         await writeFile(join(own, 'nats.conf'), config)
-        child = spawn(binary, ['-c', join(own, 'nats.conf'), '-l', join(own, 'nats.log')], { stdio: 'ignore' })
+        child = spawn(typeof binary === 'string' ? binary : binary[i]!, ['-c', join(own, 'nats.conf'), '-l', join(own, 'nats.log')], { stdio: 'ignore' })
         while (!(await listens(client))) {
-          if (child.exitCode !== null) throw new Error(`nats-server ended at its start: ${await readFile(join(own, 'nats.log'), 'utf8')}`)
+          await assertLives()
           await systemClock.sleep(10)
         }
       },
@@ -180,8 +211,9 @@ export async function startTestCluster(options: { binary: string; size?: number;
     await rm(folder, { recursive: true, force: true })
   }
   try {
-    await Promise.all(nodes.map((node) => node.start()))
-    for (const node of nodes) await node.healthy()
+    const first = nodes.slice(0, started)
+    await Promise.all(first.map((node) => node.start()))
+    for (const node of first) await node.healthy()
   } catch (error) {
     await stop()
     throw error
@@ -204,15 +236,6 @@ export async function startTestCluster(options: { binary: string; size?: number;
       return null
     },
     stop,
-  }
-}
-
-/** Until the server says that JetStream is up and that it knows the leader of the cluster. */
-async function isHealthy(monitor: number): Promise<void> {
-  for (;;) {
-    const answer = await fetch(`http://127.0.0.1:${monitor}/healthz`).then((r) => r.status, () => 0)
-    if (answer === 200) return
-    await systemClock.sleep(20)
   }
 }
 

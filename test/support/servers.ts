@@ -40,7 +40,7 @@ export function newerServer(cacheDir: string): Promise<Found> {
 
 async function kept(fits: (version: string) => boolean, cacheDir: string, fetch: (cacheDir: string) => Promise<Found>): Promise<Found> {
   const path = natsServerPath()
-  const version = /v(\S+)/.exec(execFileSync(path, ['--version']).toString())?.[1] ?? ''
+  const version = /v(\d\S*)/.exec(execFileSync(path, ['--version']).toString())?.[1] ?? ''
   if (fits(version)) return { binary: { path, version }, reason: '' }
   const cached = await findNatsServer({ cacheDir, env: { NATS_SERVER: undefined, PATH: cacheDir } }).catch(() => null)
   const found: Found = cached !== null && fits(cached.version) ? { binary: cached, reason: '' } : await fetch(cacheDir)
