@@ -12,7 +12,8 @@ interface ApiStreamInfo {
   readonly created: string
   readonly cluster?: {
     readonly leader?: string
-    readonly replicas?: readonly { readonly name: string; readonly current?: boolean; readonly offline?: boolean }[] | null
+    /** `active`: since when its leader has not heard of it, in ns. */
+    readonly replicas?: readonly { readonly name: string; readonly current?: boolean; readonly offline?: boolean; readonly active?: number }[] | null
   }
   readonly state: { readonly messages: number; readonly bytes: number; readonly first_seq: number; readonly last_seq: number }
 }
@@ -27,6 +28,9 @@ export interface StreamConfig {
 const CREATE_TIMEOUT_MS = 10_000
 /** The answer may be a message of the largest size. */
 const GET_TIMEOUT_MS = 5_000
+
+/** Replicas hear of their leader once a second and answer; one that does not for so long is away, whatever else is said of it. */
+const AWAY_MS = 5_000
 
 /** Throws `identity` where there is no such stream. */
 export async function streamInfo(client: NatsClient, stream: string): Promise<StreamInfo> {
@@ -72,8 +76,9 @@ function toStreamInfo(info: ApiStreamInfo): StreamInfo {
 
 function copiesOf({ cluster }: ApiStreamInfo): StreamCopy[] {
   const leader = cluster?.leader ? [{ server: cluster.leader, state: 'leads' as const }] : []
-  const others = (cluster?.replicas ?? []).map(({ name, current, offline }): StreamCopy => {
-    return { server: name, state: offline ? 'away' : current ? 'follows' : 'behind' }
+  const others = (cluster?.replicas ?? []).map(({ name, current, offline, active = 0 }): StreamCopy => {
+    const away = offline || active > AWAY_MS * 1_000_000
+    return { server: name, state: away ? 'away' : current ? 'follows' : 'behind' }
   })
   return [...leader, ...others]
 }

@@ -88,17 +88,24 @@ export async function lakeFact(dataDir: string): Promise<LakeFact> {
   }
 }
 
-/** What the installation's bucket says; null where there is no installation. */
+/** What the installation's bucket says. */
 export interface Installed {
   readonly meta: KeyValue
   readonly partitions: number
   readonly replicas: number
 }
 
-export async function installedFact(connection: Connection): Promise<Installed | null> {
-  const meta = await orNull(connection.kv(BUCKET_META, { create: false }))
-  const entry = meta && (await orNull(meta.get('topology')))
-  if (!meta || !entry) return null
+/** `leaderless` where no server can say it now; null where there is no installation. */
+export async function installedFact(connection: Connection): Promise<Installed | 'leaderless' | null> {
+  let meta: KeyValue
+  let entry: { value: Uint8Array } | null
+  try {
+    meta = await connection.kv(BUCKET_META, { create: false })
+    entry = await meta.get('topology')
+  } catch (error) {
+    return isOperating(error) && error.retry ? 'leaderless' : null
+  }
+  if (entry === null) return null
   const { partitions, replicas } = JSON.parse(new TextDecoder().decode(entry.value)) as { partitions: number; replicas: number }
   return { meta, partitions, replicas }
 }

@@ -13,13 +13,15 @@ import type { Connection } from '../../runtime/log.ts'
 import { BUCKET_KEYS, RESULTS } from '../../runtime/topology.ts'
 import { startTestCluster } from '../support/cluster.ts'
 import type { ClusterNode, TestCluster } from '../support/cluster.ts'
+import { doctor } from '../support/doctor.ts'
 import { Processes, Senders } from '../support/processes.ts'
 import type { Process } from '../support/processes.ts'
 import { notTested, replicatedServer } from '../support/servers.ts'
 import type { Found } from '../support/servers.ts'
 
 const PARTITIONS = 8
-const OUR_NAMES = /^weir-/
+/** Names of clients that write to the log all the time. */
+const BUSY = /^weir-(edge|worker)/
 
 let server: Found
 let cluster: TestCluster
@@ -81,18 +83,20 @@ describe('on three replicas', () => {
       await leader.kill()
       await moreAcknowledged()
       await processes.fact('the workers share the partitions', () => processes.sharedBy(one!, two!))
+      const away = new RegExp(`^!! {2}server ${leader.name} of the cluster is away.*→ start it`, 'm')
+      await processes.fact('the doctor names it', async () => away.test(await doctor(cluster.urlOf('admin'))))
       await leader.start()
       await leader.healthy()
     })
     await timed('a server cut off with its clients', async () => {
       // One that a worker or the edge uses.
       const cut = await processes.fact('a server with clients', async () => {
-        for (const node of cluster.nodes) if ((await node.clients()).some((name) => OUR_NAMES.test(name))) return node
+        for (const node of cluster.nodes) if ((await node.clients()).some((name) => BUSY.test(name))) return node
         return null
       })
-      const before = (await cut.clients()).filter((name) => OUR_NAMES.test(name))
+      const before = (await cut.clients()).filter((name) => BUSY.test(name))
       cut.cutOff()
-      await processes.fact(`${before.join(', ')} leave the server that is cut off`, async () => !(await cut.clients()).some((name) => OUR_NAMES.test(name)))
+      await processes.fact(`${before.join(', ')} leave the server that is cut off`, async () => !(await cut.clients()).some((name) => BUSY.test(name)))
       await moreAcknowledged()
       cut.heal()
       await cut.healthy()
