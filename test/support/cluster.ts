@@ -113,6 +113,8 @@ export interface TestClusterOptions {
   readonly binary: string | readonly string[]
   /** Of the three, those that are started at once; all by default. */
   readonly started?: number
+  /** Whether messages are on disk before they are acknowledged. */
+  readonly syncAlways?: boolean
 }
 
 /** Starts the servers; resolves once they have met, and one of them leads the others. */
@@ -127,7 +129,7 @@ export async function startTestCluster(options: TestClusterOptions): Promise<Tes
   }
 }
 
-async function startOnce({ binary, started = SIZE }: TestClusterOptions): Promise<TestCluster> {
+async function startOnce({ binary, started = SIZE, syncAlways = false }: TestClusterOptions): Promise<TestCluster> {
   const folder = await mkdtemp(join(tmpdir(), 'weir-cluster-'))
   // gates[i][j] is what i dials to reach j.
   const gates = Array.from({ length: SIZE }, (_, i) => Array.from({ length: SIZE }, (_, j) => (i === j ? null : new Gate())))
@@ -183,7 +185,7 @@ async function startOnce({ binary, started = SIZE }: TestClusterOptions): Promis
           .replace(/^# cluster \{[^}]*\}$/m, (section) => section.replace(/^# /gm, '').replace('name: weir', 'name: weir\n  advertise: "127.0.0.1:1"'))
           .replace('listen: "0.0.0.0:6222"', `listen: "127.0.0.1:${cluster}"`)
           .replace(/routes: .*/, `routes: [${routes.join(', ')}]`)
-        await writeFile(join(own, 'nats.conf'), config)
+        await writeFile(join(own, 'nats.conf'), syncAlways ? config.replace('# sync_interval: always', 'sync_interval: always') : config)
         child = spawn(typeof binary === 'string' ? binary : binary[i]!, ['-c', join(own, 'nats.conf'), '-l', join(own, 'nats.log')], { stdio: 'ignore' })
         while (!(await listens(client))) {
           await assertLives()
