@@ -49,8 +49,10 @@ export interface ReadMessage extends LogMessage {
 export interface Present {
   /** Messages of the selection. */
   readonly pending: number
-  /** Last sequence of the stream. */
+  /** Last sequence of the stream, by its leader. */
   readonly lastSeq: number
+  /** Copies of the stream. The one that a reader is served from may lag, and `pending` is what that one knows. */
+  readonly replicas: number
 }
 
 interface StreamState {
@@ -69,6 +71,7 @@ export class NatsReader implements LogReader {
   #shortSinceMs: number | null = null
   #created: string | null = null
   #streamLastSeq = 0
+  #replicas = 1
   #queue: ReadMessage[] = []
   #head = 0
   #queuedBytes = 0
@@ -189,6 +192,7 @@ export class NatsReader implements LogReader {
     }
     this.#created = info.created
     this.#streamLastSeq = info.state.last_seq
+    this.#replicas = info.config.num_replicas
     if (!this.#received || info.state.last_seq >= this.#lastSeq) this.#shortSinceMs = null
     else {
       const nowMs = this.#client.clock.monotonic()
@@ -240,7 +244,7 @@ export class NatsReader implements LogReader {
         this.#accept(message)
       },
     })
-    this.#atOpen?.({ pending: made.num_pending, lastSeq: this.#streamLastSeq })
+    this.#atOpen?.({ pending: made.num_pending, lastSeq: this.#streamLastSeq, replicas: this.#replicas })
     this.#atOpen = null
     this.#pullIfRoom()
   }
