@@ -6,7 +6,7 @@
  * - G1 Nothing is run that was not found in a place the user controls, or whose bytes do not have the pinned SHA-256, or that
  *   apt has not checked.
  * - G2 The cache holds a whole program or none: it is unpacked beside and renamed into its place.
- * - G3 A cached program is replaced only where someone asks for it: a store that a newer server has opened may not open with an older one.
+ * - G3 A cached program is replaced only where someone asks for it: which server a log runs on is not decided by what can be had today.
  */
 
 import { execFile } from 'node:child_process'
