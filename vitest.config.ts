@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config'
 
 // Laws and simulations run two files at a time; tests that start real servers, processes or a browser run one by one,
 // so that they measure themselves and not each other.
-const shared = { testTimeout: 60_000, hookTimeout: 60_000, pool: 'forks' } as const
+const shared = { testTimeout: 180_000, hookTimeout: 120_000, pool: 'forks' } as const
 
 export default defineConfig({
   test: {

@@ -19,7 +19,7 @@ import { Committer } from './committer.ts'
 import { isOperating, OperatingError } from './errors.ts'
 import { HOST_BOUNDS, HOST_MOVES } from './host-life.ts'
 import type { HostContext, HostEnd, HostOptions, HostPhase, Progress, StopReason } from './host-life.ts'
-import { identify } from './identity.ts'
+import { identify, isUnpurged } from './identity.ts'
 import { Aborted, Fenced, JournalWriter, persist } from './journal-writer.ts'
 import type { Position } from './journal.ts'
 import { HOST_DRAIN_MAX_MS, MEMBER_CHECK_MS, RETRY_MIN_MS, SNAPSHOT_QUIET_MS, TICK_INTERVAL_MS } from './limits.ts'
@@ -213,12 +213,12 @@ export class PartitionHost<State, Effects> {
     const restored = await this.#snapshotter.restore(snapshots)
     const identity = await this.#identify(position)
     if (restored) this.#progress.state = restored.state
-    else if (snapshots.length > 0 && identity.info.firstSeq > 1 && position.seq > 0) {
+    else if (snapshots.length > 0 && !isUnpurged(identity.info) && position.seq > 0) {
       const names = snapshots.map((s) => s.name).join(', ')
       throw new OperatingError(
         'identity',
         `Cannot make the state of partition ${this.partition} again as a snapshot of it must be whole, or its input held from the first ` +
-          `message on: none of ${names} is, and ${this.#stream} begins at ${identity.info.firstSeq}. ` +
+          `message on: none of ${names} is, and ${this.#stream} holds ${identity.info.messages} of its ${identity.info.lastSeq} messages. ` +
           `Restore bucket ${BUCKET_SNAPSHOTS} from a backup.`,
       )
     }

@@ -11,7 +11,7 @@
 import type { Clock } from './clock.ts'
 import { OperatingError } from './errors.ts'
 import { RETRY_MIN_MS, STALE_LEADER_MS } from './limits.ts'
-import type { Position } from './journal.ts'
+import type { JournalHeader, Position } from './journal.ts'
 import type { Log, StreamInfo } from './log.ts'
 
 export type Identity =
@@ -60,6 +60,19 @@ export async function identify(log: Log, clock: Clock, stream: string, subject: 
     throw lost(stream, subject, must, `the one there is of ${found} on ${message.subject}`)
   }
   return { kind: 'same', info, target: position.seq }
+}
+
+/**
+ * Whether nothing of the stream was ever purged. Its first sequence alone does not tell: partitions share a stream and are purged one by one, so
+ * that it may begin with a message of another one.
+ */
+export function isUnpurged(info: StreamInfo): boolean {
+  return info.messages === info.lastSeq
+}
+
+/** Whether a partition's input is held from its first message on. None is purged before two snapshots of it are named (J1 of janitor.ts). */
+export function holdsBeginning(info: StreamInfo, newest: Pick<JournalHeader, 'snapshots'>): boolean {
+  return newest.snapshots.length < 2 || isUnpurged(info)
 }
 
 function lost(stream: string, subject: string, must: string, is: string): OperatingError {

@@ -1,8 +1,8 @@
 /**
  * One process's connection to a world in memory, and what it can do with it.
  *
- * Owns the faults of one process: its network is cut and healed, it is killed at a point that a test names. Leaves what is stored,
- * and the faults of the server, to memory-log.ts.
+ * Owns the faults of one process: its network is cut and healed, it is stopped and goes on, it is killed at a point that a test names.
+ * Leaves what is stored, and the faults of the server, to memory-log.ts.
  */
 
 import { OperatingError } from './errors.ts'
@@ -14,7 +14,8 @@ import { firstAtOrAfter, infoOf, subjectMatches } from './memory-stream.ts'
 
 const PUBLISH_TIMEOUT_MS = 2_000
 
-const NEVER = new Promise<never>(() => {})
+/** An answer that never comes. A new one each time: one for all would hold whatever waits for it, for ever. */
+const never = () => new Promise<never>(() => {})
 
 export class MemoryConnection implements Connection {
   readonly log: Log
@@ -24,6 +25,8 @@ export class MemoryConnection implements Connection {
   #cut = false
   #closed = false
   #dead = false
+  /** While the process is stopped: what it was sent meanwhile waits in the socket. */
+  #pause: { readonly over: Promise<void>; readonly end: () => void; readonly heard: (() => void)[] } | null = null
   #readers = new Set<MemoryReader>()
   #listeners = new Set<{ subject: string; run: (data: Uint8Array, subject: string) => void }>()
   #reconnects = new Set<() => void>()
@@ -88,6 +91,22 @@ export class MemoryConnection implements Connection {
     for (const run of [...this.#reconnects]) run()
   }
 
+  /** The process is stopped, as by SIGSTOP: it sends nothing and sees no answer until `resume`. */
+  pause(): void {
+    if (this.#pause) return
+    let end = () => {}
+    const over = new Promise<void>((resolve) => (end = resolve))
+    this.#pause = { over, end, heard: [] }
+  }
+
+  resume(): void {
+    const pause = this.#pause
+    if (!pause) return
+    this.#pause = null
+    for (const hear of pause.heard) hear()
+    pause.end()
+  }
+
   /** The process is killed: from now on no call of it reaches the world, and none is answered. */
   die(): void {
     this.#dead = true
@@ -122,16 +141,26 @@ export class MemoryConnection implements Connection {
 
   async #point(): Promise<void> {
     if (++this.#points >= this.#diesAt) this.#dead = true
-    if (this.#dead) await NEVER
+    await this.#alive()
+    const ms = this.#world.latencyMs?.() ?? 0
+    if (ms > 0) await this.#world.clock.sleep(ms)
+    else await Promise.resolve()
+    if (ms > 0 || this.#pause) await this.#alive()
+  }
+
+  /** Resolves while the process runs and the network carries; rejects where it does not. */
+  async #alive(): Promise<void> {
+    while (this.#pause) await this.#pause.over
+    if (this.#dead) await never()
     if (this.#closed) {
       throw new OperatingError('unavailable', 'Cannot reach the log as the connection must be open: current state is closed', { retry: false })
     }
     if (this.#cut) throw new OperatingError('unavailable', 'Cannot reach the log as the connection must stand: current state is cut')
-    await Promise.resolve()
   }
 
   hear(subject: string, data: Uint8Array): void {
     if (!this.connected()) return
+    if (this.#pause) return void this.#pause.heard.push(() => this.hear(subject, data))
     for (const listener of [...this.#listeners]) if (subjectMatches(listener.subject, subject)) listener.run(data, subject)
   }
 
@@ -146,7 +175,8 @@ export class MemoryConnection implements Connection {
   /** Counts the handing over of a message as an await point. */
   async delivered(): Promise<void> {
     if (++this.#points >= this.#diesAt) this.#dead = true
-    if (this.#dead) await NEVER
+    while (this.#pause) await this.#pause.over
+    if (this.#dead) await never()
   }
 }
 
@@ -253,7 +283,8 @@ class MemoryReader implements LogReader {
         await this.#world.signal(this.#options.stream).wait()
         continue
       }
-      if (this.#world.deliverDelayMs > 0) await this.#world.clock.sleep(this.#world.deliverDelayMs)
+      const delayMs = this.#world.deliverDelayMs + (this.#world.latencyMs?.() ?? 0)
+      if (delayMs > 0) await this.#world.clock.sleep(delayMs)
       await this.#connection.delivered()
       if (this.#closed) return
       // A cut may have come while the message was on its way: it comes again after the cut.

@@ -42,6 +42,10 @@ export class MemoryWorld {
   deliverDelayMs = 0
   /** How long a message of the bus takes. */
   busDelayMs = 0
+  /** Asked for each leg of each call, and for each message to a reader: how long it is on its way. Left out: no time passes. */
+  latencyMs: (() => number) | null = null
+  /** Told of each message that is stored, at that moment. */
+  onStored: ((message: LogMessage) => void) | null = null
   /** Asked for each publish that no queued fault applies to; null or no answer: it goes well. */
   publishFault: ((subject: string, data: Uint8Array) => PublishFault | null) | null = null
 
@@ -223,7 +227,9 @@ export class MemoryWorld {
       throw new OperatingError('full', `Cannot store on ${subject} as its stream must hold at most ${bytesMax} bytes: current value is ${stream.bytes}`)
     }
     const seq = stream.lastSeq + 1
-    append(stream, { subject, seq, timeMs: Math.floor(this.clock.now() + this.timeOffsetMs), data: data.slice() })
+    const message = { subject, seq, timeMs: Math.floor(this.clock.now() + this.timeOffsetMs), data: data.slice() }
+    append(stream, message)
+    this.onStored?.(message)
     this.signal(stream.options.name).fire()
     return seq
   }

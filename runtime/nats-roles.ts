@@ -7,7 +7,7 @@
 
 import { BUCKET_KEYS, BUCKET_META, BUCKET_SNAPSHOTS, RESULTS, STREAMS_MAX } from './topology.ts'
 
-export const NATS_ROLES = ['edge', 'worker', 'store', 'admin'] as const
+export const NATS_ROLES = ['edge', 'worker', 'store', 'reader', 'admin'] as const
 export type NatsRole = (typeof NATS_ROLES)[number]
 
 /** Password of each role. */
@@ -51,7 +51,8 @@ function purging(stream: string): string {
 const KEYS = `KV_${BUCKET_KEYS}`
 const META = `KV_${BUCKET_META}`
 const SNAPSHOTS = `OBJ_${BUCKET_SNAPSHOTS}`
-const COMMON = [MEMBERS, '$JS.API.STREAM.INFO.*', ...reading(META)]
+const INSTALLATION = ['$JS.API.STREAM.INFO.*', ...reading(META)]
+const COMMON = [MEMBERS, ...INSTALLATION]
 
 /** Subjects that each role may publish to. */
 const MAY_PUBLISH: Readonly<Record<NatsRole, readonly string[]>> = {
@@ -72,6 +73,8 @@ const MAY_PUBLISH: Readonly<Record<NatsRole, readonly string[]>> = {
     ...[...INPUTS, RESULTS, SNAPSHOTS].map(purging),
     `$KV.${BUCKET_META}.readers.>`,
   ],
+  // Replays: nothing that anyone else could notice.
+  reader: [...INSTALLATION, ...[...INPUTS, RESULTS, SNAPSHOTS].flatMap(reading)],
   admin: [
     MEMBERS,
     'readings.>',
@@ -88,7 +91,7 @@ const MAY_PUBLISH: Readonly<Record<NatsRole, readonly string[]>> = {
 /** The text of nats.conf. It holds the passwords: only its owner may read it. */
 export function natsConfig(options: NatsConfigOptions): string {
   const users = NATS_ROLES.map((role) => {
-    const permissions = { publish: { allow: MAY_PUBLISH[role] }, subscribe: { allow: [`${inboxPrefix(role)}.>`, MEMBERS] } }
+    const permissions = { publish: { allow: MAY_PUBLISH[role] }, subscribe: { allow: [`${inboxPrefix(role)}.>`, ...(role === 'reader' ? [] : [MEMBERS])] } }
     return `    ${JSON.stringify({ user: role, password: options.credentials[role], permissions })}`
   })
   return [

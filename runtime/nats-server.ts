@@ -31,7 +31,7 @@ export type { NatsRole } from './nats-roles.ts'
 export interface NatsServerOptions {
   readonly binary: NatsBinary
   readonly dataDir: string
-  /** 0: a free one, the same again at the next start where it is still free. */
+  /** 0: a free one, the same again at the next start where it is still free; -1: a free one for this life alone, that nobody is told of. */
   readonly port: number
   readonly clock: Clock
   readonly logger: { info(fields: object, message: string): void; warn(fields: object, message: string): void }
@@ -106,8 +106,7 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
   }
   await mkdir(folder, { recursive: true, mode: 0o700 })
   await endLeftover(files, clock, logger)
-  const drawn = () => Object.fromEntries(NATS_ROLES.map((role) => [role, clock.nonce(24)])) as NatsCredentials
-  const credentials = await keptJson(join(folder, 'credentials.json'), drawn)
+  const credentials = await keptCredentials(join(folder, 'credentials.json'), clock)
   const storeBytesMax = options.storeBytesMax ?? (await keptJson(join(folder, 'store-bytes'), () => defaultStoreBytes(folder)))
   const remembered = Number(await readText(files.port))
   const port = options.port !== 0 ? options.port : remembered > 0 && (await isFree(remembered)) ? remembered : -1
@@ -165,7 +164,7 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
     const where = port > 0 ? ` on port ${port}` : ''
     throw new OperatingError(ErrorCode.config, `Cannot start nats-server${where}: ${said ?? 'it ended'} (see ${files.log})`)
   }
-  await writeFile(files.port, `${listening}\n`)
+  if (options.port !== -1) await writeFile(files.port, `${listening}\n`)
   const pid = Number(await readText(files.pid))
   logger.info({ port: listening, pid, version: binary.version }, 'nats-server is up')
   const url = (role: NatsRole): string => `nats://${role}:${credentials[role]}@127.0.0.1:${listening}?inbox=${inboxPrefix(role)}`
@@ -264,6 +263,16 @@ async function keptJson<T>(path: string, make: () => T | Promise<T>): Promise<T>
   const value = await make()
   await writePrivately(path, JSON.stringify(value))
   return value
+}
+
+/** The passwords in the file, with one for each role that was not there when it was made. */
+async function keptCredentials(path: string, clock: Clock): Promise<NatsCredentials> {
+  const drawn = () => Object.fromEntries(NATS_ROLES.map((role) => [role, clock.nonce(24)])) as NatsCredentials
+  const kept = await keptJson(path, drawn)
+  if (NATS_ROLES.every((role) => kept[role] !== undefined)) return kept
+  const all = { ...drawn(), ...kept }
+  await writePrivately(path, JSON.stringify(all))
+  return all
 }
 
 /** Whole or not at all, and never readable by others. */

@@ -56,6 +56,14 @@ describe('the house', () => {
     expect(wrong).toEqual([])
   })
 
+  test('goes to the lake through its ports: in the store, files are read by a Disk and DuckDB is asked by duckdb-shelf.ts alone', () => {
+    const own = ['sql.ts', 'database.ts', 'lock.ts'].map((name) => `actors/store/${name}`)
+    const wrong = product.filter((s) => s.file.startsWith('actors/store/') && !own.includes(s.file)).flatMap((s) =>
+      [...s.text.matchAll(/from '(node:fs[^']*|@duckdb\/[^']*|\.\/database\.ts)'/g)].map((m) => `${s.file} imports ${m[1]}`),
+    )
+    expect(wrong.filter((w) => !/duckdb-(shelf|segment)\.ts imports \.\/database\.ts/.test(w))).toEqual([])
+  })
+
   test('has no file of the product that nothing imports and no command runs', () => {
     const used = new Set(sources.flatMap(imports))
     const dead = product.map((s) => s.file).filter((f) => !f.startsWith('cmd/') && !isClient(f) && !used.has(f))

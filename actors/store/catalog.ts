@@ -10,11 +10,11 @@
  *   connection. Servers attach the segments instead.
  */
 
-import { chmod, rename, unlink, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import type { LakeDatabase } from './database.ts'
+import type { Disk } from '../../runtime/disk.ts'
 import { segmentsDir } from './manifest.ts'
 import type { Manifest } from './manifest.ts'
+import type { Shelf } from './shelf.ts'
 import { fillSql, readSql } from './sql.ts'
 import { emptySql, literal } from './tables.ts'
 import type { TableName } from './tables.ts'
@@ -33,26 +33,16 @@ export function lakeViews(manifest: Pick<Manifest, 'segments'>, { create, path }
   return fillSql(TEMPLATE, { create, ...relations })
 }
 
-let made = 0
-
 /** Swaps in `weir.duckdb` and `open.sql` of a manifest. */
-export async function writeCatalog(db: LakeDatabase, manifest: Manifest): Promise<void> {
-  const { lakeDir } = db
-  const alias = `catalog${++made}`
-  const temporary = join(lakeDir, 'tmp', `${alias}.duckdb`)
-  await unlink(temporary).catch(() => {})
-  await db.run(`ATTACH ${literal(temporary)} AS ${alias} (BLOCK_SIZE 16384)`)
-  try {
-    const folder = resolve(segmentsDir(lakeDir))
-    await db.run(lakeViews(manifest, { create: `CREATE VIEW ${alias}.main.`, path: (file) => join(folder, file) }))
-  } finally {
-    await db.run(`DETACH ${alias}`)
-  }
-  await chmod(temporary, 0o444)
-  await rename(temporary, join(lakeDir, 'weir.duckdb'))
+export async function writeCatalog(shelf: Shelf, { lakeDir, manifest, disk }: { lakeDir: string; manifest: Manifest; disk: Disk }): Promise<void> {
+  const temporary = join(lakeDir, 'tmp', `catalog-${manifest.version}.duckdb`)
+  await disk.removeAll(temporary)
+  await shelf.writeViews(temporary, manifest, resolve(segmentsDir(lakeDir)))
+  await disk.makeReadOnly(temporary)
+  await disk.rename(temporary, join(lakeDir, 'weir.duckdb'))
 
   const script = join(lakeDir, 'tmp', 'open.sql')
   const views = lakeViews(manifest, { create: 'CREATE OR REPLACE VIEW ', path: (file) => `segments/${file}` })
-  await writeFile(script, `-- The views of a copied lake. From inside its folder: duckdb -init open.sql\n\n${views}`)
-  await rename(script, join(lakeDir, 'open.sql'))
+  await disk.write(script, new TextEncoder().encode(`-- The views of a copied lake. From inside its folder: duckdb -init open.sql\n\n${views}`))
+  await disk.rename(script, join(lakeDir, 'open.sql'))
 }

@@ -1,7 +1,7 @@
 /**
  * Merges segments so that their number stays bounded: a minute's seals into one, an hour's minutes, a day's hours.
  *
- * Owns which segments are merged when, and the merge itself. Leaves the swap of the manifest to writer.ts.
+ * Owns which segments are merged when. Leaves what becomes of their rows to the shelf, and the swap of the manifest to writer.ts.
  *
  * - P1 A merge reads segments, which never change, and writes a new one: it needs no lock, may run anywhere, and may be thrown away.
  * - P2 The rows that show are the same before and after: windows keep their newest version, the ledger is summed by minute, all
@@ -9,14 +9,13 @@
  */
 
 import type { Clock } from '../../runtime/clock.ts'
-import { COMPACT_MEMORY_MIB, COMPACT_ROWS_MAX, SMALL_SEGMENT_ROWS } from '../../runtime/limits.ts'
-import { LakeDatabase } from './database.ts'
+import { systemDisk } from '../../runtime/disk.ts'
+import type { Disk } from '../../runtime/disk.ts'
+import { COMPACT_ROWS_MAX } from '../../runtime/limits.ts'
+import { duckdbShelf } from './duckdb-shelf.ts'
 import type { Segment } from './manifest.ts'
-import { segmentName, writeSegment } from './segment.ts'
-import type { SegmentSource } from './segment.ts'
-import { TABLES, TABLE_NAMES } from './tables.ts'
-import type { TableName } from './tables.ts'
-import { timestampSql } from './settle.ts'
+import { makeSegment, segmentName } from './segment.ts'
+import type { ShelfPort } from './shelf.ts'
 
 /** By level, the span of sealing times that one segment of it holds. Level 0 is what a seal makes. */
 export const LEVEL_SPANS_MS = [0, 60_000, 3_600_000, 86_400_000] as const
@@ -85,39 +84,10 @@ function rowsOf(segment: Segment): number {
   return Object.values(segment.rows).reduce((sum, n) => sum + n, 0)
 }
 
-/** Runs a merge in a DuckDB of its own, on one thread. Rejects soon after `signal` aborts. */
-export async function compact(job: CompactionJob, signal?: AbortSignal): Promise<Segment> {
-  const db = await LakeDatabase.open(job.lakeDir, { memoryMiB: COMPACT_MEMORY_MIB, threads: 1 })
-  const stop = () => db.interrupt()
-  signal?.addEventListener('abort', stop)
-  try {
-    signal?.throwIfAborted()
-    const sources: SegmentSource[] = []
-    for (const table of TABLE_NAMES) {
-      const from = await db.relation(table, job.inputs, '*')
-      if (from !== null) sources.push({ table, select: MERGES[table](from, job.dropBeforeMs === null ? null : timestampSql(job.dropBeforeMs)) })
-    }
-    const times = { sealedFrom: Math.min(...job.inputs.map((s) => s.sealedFrom)), sealedTo: Math.max(...job.inputs.map((s) => s.sealedTo)) }
-    const readings = job.inputs.reduce((sum, s) => sum + (s.rows.readings ?? 0), 0)
-    return await writeSegment({ db, file: job.file, level: job.level, ...times, sources, small: readings < SMALL_SEGMENT_ROWS })
-  } finally {
-    signal?.removeEventListener('abort', stop)
-    db.close()
-  }
-}
-
-const since = (column: string, before: string | null) => (before === null ? '' : ` WHERE ${column} >= ${before}`)
-
-/** Columns of a window's row between its key and its version. */
-const WINDOW_VALUES = TABLES.windows.map(([name]) => name).slice(5, -1)
-
-const MERGES: Record<TableName, (from: string, before: string | null) => string> = {
-  readings: (from, before) => `SELECT * FROM ${from}${since('ts', before)} ORDER BY tenant, device, metric, ts`,
-  windows: (from, before) =>
-    `SELECT tenant, device, metric, size, start, ${WINDOW_VALUES.map((name) => `arg_max_null("${name}", version)`).join(', ')}, max(version) FROM ${from}${since('start', before)} GROUP BY tenant, device, metric, size, start ORDER BY tenant, device, metric, size, start`,
-  owned_windows: (from, before) => `SELECT DISTINCT * FROM ${from}${since('start', before)} ORDER BY ALL`,
-  anomalies: (from, before) => `SELECT * FROM ${from}${since('ts', before)} ORDER BY tenant, device, metric, ts`,
-  rejects: (from, before) => `SELECT * FROM ${from}${since('received_at', before)} ORDER BY tenant, received_at`,
-  ledger: (from) =>
-    `SELECT tenant, device, minute, sum(accepted)::BIGINT, sum(rejected)::BIGINT, sum(on_time)::BIGINT, sum(late)::BIGINT, sum(duplicate)::BIGINT, sum(expired)::BIGINT FROM ${from} GROUP BY ALL ORDER BY tenant, device, minute`,
+/** Runs a merge. Rejects soon after `signal` aborts. */
+export async function compact(job: CompactionJob, signal?: AbortSignal, { shelf = duckdbShelf, disk = systemDisk }: { shelf?: ShelfPort; disk?: Disk } = {}): Promise<Segment> {
+  const { lakeDir, file, level, inputs } = job
+  const sealedFrom = Math.min(...inputs.map((s) => s.sealedFrom))
+  const sealedTo = Math.max(...inputs.map((s) => s.sealedTo))
+  return makeSegment({ lakeDir, disk, file, level, sealedFrom, sealedTo, fill: (path) => shelf.merge(job, path, signal) })
 }

@@ -131,6 +131,11 @@ export class LakeDatabase {
     bindings.copy_data_to_vector(vector, 0, halves.buffer as ArrayBuffer, 0, n * 8)
   }
 
+  /** A name to attach a file under for writing: one a file, never again. */
+  newAlias(): string {
+    return `w${++this.#names}`
+  }
+
   /** The name under which a segment's tables are to be asked; attaches it where it is not yet. */
   async attach(file: string): Promise<string> {
     const known = this.#attached.get(file)

@@ -6,27 +6,24 @@
  */
 
 import { DuckDBInstance } from '@duckdb/node-api'
-import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Clock } from '../../runtime/clock.ts'
+import { systemDisk } from '../../runtime/disk.ts'
 import { OperatingError } from '../../runtime/errors.ts'
 import { STORE_LOCK_WAIT_MS } from '../../runtime/limits.ts'
+import type { LakeLock } from './shelf.ts'
 
-const RETRY_MS = 100
+export const LOCK_RETRY_MS = 100
 
 // DuckDB lets one process open a file twice, so the lock within this process is kept here.
 const held = new Set<string>()
-
-export interface LakeLock {
-  release(): void
-}
 
 /**
  * Takes the lock of `lakeDir`, waiting for one that is about to die up to `waitMs`. Throws `OperatingError` `config` when
  * another process keeps it.
  */
 export async function lockLake(lakeDir: string, clock: Clock, waitMs: number = STORE_LOCK_WAIT_MS): Promise<LakeLock> {
-  await mkdir(lakeDir, { recursive: true })
+  await systemDisk.makeFolder(lakeDir)
   const path = resolve(join(lakeDir, 'lock.duckdb'))
   const until = clock.monotonic() + waitMs
   for (;;) {
@@ -43,13 +40,14 @@ export async function lockLake(lakeDir: string, clock: Clock, waitMs: number = S
         }
       } catch (error) {
         held.delete(path)
-        if (clock.monotonic() >= until) throw taken(lakeDir, error)
+        if (clock.monotonic() >= until) throw lakeTaken(lakeDir, error)
       }
-    } else if (clock.monotonic() >= until) throw taken(lakeDir, refused)
-    await clock.sleep(RETRY_MS)
+    } else if (clock.monotonic() >= until) throw lakeTaken(lakeDir, refused)
+    await clock.sleep(LOCK_RETRY_MS)
   }
 }
 
-function taken(lakeDir: string, cause: unknown): OperatingError {
+/** The error of who may not write a lake, since another one does. */
+export function lakeTaken(lakeDir: string, cause: unknown): OperatingError {
   return new OperatingError('config', `Cannot open the lake as one store alone must write it: another process holds ${lakeDir}. End it, or give this store another --data`, { cause })
 }

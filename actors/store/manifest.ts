@@ -6,9 +6,9 @@
  * - M2 `<lake>/manifest-<version>.json`; versions grow by one; the newest that reads whole is the lake. Three are kept.
  */
 
-import type { FileHandle } from 'node:fs/promises'
-import { mkdir, open, readFile, readdir, rename, stat, unlink } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { systemDisk } from '../../runtime/disk.ts'
+import type { Disk } from '../../runtime/disk.ts'
 import { OperatingError } from '../../runtime/errors.ts'
 import type { Position } from '../../runtime/journal.ts'
 
@@ -81,25 +81,28 @@ export function segmentsDir(lakeDir: string): string {
 }
 
 /** Versions whose manifest lies in the folder, newest first, whether they read or not. */
-export async function manifestVersions(lakeDir: string): Promise<number[]> {
-  let names: string[]
-  try {
-    names = await readdir(lakeDir)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw error
-  }
-  const versions = names.flatMap((name) => {
+export async function manifestVersions(lakeDir: string, disk: Disk = systemDisk): Promise<number[]> {
+  const versions = ((await disk.list(lakeDir)) ?? []).flatMap((name) => {
     const match = NAME.exec(name)
     return match === null ? [] : [Number(match[1])]
   })
   return versions.sort((a, b) => b - a)
 }
 
+/**
+ * The newest of them, which are those that a lake may go back to. An older one may still lie there, where it could not be removed or a
+ * power cut has brought it back; but the logs may be purged already of what it lacks.
+ */
+export async function keptVersions(lakeDir: string, disk: Disk = systemDisk): Promise<number[]> {
+  return (await manifestVersions(lakeDir, disk)).slice(0, MANIFESTS_KEPT)
+}
+
 /** The manifest of one version, or null where it does not read whole. */
-export async function readManifest(lakeDir: string, version: number): Promise<Manifest | null> {
+export async function readManifest(lakeDir: string, version: number, disk: Disk = systemDisk): Promise<Manifest | null> {
   try {
-    const read = JSON.parse(await readFile(manifestPath(lakeDir, version), 'utf8')) as Manifest
+    const bytes = await disk.read(manifestPath(lakeDir, version))
+    if (bytes === null) return null
+    const read = JSON.parse(new TextDecoder().decode(bytes)) as Manifest
     const whole = read.format === 1 && read.version === version && Array.isArray(read.segments) && Array.isArray(read.superseded) && typeof read.covered === 'object'
     return whole ? read : null
   } catch {
@@ -108,13 +111,13 @@ export async function readManifest(lakeDir: string, version: number): Promise<Ma
 }
 
 /** The newest manifest that reads whole; null of a lake that has none yet. Throws `OperatingError` `config` where some are there and none reads. */
-export async function readNewestManifest(lakeDir: string): Promise<Manifest | null> {
+export async function readNewestManifest(lakeDir: string, disk: Disk = systemDisk): Promise<Manifest | null> {
   // The writer may swap the kept ones away between the listing and the reading: the second look then finds the new ones.
   for (let look = 0; look < 2; look++) {
-    const versions = await manifestVersions(lakeDir)
+    const versions = await keptVersions(lakeDir, disk)
     if (versions.length === 0) return null
     for (const version of versions) {
-      const manifest = await readManifest(lakeDir, version)
+      const manifest = await readManifest(lakeDir, version, disk)
       if (manifest !== null) return manifest
     }
   }
@@ -124,78 +127,58 @@ export async function readNewestManifest(lakeDir: string): Promise<Manifest | nu
   )
 }
 
-async function syncFolder(dir: string): Promise<void> {
-  const handle: FileHandle = await open(dir, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-}
-
-/** Makes the folders of a lake where they are missing. */
-export async function makeLake(lakeDir: string): Promise<void> {
-  await mkdir(segmentsDir(lakeDir), { recursive: true })
-  await mkdir(join(lakeDir, 'tmp'), { recursive: true })
+/** Makes the folders of a lake where they are missing, such that a power cut can't take them with all that is in them. */
+export async function makeLake(lakeDir: string, disk: Disk = systemDisk): Promise<void> {
+  await disk.makeFolder(lakeDir)
+  await disk.makeFolder(segmentsDir(lakeDir))
+  await disk.makeFolder(join(lakeDir, 'tmp'))
 }
 
 /** Syncs a finished file, moves it to its name, and syncs that name's folder. Only for files that DuckDB has let go of. */
-export async function publishFile(from: string, to: string, folder: string): Promise<void> {
-  const handle = await open(from, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-  await rename(from, to)
-  await syncFolder(folder)
+export async function publishFile(from: string, to: string, disk: Disk = systemDisk): Promise<void> {
+  await disk.syncFile(from)
+  await disk.rename(from, to)
+  await disk.syncFolder(dirname(to))
 }
 
 /** The commit of the lake: written, synced, renamed, folder synced; then all but the newest three are removed. */
-export async function writeManifest(lakeDir: string, manifest: Manifest): Promise<void> {
+export async function writeManifest(lakeDir: string, manifest: Manifest, disk: Disk = systemDisk): Promise<void> {
   const path = manifestPath(lakeDir, manifest.version)
   const temporary = `${path}.tmp`
-  const handle = await open(temporary, 'w')
-  try {
-    await handle.writeFile(JSON.stringify(manifest))
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-  await rename(temporary, path)
-  await syncFolder(lakeDir)
-  for (const version of (await manifestVersions(lakeDir)).slice(MANIFESTS_KEPT)) await unlink(manifestPath(lakeDir, version)).catch(() => {})
+  await disk.write(temporary, new TextEncoder().encode(JSON.stringify(manifest)))
+  await publishFile(temporary, path, disk)
+  for (const version of (await manifestVersions(lakeDir, disk)).slice(MANIFESTS_KEPT)) await disk.remove(manifestPath(lakeDir, version)).catch(() => {})
 }
 
 /**
  * Removes segments that none of the kept manifests names, neither as its own nor as superseded and still shown. Gives the names
  * removed. Removes nothing where any of the kept manifests does not read, or none is there.
  */
-export async function sweep(lakeDir: string): Promise<string[]> {
-  const versions = (await manifestVersions(lakeDir)).slice(0, MANIFESTS_KEPT)
+export async function sweep(lakeDir: string, disk: Disk = systemDisk): Promise<string[]> {
+  const versions = await keptVersions(lakeDir, disk)
   const named = new Set<string>()
   for (const version of versions) {
-    const manifest = await readManifest(lakeDir, version)
+    const manifest = await readManifest(lakeDir, version, disk)
     if (manifest === null) return []
     for (const segment of manifest.segments) named.add(segment.file)
     for (const old of manifest.superseded) named.add(old.file)
   }
   if (versions.length === 0) return []
   const removed: string[] = []
-  for (const file of await readdir(segmentsDir(lakeDir))) {
+  for (const file of (await disk.list(segmentsDir(lakeDir))) ?? []) {
     if (named.has(file)) continue
-    await unlink(join(segmentsDir(lakeDir), file))
+    await disk.remove(join(segmentsDir(lakeDir), file))
     removed.push(file)
   }
   return removed
 }
 
 /** Segments of a manifest that are not in the folder with the bytes that it says. */
-export async function missingSegments(lakeDir: string, manifest: Manifest): Promise<string[]> {
+export async function missingSegments(lakeDir: string, manifest: Manifest, disk: Disk = systemDisk): Promise<string[]> {
   const missing: string[] = []
   for (const segment of manifest.segments) {
-    const found = await stat(join(segmentsDir(lakeDir), segment.file)).catch(() => null)
-    if (found === null || found.size !== segment.bytes) missing.push(segment.file)
+    const bytes = await disk.size(join(segmentsDir(lakeDir), segment.file)).catch(() => null)
+    if (bytes !== segment.bytes) missing.push(segment.file)
   }
   return missing
 }
@@ -210,15 +193,15 @@ export interface PassedOver {
  * The newest manifest that reads whole and whose segments are all there, and what was passed over for it; null of a lake that has none
  * yet. Throws `OperatingError` `config` where some are there and none will do.
  */
-export async function readNewestWhole(lakeDir: string): Promise<{ manifest: Manifest; passed: PassedOver[] } | null> {
-  if ((await readNewestManifest(lakeDir)) === null) return null
+export async function readNewestWhole(lakeDir: string, disk: Disk = systemDisk): Promise<{ manifest: Manifest; passed: PassedOver[] } | null> {
+  if ((await readNewestManifest(lakeDir, disk)) === null) return null
   let first = ''
   // As above: what a second look misses is missing.
   for (let look = 0; look < 2; look++) {
     const passed: PassedOver[] = []
-    for (const version of await manifestVersions(lakeDir)) {
-      const manifest = await readManifest(lakeDir, version)
-      const missing = manifest === null ? null : await missingSegments(lakeDir, manifest)
+    for (const version of await keptVersions(lakeDir, disk)) {
+      const manifest = await readManifest(lakeDir, version, disk)
+      const missing = manifest === null ? null : await missingSegments(lakeDir, manifest, disk)
       if (manifest !== null && missing?.length === 0) return { manifest, passed }
       passed.push({ version, missing })
     }

@@ -13,12 +13,11 @@
 
 import { CLOSED_BY, MINUTE_MS, WINDOW_SIZES_MS, windowStart } from '../reading/window.ts'
 import type { SealBuffer } from './buffer.ts'
-import type { LakeDatabase } from './database.ts'
 import type { Segment } from './manifest.ts'
-import { anyWithin, KIND_ON_TIME, timestampSql } from './settle.ts'
+import { anyWithin, KIND_ON_TIME } from './settle.ts'
 import type { Settled } from './settle.ts'
+import type { Shelf } from './shelf.ts'
 import type { SortedRows } from './sort.ts'
-import { fillSql, readSql } from './sql.ts'
 
 const LATE_CODE = CLOSED_BY.indexOf('late')
 const OPEN_CODE = CLOSED_BY.indexOf('open')
@@ -66,10 +65,15 @@ function codeOf(size: number, start: number): number {
   return start * WINDOW_SIZES_MS.length + size
 }
 
-interface DirtyWindow {
+/** A window of a seal: series by rank, index into `WINDOW_SIZES_MS`, epoch ms. */
+export interface OwnedWindow {
   readonly series: number
   readonly size: number
   readonly start: number
+}
+
+/** A window to compute. */
+export interface DirtyWindow extends OwnedWindow {
   version: number
   updatedAt: number
   closedBy: number
@@ -106,7 +110,7 @@ export interface WindowWork {
   /** Rows of `buffer.windows` that stay as the actor sent them. */
   readonly kept: Int32Array
   /** Windows that became owned. */
-  readonly owned: { series: number; size: number; start: number }[]
+  readonly owned: readonly OwnedWindow[]
 }
 
 export interface SealView {
@@ -124,7 +128,7 @@ export interface SealView {
 export function planWindows(view: SealView, owned: OwnedWindows): WindowWork {
   const { buffer, rank, keys, settled } = view
   const dirty = new DirtyWindows()
-  const newlyOwned: { series: number; size: number; start: number }[] = []
+  const newlyOwned: OwnedWindow[] = []
   const { row } = buffer.old.int
   const { closedUntil, version, updated_at } = buffer.old.double
   for (const o of settled.late) {
@@ -194,43 +198,15 @@ function fedInSeal({ buffer, sorted, settled }: SealView, series: number, from: 
   return false
 }
 
-const RECOMPUTE = readSql('recompute')
-
-/** Computes the dirty windows into the table `recomputed`; `sealed` and `names` are staged. Gives those that turn out to be fed. */
-export async function recompute(db: LakeDatabase, segments: readonly Segment[], dirty: DirtyWindows): Promise<DirtyWindow[]> {
-  const rows = dirty.list.length
-  const column = (pick: (w: DirtyWindow) => number) => Float64Array.from(dirty.list, pick)
-  await db.stage(
-    'dirty',
-    [
-      { name: 'k', kind: 'int', data: Int32Array.from(dirty.list, (_, k) => k) },
-      { name: 'series', kind: 'int', data: Int32Array.from(dirty.list, (w) => w.series) },
-      { name: 'size', kind: 'int', data: Int32Array.from(dirty.list, (w) => w.size) },
-      { name: 'bucket', kind: 'whole', data: column((w) => w.start / WINDOW_SIZES_MS[w.size]) },
-      { name: 'start', kind: 'time', data: column((w) => w.start) },
-      { name: 'closed_by', kind: 'int', data: Int32Array.from(dirty.list, (w) => w.closedBy) },
-      { name: 'version', kind: 'double', data: column((w) => w.version) },
-      { name: 'updated_at', kind: 'time', data: column((w) => w.updatedAt) },
-    ],
-    rows,
-  )
-  const matched: string[] = []
-  for (const [size, sizeMs] of WINDOW_SIZES_MS.entries()) {
-    const starts = Float64Array.from(dirty.list.filter((w) => w.size === size), (w) => w.start).sort()
-    if (starts.length === 0) continue
-    const bucket = `epoch_ms(r.ts) // ${sizeMs}`
-    matched.push(`SELECT d.k, r.ts, r.value FROM memory.main.sealed r JOIN memory.main.dirty d ON d.size = ${size} AND d.series = r.series AND d.bucket = ${bucket}`)
-    const reached = segments.filter((s) => s.readingsMin !== null && s.readingsMax !== null && anyWithin(starts, s.readingsMin - sizeMs + 1, s.readingsMax))
-    const lake = await db.relation('readings', reached, 'tenant, device, metric, ts, value')
-    if (lake === null) continue
-    matched.push(
-      `SELECT d.k, r.ts, r.value FROM ${lake} r JOIN (SELECT d.k, d.bucket, n.tenant, n.device, n.metric FROM memory.main.dirty d JOIN memory.main.names n ON n.id = d.series WHERE d.size = ${size}) d ` +
-        `ON r.device = d.device AND r.metric = d.metric AND r.tenant = d.tenant AND d.bucket = ${bucket} ` +
-        `WHERE r.ts >= ${timestampSql(starts[0])} AND r.ts < ${timestampSql(starts[starts.length - 1] + sizeMs)}`,
-    )
-  }
-  await db.run(fillSql(RECOMPUTE, { matched: matched.join('\nUNION ALL\n') }))
-  if (dirty.list.every((w) => w.fedFrom === Infinity)) return []
-  const last = await db.rows('SELECT k, epoch_ms(last_ts)::DOUBLE FROM memory.main.recomputed')
-  return last.flatMap(([k, ts]) => (Number(ts) >= dirty.list[Number(k)].fedFrom ? [dirty.list[Number(k)]] : []))
+/** Has the dirty windows computed, of a seal whose readings are staged. Gives those that turn out to be fed. */
+export async function recompute(shelf: Shelf, segments: readonly Segment[], { list }: DirtyWindows): Promise<DirtyWindow[]> {
+  const reached = WINDOW_SIZES_MS.map((sizeMs, size) => {
+    const starts = Float64Array.from(list.filter((w) => w.size === size), (w) => w.start).sort()
+    return segments.filter((s) => s.readingsMin !== null && s.readingsMax !== null && anyWithin(starts, s.readingsMin - sizeMs + 1, s.readingsMax))
+  })
+  const last = await shelf.compute(list, { reached, last: list.some((w) => w.fedFrom < Infinity) })
+  return list.filter(({ fedFrom }, k) => {
+    const ts = last.get(k)
+    return ts !== undefined && ts >= fedFrom
+  })
 }

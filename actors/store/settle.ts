@@ -9,9 +9,8 @@
 
 import type { SealBuffer } from './buffer.ts'
 import { DUPLICATE, LATE } from './buffer.ts'
-import type { LakeDatabase } from './database.ts'
 import type { Segment } from './manifest.ts'
-import { fillSql, readSql } from './sql.ts'
+import type { Shelf } from './shelf.ts'
 
 export interface Settled {
   /** Rows of `buffer.old` that are late, in order of series and time. */
@@ -24,11 +23,9 @@ export const KIND_ON_TIME = 0
 export const KIND_LATE = 1
 export const KIND_DUPLICATE = 2
 
-const SETTLE = readSql('settle')
-
-/** Settles `buffer.old` and counts the fates in its ledger. `order` are the rows in order, `rank` the series' places; table `names` is staged. */
+/** Settles `buffer.old` and counts the fates in its ledger. `order` are the rows in order, `rank` the series' places, of a seal that the shelf has begun. */
 export async function settle(
-  db: LakeDatabase,
+  shelf: Shelf,
   segments: readonly Segment[],
   { buffer, order, rank }: { buffer: SealBuffer; order: Uint32Array; rank: Int32Array },
 ): Promise<Settled> {
@@ -36,7 +33,7 @@ export async function settle(
   const { row, ledger } = buffer.old.int
   const kinds = new Uint8Array(buffer.readings.length)
   const first = firstOfTheirKind(buffer, order)
-  const known = await inLake(db, segments, { buffer, rank, candidates: first })
+  const known = await inLake(shelf, segments, { buffer, rank, candidates: first })
   const late = first.filter((o) => !known.has(o))
   for (let o = 0; o < buffer.old.length; o++) kinds[row[o]] = KIND_DUPLICATE
   for (const o of late) kinds[row[o]] = KIND_LATE
@@ -72,10 +69,10 @@ function firstOfTheirKind(buffer: SealBuffer, order: Uint32Array): number[] {
 }
 
 async function inLake(
-  db: LakeDatabase,
+  shelf: Shelf,
   segments: readonly Segment[],
   { buffer, rank, candidates }: { buffer: SealBuffer; rank: Int32Array; candidates: readonly number[] },
-): Promise<Set<number>> {
+): Promise<ReadonlySet<number>> {
   if (candidates.length === 0) return new Set()
   const n = new Int32Array(candidates)
   const series = new Int32Array(n.length)
@@ -89,16 +86,7 @@ async function inLake(
   }
   const times = ts.slice().sort()
   const reached = segments.filter((s) => s.readingsMin !== null && s.readingsMax !== null && anyWithin(times, s.readingsMin, s.readingsMax))
-  const lake = await db.relation('readings', reached, 'tenant, device, metric, ts, value')
-  if (lake === null) return new Set()
-  await db.stage('candidates', [{ name: 'n', kind: 'int', data: n }, { name: 'series', kind: 'int', data: series }, { name: 'ts', kind: 'time', data: ts }, { name: 'value', kind: 'double', data: value }], n.length)
-  const found = await db.rows(fillSql(SETTLE, { lake, from: timestampSql(times[0]), to: timestampSql(times[times.length - 1]) }))
-  return new Set(found.map(([o]) => Number(o)))
-}
-
-/** Epoch ms as an SQL literal. */
-export function timestampSql(ms: number): string {
-  return `make_timestamp(${BigInt(Math.round(ms)) * 1000n})`
+  return reached.length === 0 ? new Set() : shelf.known({ n, series, ts, value }, reached)
 }
 
 /** Whether any of the ascending `times` lies in [from, to]. */

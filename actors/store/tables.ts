@@ -90,3 +90,8 @@ export function emptySql(table: TableName): string {
 export function literal(text: string): string {
   return `'${text.replaceAll("'", "''")}'`
 }
+
+/** Epoch ms as an SQL literal. */
+export function timestampSql(ms: number): string {
+  return `make_timestamp(${BigInt(Math.round(ms)) * 1000n})`
+}

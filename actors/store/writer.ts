@@ -9,9 +9,10 @@
  * - L3 A failed step ends the writer: it does not go on with a memory that may differ from the disk.
  */
 
-import { readdir, rm, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../../runtime/clock.ts'
+import { systemDisk } from '../../runtime/disk.ts'
+import type { Disk } from '../../runtime/disk.ts'
 import { KEEP_SUPERSEDED_MS, SEAL_INTERVAL_MS, SEAL_ROWS_MAX } from '../../runtime/limits.ts'
 import type { Log } from '../../runtime/log.ts'
 import { RESULTS, inputStream } from '../../runtime/topology.ts'
@@ -21,19 +22,15 @@ import { SealBuffer } from './buffer.ts'
 import { writeCatalog } from './catalog.ts'
 import { compact, planCompaction } from './compaction.ts'
 import type { CompactionJob } from './compaction.ts'
-import { LakeDatabase } from './database.ts'
+import { duckdbShelf } from './duckdb-shelf.ts'
 import { Follower } from './follow.ts'
 import type { CoveredCommit, FollowerLag, FollowerLogger, FollowerPositions } from './follow.ts'
-import { lockLake } from './lock.ts'
-import type { LakeLock } from './lock.ts'
-import { makeLake, MANIFESTS_KEPT, manifestVersions, readManifest, readNewestWhole, sweep, writeManifest } from './manifest.ts'
+import { keptVersions, makeLake, MANIFESTS_KEPT, manifestVersions, readManifest, readNewestWhole, sweep, writeManifest } from './manifest.ts'
 import type { Manifest, Segment } from './manifest.ts'
 import { loadOwned } from './owned.ts'
 import type { OwnedWindows } from './recompute.ts'
 import { sealBuffer } from './seal.ts'
-
-/** Moments of a seal, in order; a test stops the writer at one of them. */
-export type SealPoint = 'begin' | 'before-segment-sync' | 'before-manifest' | 'before-catalog' | 'end'
+import type { LakeLock, Shelf, ShelfPort } from './shelf.ts'
 
 export interface LakeWriterOptions {
   readonly lakeDir: string
@@ -41,6 +38,10 @@ export interface LakeWriterOptions {
   readonly topology: Topology
   readonly clock: Clock
   readonly logger: FollowerLogger
+  /** Where the lake lies; the machine's own files by default. */
+  readonly disk?: Disk
+  /** What keeps its segments; DuckDB by default, which is at home on the machine's own files alone. */
+  readonly shelf?: ShelfPort
   readonly sealIntervalMs?: number
   readonly sealRowsMax?: number
   readonly keepSupersededMs?: number
@@ -56,7 +57,6 @@ export interface LakeWriterOptions {
   readonly onManifest?: (manifest: Manifest) => void
   /** Called once when the writer can't go on. */
   readonly onFailure?: (error: unknown) => void
-  readonly onPoint?: (point: SealPoint) => void
 }
 
 export interface LakeWriterStatus {
@@ -81,7 +81,8 @@ const MERGE_RETRY_MS = 60_000
 export class LakeWriter {
   #options: LakeWriterOptions
   #lock: LakeLock
-  #db: LakeDatabase
+  #disk: Disk
+  #shelf: Shelf
   #manifest: Manifest
   #owned: OwnedWindows
   #buffer: SealBuffer
@@ -99,10 +100,11 @@ export class LakeWriter {
   /** Manifests that a restart may go back to, oldest first. */
   #kept: Manifest[]
 
-  private constructor(options: LakeWriterOptions, held: { lock: LakeLock; db: LakeDatabase; manifest: Manifest; kept: Manifest[]; owned: OwnedWindows; fresh: boolean }) {
+  private constructor(options: LakeWriterOptions, held: { lock: LakeLock; disk: Disk; shelf: Shelf; manifest: Manifest; kept: Manifest[]; owned: OwnedWindows; fresh: boolean }) {
     this.#options = options
     this.#lock = held.lock
-    this.#db = held.db
+    this.#disk = held.disk
+    this.#shelf = held.shelf
     this.#manifest = held.manifest
     this.#kept = held.kept
     this.#owned = held.owned
@@ -127,22 +129,22 @@ export class LakeWriter {
    * of its manifests reads.
    */
   static async open(options: LakeWriterOptions): Promise<LakeWriter> {
-    const { lakeDir, clock, log, topology } = options
-    const lock = await lockLake(lakeDir, clock)
-    let db: LakeDatabase | null = null
+    const { lakeDir, clock, log, topology, disk = systemDisk, shelf: port = duckdbShelf } = options
+    const lock = await port.lock(lakeDir, clock)
+    let shelf: Shelf | null = null
     try {
-      await makeLake(lakeDir)
-      const found = await newestWhole(options)
-      if (found !== null) await sweep(lakeDir)
-      for (const leftover of await readdir(join(lakeDir, 'tmp'))) await rm(join(lakeDir, 'tmp', leftover), { recursive: true, force: true })
-      db = await LakeDatabase.open(lakeDir, { memoryMiB: options.memoryMiB })
+      await makeLake(lakeDir, disk)
+      const found = await newestWhole(options, disk)
+      if (found !== null) await sweep(lakeDir, disk)
+      for (const leftover of (await disk.list(join(lakeDir, 'tmp'))) ?? []) await disk.removeAll(join(lakeDir, 'tmp', leftover))
+      shelf = await port.open(lakeDir, { memoryMiB: options.memoryMiB })
       const manifest = await renewed(found ?? EMPTY, { log, topology })
-      const owned = await loadOwned(db, manifest.segments)
-      await writeCatalog(db, manifest)
-      const kept = (await Promise.all((await manifestVersions(lakeDir)).map((version) => readManifest(lakeDir, version)))).filter((m) => m !== null)
-      return new LakeWriter(options, { lock, db, manifest, kept: kept.reverse(), owned, fresh: found === null })
+      const owned = await loadOwned(shelf, manifest.segments)
+      await writeCatalog(shelf, { lakeDir, manifest, disk })
+      const kept = (await Promise.all((await keptVersions(lakeDir, disk)).map((version) => readManifest(lakeDir, version, disk)))).filter((m) => m !== null)
+      return new LakeWriter(options, { lock, disk, shelf, manifest, kept: kept.reverse(), owned, fresh: found === null })
     } catch (error) {
-      db?.close()
+      shelf?.close()
       lock.release()
       throw error
     }
@@ -172,7 +174,7 @@ export class LakeWriter {
     await Promise.all(this.#loops)
     await this.#turn.catch(() => {})
     if (seal && !this.#failed) await this.seal()
-    this.#db.close()
+    this.#shelf.close()
     this.#lock.release()
   }
 
@@ -224,44 +226,41 @@ export class LakeWriter {
 
   async #seal(): Promise<void> {
     if (!this.#uncommitted) return
-    const { clock, onPoint } = this.#options
+    const { clock, lakeDir } = this.#options
     const begun = clock.monotonic()
     const buffer = this.#buffer
     const positions = this.#follower.positions()
     this.#buffer = new SealBuffer(this.#manifest.settleUntil ?? -Infinity)
     this.#uncommitted = false
-    onPoint?.('begin')
     const segment = await sealBuffer({
-      db: this.#db,
+      lakeDir,
+      disk: this.#disk,
+      shelf: this.#shelf,
       buffer,
       segments: this.#manifest.segments,
       owned: this.#owned,
       settleUntil: this.#manifest.settleUntil ?? -Infinity,
       clock,
-      beforeSync: () => onPoint?.('before-segment-sync'),
     })
-    onPoint?.('before-manifest')
     await this.#commit(segment === null ? this.#manifest.segments : [...this.#manifest.segments, segment], [], positions)
     this.#seals++
     this.#sealMs = clock.monotonic() - begun
-    onPoint?.('end')
   }
 
   /** Writes the next manifest and shows it. */
   async #commit(segments: readonly Segment[], replaced: readonly Segment[], positions: FollowerPositions | null): Promise<void> {
-    const { clock, lakeDir, onManifest, onPoint, keepSupersededMs = KEEP_SUPERSEDED_MS } = this.#options
+    const { clock, lakeDir, onManifest, keepSupersededMs = KEEP_SUPERSEDED_MS } = this.#options
     const now = Math.floor(clock.now())
     const before = this.#manifest
     const superseded = [...before.superseded.filter((s) => s.until > now), ...replaced.map((s) => ({ file: s.file, until: now + keepSupersededMs }))]
-    const [newest = 0] = await manifestVersions(lakeDir)
+    const [newest = 0] = await manifestVersions(lakeDir, this.#disk)
     const next: Manifest = { ...before, ...positions, version: Math.max(before.version, newest) + 1, madeAt: now, segments, superseded }
-    await writeManifest(lakeDir, next)
+    await writeManifest(lakeDir, next, this.#disk)
     this.#manifest = next
     this.#kept = [...this.#kept, next].slice(-MANIFESTS_KEPT)
-    onPoint?.('before-catalog')
     if (segments !== before.segments) {
-      await this.#db.detachAllBut(new Set(segments.map((s) => s.file)))
-      await writeCatalog(this.#db, next)
+      await this.#shelf.letGo(new Set(segments.map((s) => s.file)))
+      await writeCatalog(this.#shelf, { lakeDir, manifest: next, disk: this.#disk })
     }
     onManifest?.(next)
   }
@@ -270,7 +269,7 @@ export class LakeWriter {
   async upkeep(nowMs: number): Promise<boolean> {
     const { retentionMs = 0, lakeDir, clock, logger } = this.#options
     // Only here, where no merge is under way: what a merge has written is named by no manifest yet.
-    await this.#exclusive(async () => void (await sweep(lakeDir)))
+    await this.#exclusive(async () => void (await sweep(lakeDir, this.#disk)))
     // Whole days go, since a window across the edge would else count readings that are gone.
     const dropBeforeMs = retentionMs > 0 ? windowStart(nowMs - retentionMs, WINDOW_SIZES_MS[WINDOW_SIZES_MS.length - 1]) : null
     const job = planCompaction(this.#manifest.segments, { nowMs, clock, lakeDir, dropBeforeMs })
@@ -279,7 +278,8 @@ export class LakeWriter {
     const begun = clock.monotonic()
     let merged: Segment
     try {
-      merged = await (this.#options.compact ?? compact)(job, this.#ending.signal)
+      const { compact: merge = (job, signal) => compact(job, signal, { shelf: this.#options.shelf, disk: this.#disk }) } = this.#options
+      merged = await merge(job, this.#ending.signal)
     } catch (error) {
       // A merge only saves files: the lake is whole without it. What it has written is swept.
       this.#mergeAfterMs = nowMs + MERGE_RETRY_MS
@@ -291,7 +291,7 @@ export class LakeWriter {
       const kept = this.#manifest.segments.filter((s) => !inputs.has(s.file))
       const replaced = this.#manifest.segments.filter((s) => inputs.has(s.file))
       if (replaced.length !== inputs.size) {
-        await unlink(join(lakeDir, 'segments', merged.file)).catch(() => {})
+        await this.#disk.remove(join(lakeDir, 'segments', merged.file)).catch(() => {})
         return
       }
       await this.#commit([merged, ...kept].sort((a, b) => a.sealedFrom - b.sealedFrom), replaced, null)
@@ -349,8 +349,8 @@ const EMPTY: Manifest = {
 }
 
 /** The manifest to go on from; null of a new lake. */
-async function newestWhole({ lakeDir, logger }: LakeWriterOptions): Promise<Manifest | null> {
-  const found = await readNewestWhole(lakeDir)
+async function newestWhole({ lakeDir, logger }: LakeWriterOptions, disk: Disk): Promise<Manifest | null> {
+  const found = await readNewestWhole(lakeDir, disk)
   for (const { version, missing } of found?.passed ?? []) {
     logger.error({ version, missing }, 'a manifest or a segment that it names is not whole: going back to the manifest before')
   }

@@ -15,6 +15,7 @@ const PROMISED: Record<string, string[]> = {
   store: ['nats', 'data', 'host', 'port', 'keep-superseded', 'retention'],
   keys: ['nats', 'data', 'role', 'tenant'],
   simulate: ['url', 'key', 'seed', 'speed', 'probes'],
+  replay: ['nats', 'data', 'partition', 'from', 'to', 'explain', 'last', 'quiet', 'json'],
   doctor: ['nats', 'data', 'host', 'port'],
 }
 

@@ -134,11 +134,14 @@ describe('weir up', () => {
 })
 
 test('the demo fills it with real weather and a farm', async () => {
-  const system = await startSystem({ flags: ['--demo', '--workers', '1'], env: { WEIR_WEATHER: '1s', WEIR_BACKFILL: '10m' } })
+  // A probe may be silent for a quarter of an hour: not so for a whole one.
+  const system = await startSystem({ flags: ['--demo', '--workers', '1'], env: { WEIR_WEATHER: '1s', WEIR_BACKFILL: '1h' } })
   try {
     const devices = await eventually('the weather and every probe have series', async () => {
       const { series } = await system.get<{ series: { device: string; metric: string }[] }>('/v1/series?limit=1000')
-      return series.length >= 3 + 4 + 36 * 4 ? new Set(series.map(({ device }) => device)) : null
+      if (series.length >= 3 + 4 + 36 * 4) return new Set(series.map(({ device }) => device))
+      // Said as the cause, should it never come about.
+      throw new Error(`${series.length} series: ${JSON.stringify(await system.get('/v1/status'))}`)
     }, 120_000)
     expect(devices).toContain('seattle/normals')
     expect(devices).toContain('seattle/daily')

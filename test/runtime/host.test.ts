@@ -318,6 +318,18 @@ describe('a host and its snapshots', () => {
     expect(s.lines.some((l) => l.level === 50 && l.msg.includes('stopped'))).toBe(true)
   })
 
+  it('stops loudly where no snapshot is whole and its own log is purged, though the stream still begins with what is of another partition', async () => {
+    const s = await stage({ partitions: 16 })
+    await s.say(['of another partition'], 8)
+    const refs = await untilTwo(s)
+    for (const ref of refs) s.world.harmObject(BUCKET_SNAPSHOTS, ref.name, 'lost')
+    await s.producer.log.purge('READINGS_0', { subject: 'readings.0', beforeSeq: refs[1].position.seq })
+    const host = s.host('b')
+    await s.clock.until(() => host.phase.kind === 'failed' || host.phase.kind === 'running')
+    expect(host.phase).toMatchObject({ kind: 'failed', error: { code: 'identity' } })
+    await host.stop()
+  })
+
   it('restores from a snapshot whose log before it is purged', async () => {
     const s = await stage()
     const refs = await untilTwo(s)

@@ -108,7 +108,7 @@ describe('the embedded nats-server', { timeout: 60_000 }, () => {
     expect(await codeOf(connectNats({ ...anonymous, servers: `nats://127.0.0.1:${server.port}` }))).toBe('config')
     expect(await codeOf(connectNats({ ...anonymous, servers: `nats://admin:guess@127.0.0.1:${server.port}` }))).toBe('config')
     const passwords = Object.values(JSON.parse(await readFile(join(dataDir, 'nats', 'credentials.json'), 'utf8')) as Record<string, string>)
-    expect(new Set(passwords).size).toBe(4)
+    expect(new Set(passwords).size).toBe(5)
     for (const password of passwords) expect(password).toMatch(/^[0-9a-f]{48}$/)
   })
 
@@ -186,6 +186,31 @@ describe('the embedded nats-server', { timeout: 60_000 }, () => {
     expect((error as Error).message).toContain(`port ${port}`)
     expect((error as Error).message).toContain('address already in use')
     expect((await start()).port).not.toBe(port)
+  })
+
+  it('draws a password for a role that an earlier version did not know, and keeps the others', async () => {
+    const first = await start()
+    await first.stop()
+    const path = join(dataDir, 'nats', 'credentials.json')
+    const { reader, ...others } = JSON.parse(await readFile(path, 'utf8')) as Record<string, string>
+    await writeFile(path, JSON.stringify(others))
+    const second = await start()
+    const after = JSON.parse(await readFile(path, 'utf8')) as Record<string, string>
+    expect(after).toMatchObject(others)
+    expect(after.reader).toMatch(/^[0-9a-f]{48}$/)
+    expect(after.reader).not.toBe(reader)
+    expect((await connect(second, 'reader')).connected()).toBe(true)
+  })
+
+  it('tells nobody of a port that is for one life alone', async () => {
+    const first = await start()
+    await first.stop()
+    const told = await readFile(join(dataDir, 'nats', 'port'), 'utf8')
+    const aside = await start({ port: -1 })
+    expect(aside.port).not.toBe(Number(told))
+    expect(await readFile(join(dataDir, 'nats', 'port'), 'utf8')).toBe(told)
+    await aside.stop()
+    expect((await start()).port).toBe(Number(told))
   })
 
   it('refuses to sync otherwise than the server does by itself where that is too old, and says how to get a newer one', async () => {
@@ -276,6 +301,24 @@ describe('a role of the embedded nats-server', { timeout: 60_000 }, () => {
     expect(await codeOf(edge.log.ensureStream({ name: 'X', subjects: ['x'], replicas: 1, bytesMax: -1 }))).toBe('config')
     expect(await codeOf(edge.kv('mine'))).toBe('config')
     expect(await codeOf((await edge.objects('weir_snapshots')).get('old'))).toBe('config')
+  })
+
+  it('reader reads both logs and snapshots, and writes nothing', async () => {
+    const reader = await connect(server, 'reader')
+    expect((await readInstallation(reader, { clock: systemClock })).partitions).toBe(16)
+    await admin.log.publish('results.3', hello)
+    expect(await first(reader, 'READINGS_3', 'readings.3')).toBe(1)
+    expect(await first(reader, 'RESULTS', 'results.3')).toBe(1)
+    expect((await reader.log.last('RESULTS', 'results.3'))?.seq).toBe(1)
+    const snapshots = await reader.objects('weir_snapshots', { create: false })
+    expect(await snapshots.list()).toEqual(['old'])
+    expect(await snapshots.get('old')).toEqual(hello)
+    for (const subject of ['readings.3', 'results.3']) expect(await codeOf(reader.log.publish(subject, hello))).toBe('config')
+    for (const stream of ['READINGS_3', 'RESULTS']) expect(await codeOf(reader.log.purge(stream, { beforeSeq: 9 }))).toBe('config')
+    expect(await codeOf(snapshots.put('mine', hello))).toBe('config')
+    expect(await codeOf(snapshots.delete('old'))).toBe('config')
+    expect(await codeOf((await reader.kv('weir', { create: false })).set('readers.me', hello))).toBe('config')
+    expect(await codeOf((await reader.kv('weir_keys', { create: false })).keys())).toBe('config')
   })
 
   it('worker reads input, commits results, appends to the input, keeps snapshots, and does nothing else', async () => {

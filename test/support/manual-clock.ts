@@ -10,8 +10,10 @@ import type { Clock } from '../../runtime/clock.ts'
 interface Timer {
   readonly dueMs: number
   readonly order: number
-  readonly run: () => void
+  run: (() => void) | null
 }
+
+const isBefore = (a: Timer, b: Timer): boolean => a.dueMs < b.dueMs || (a.dueMs === b.dueMs && a.order < b.order)
 
 /** Lets every promise that can settle without I/O do so. */
 export function settle(): Promise<void> {
@@ -28,7 +30,9 @@ export class ManualClock implements Clock {
   #nowMs: number
   #elapsedMs = 0
   #order = 0
-  #timers = new Map<number, Timer>()
+  /** A binary heap, the next one due at its root; a timer that was cancelled stays, without what it runs. */
+  #timers: Timer[] = []
+  #live = 0
   #seed: number
   #names = 0
 
@@ -64,9 +68,14 @@ export class ManualClock implements Clock {
   }
 
   after(ms: number, run: () => void): () => void {
-    const order = this.#order++
-    this.#timers.set(order, { dueMs: this.#elapsedMs + Math.max(0, ms), order, run })
-    return () => this.#timers.delete(order)
+    const timer: Timer = { dueMs: this.#elapsedMs + Math.max(0, ms), order: this.#order++, run }
+    this.#push(timer)
+    this.#live++
+    return () => {
+      if (timer.run === null) return
+      timer.run = null
+      this.#live--
+    }
   }
 
   random(): number {
@@ -84,7 +93,7 @@ export class ManualClock implements Clock {
 
   /** Timers that wait. */
   get waiting(): number {
-    return this.#timers.size
+    return this.#live
   }
 
   /** Lets `ms` pass: runs what is due on the way in order, each followed by what it sets going. */
@@ -92,15 +101,15 @@ export class ManualClock implements Clock {
     const untilMs = this.#elapsedMs + ms
     await settle()
     for (;;) {
-      let next: Timer | null = null
-      for (const timer of this.#timers.values()) {
-        if (timer.dueMs > untilMs) continue
-        if (next === null || timer.dueMs < next.dueMs || (timer.dueMs === next.dueMs && timer.order < next.order)) next = timer
-      }
-      if (next === null) break
-      this.#timers.delete(next.order)
+      const next = this.#timers[0]
+      if (next === undefined || next.dueMs > untilMs) break
+      this.#pop()
+      const { run } = next
+      if (run === null) continue
+      next.run = null
+      this.#live--
       this.#move(next.dueMs)
-      next.run()
+      run()
       await settle()
     }
     this.#move(untilMs)
@@ -115,6 +124,34 @@ export class ManualClock implements Clock {
       if (this.#elapsedMs >= limitMs) throw new Error(`Cannot go on as ${what} must hold within ${maxMs} ms of virtual time`)
       await this.advance(stepMs)
     }
+  }
+
+  #push(timer: Timer): void {
+    const heap = this.#timers
+    let at = heap.push(timer) - 1
+    while (at > 0) {
+      const above = (at - 1) >> 1
+      if (isBefore(heap[above], timer)) break
+      heap[at] = heap[above]
+      at = above
+    }
+    heap[at] = timer
+  }
+
+  #pop(): void {
+    const heap = this.#timers
+    const last = heap.pop()!
+    if (heap.length === 0) return
+    let at = 0
+    for (;;) {
+      let below = 2 * at + 1
+      if (below >= heap.length) break
+      if (below + 1 < heap.length && isBefore(heap[below + 1], heap[below])) below++
+      if (isBefore(last, heap[below])) break
+      heap[at] = heap[below]
+      at = below
+    }
+    heap[at] = last
   }
 
   #move(elapsedMs: number): void {

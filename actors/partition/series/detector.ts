@@ -25,7 +25,7 @@
  */
 
 import { log10 } from './arithmetic.ts'
-import { ALARM_LIKELIHOOD, report } from './verdict.ts'
+import { ALARM_LIKELIHOOD, report, weigh } from './verdict.ts'
 
 export const WARM_UP = 64
 export const CHANGES_MIN = 8
@@ -40,9 +40,9 @@ const EXCESS_RATE = 0.03
 const CUT = 4
 /** Deviations that are told apart: keeps what follows finite. */
 const DISTANCE_MAX = 1e9
-const TAIL = 3
+export const TAIL = 3
 /** −log10 of the likelihood of `TAIL` deviations. */
-const TAIL_LIKELIHOOD = 2.5
+export const TAIL_LIKELIHOOD = 2.5
 const EXCESS_USUAL = 0.3
 const EXCESS_MIN = 0.25
 const EXCESS_MAX = 2
@@ -56,7 +56,7 @@ const STUCK_RECORD = 3
 /** … and at least so many readings. */
 const STUCK_MIN = 30
 /** −log10 of the likelihood of so long a rest, were each change independent. */
-const STUCK_LIKELIHOOD = 12
+export const STUCK_LIKELIHOOD = 12
 
 const COUNT = 0
 const LAST = 1
@@ -86,6 +86,30 @@ const STEP = 18
 const STUCK = 19
 
 export const DETECTOR_FIELDS = 20
+
+/** What a detector knows, for people to look at. Deviations are root mean squares; rests are in readings. */
+export function lookAt(slab: Float64Array, at: number) {
+  return {
+    count: slab[at + COUNT],
+    last: slab[at + LAST],
+    lastTs: slab[at + LAST_TS],
+    intervalMs: slab[at + INTERVAL],
+    fast: slab[at + FAST],
+    slow: slab[at + SLOW],
+    fastDeviation: Math.sqrt(slab[at + FAST_ERROR]),
+    slowDeviation: Math.sqrt(slab[at + SLOW_ERROR]),
+    burstDeviation: Math.sqrt(slab[at + BURST]),
+    excess: slab[at + EXCESS],
+    peak: slab[at + PEAK],
+    side: slab[at + SIDE],
+    rest: slab[at + REST],
+    restMean: slab[at + REST_MEAN],
+    restRecord: slab[at + REST_RECORD],
+    changes: slab[at + CHANGES],
+    step: slab[at + STEP],
+    isStuck: slab[at + STUCK] === 1,
+  }
+}
 
 /** Feeds one reading to the detector at `at` in the slab. True where it is an anomaly, described in `verdict`. */
 export function observe(slab: Float64Array, at: number, ts: number, value: number): boolean {
@@ -130,6 +154,7 @@ export function observe(slab: Float64Array, at: number, ts: number, value: numbe
   if (far > TAIL && count > WARM_UP && slab[at + CHANGES] >= CHANGES_MIN) {
     const likelihood = TAIL_LIKELIHOOD + (far - TAIL) / (slab[at + EXCESS] * Math.LN10)
     if (likelihood >= ALARM_LIKELIHOOD && far > slab[at + PEAK]) {
+      weigh(slowWins ? 'slow' : 'fast', shortDistance, slab[at + EXCESS], slab[at + PEAK])
       slab[at + PEAK] = far * PEAK_GAIN
       report('spike', likelihood, expected, deviation, distance, 0)
       found = true

@@ -21,10 +21,32 @@ export interface Verdict {
   size: number
   /** Readings that the value usually rests. */
   usual: number
+  /** −log10 of the likelihood that the score comes from, and what one deviation was. */
+  likelihood: number
+  deviation: number
+  /** What a spike was weighed by: the forecast that was believed, the distance of the short-term mean, the mean excess, the peak to exceed. */
+  believed: 'slow' | 'fast'
+  shortDistance: number
+  excess: number
+  peak: number
 }
 
 /** One for all, overwritten by the next anomaly: who wants to keep it copies it. */
-export const verdict: Verdict = { kind: 'spike', score: 0, expected: 0, lower: 0, upper: 0, size: 0, usual: 0 }
+export const verdict: Verdict = {
+  kind: 'spike',
+  score: 0,
+  expected: 0,
+  lower: 0,
+  upper: 0,
+  size: 0,
+  usual: 0,
+  likelihood: 0,
+  deviation: 0,
+  believed: 'slow',
+  shortDistance: 0,
+  excess: 0,
+  peak: 0,
+}
 
 /** Writes down an anomaly. `likelihood` is −log10 of it, at least `ALARM_LIKELIHOOD`; `size` and `usual` as in `Verdict`. */
 export function report(kind: Verdict['kind'], likelihood: number, expected: number, deviation: number, size: number, usual: number): void {
@@ -35,6 +57,16 @@ export function report(kind: Verdict['kind'], likelihood: number, expected: numb
   verdict.upper = expected + BAND * deviation
   verdict.size = size
   verdict.usual = usual
+  verdict.likelihood = likelihood
+  verdict.deviation = deviation
+}
+
+/** Writes down what a spike is weighed by; `excess` and `peak` as they were before it. */
+export function weigh(believed: Verdict['believed'], shortDistance: number, excess: number, peak: number): void {
+  verdict.believed = believed
+  verdict.shortDistance = shortDistance
+  verdict.excess = excess
+  verdict.peak = peak
 }
 
 /** The verdict on `value` as a sentence. */

@@ -71,6 +71,15 @@ describe('the manifest', () => {
     expect(await readdir(segmentsDir(lakeDir))).toEqual(['a'])
   })
 
+  test('is never one before the last three, though it is still there: the logs may lack what it needs', async () => {
+    await put('a')
+    await writeFile(manifestPath(lakeDir, 1), JSON.stringify(manifest(1, ['a'])))
+    for (const version of [2, 3, 4]) await writeFile(manifestPath(lakeDir, version), JSON.stringify(manifest(version, ['a', 'lost'])))
+    await expect(readNewestWhole(lakeDir)).rejects.toThrow(/lost is missing/)
+    for (const version of [2, 3, 4]) await writeFile(manifestPath(lakeDir, version), 'torn')
+    await expect(readNewestManifest(lakeDir)).rejects.toSatisfy((error) => isOperating(error, 'config'))
+  })
+
   test('keeps from sweeping what any of the last three names, as its own or as superseded', async () => {
     await put('a', 'b', 'c', 'd', 'orphan')
     await writeManifest(lakeDir, manifest(1, ['a']))

@@ -1,4 +1,4 @@
-/** What is on the disk when a manifest becomes the lake (I6): seen from the calls of the file system, since a power cut can't be tested. */
+/** What is on the disk when a manifest becomes the lake (I6), seen from the calls of the file system. */
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -38,8 +38,10 @@ test('a segment and its folder are synced before the manifest that names it, and
   await makeStreams(log, 1)
   const feed = new Feed({ log, clock, partitions: 1 })
   const quiet = { info() {}, warn() {}, error() {} }
-  const writer = await LakeWriter.open({ lakeDir: join(dataDir, 'lake'), log, topology: topologyOf(1), clock, logger: quiet, compaction: false })
+  const writer = await LakeWriter.open({ lakeDir: join(dataDir, 'new', 'lake'), log, topology: topologyOf(1), clock, logger: quiet, compaction: false })
   try {
+    // Segments that last in a folder that does not would be lost with it.
+    expect(calls.filter((call) => call.startsWith('sync'))).toEqual(expect.arrayContaining([`sync ${basename(dataDir)}`, 'sync new', 'sync lake']))
     await writer.start()
     await feed.begin({ latenessMs: 0, idleMs: 1_000, retentionMs: 0 })
     await feed.send([{ device: 'd', metric: 'm', ts: clock.now(), value: 1 }])

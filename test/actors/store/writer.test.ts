@@ -5,10 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { LakeWriter } from '../../../actors/store/writer.ts'
-import type { LakeWriterOptions, SealPoint } from '../../../actors/store/writer.ts'
+import type { LakeWriterOptions } from '../../../actors/store/writer.ts'
 import { MemoryWorld } from '../../../runtime/memory-log.ts'
 import type { Log } from '../../../runtime/log.ts'
 import { topologyOf } from '../../../runtime/topology.ts'
+import { failingDisk } from '../../support/failing-disk.ts'
 import { lawBreakers, withLake } from '../../support/law.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { disorderedStream, Feed, makeStreams } from './feed.ts'
@@ -131,23 +132,25 @@ describe('the lake', () => {
     expect(await lawBreakers(dataDir)).toEqual([])
     await rm(join(dataDir, 'lake'), { recursive: true })
 
-    const points: SealPoint[] = ['begin', 'before-segment-sync', 'before-manifest', 'before-catalog', 'end']
+    let killed = 0
     for (let round = 0; round < 12; round++) {
-      const at = points[round % points.length]
       let seals = 0
+      let calls = 0
       let died = false
       const writer = await openWriter({
-        sealRowsMax: 1_500 + 400 * round,
-        onPoint: (point) => {
-          if (point === 'begin') seals++
-          if (point === at && seals > 1 + (round % 3)) throw new Error(`killed at ${at}`)
-        },
+        sealRowsMax: 300 + 30 * round,
+        disk: failingDisk((operation, path, moment) => {
+          if (operation === 'makeReadOnly' && path.includes('/tmp/l0-') && moment === 'before') seals++
+          if (seals > round % 3 && ++calls > round * 3) throw new Error(`killed ${moment} ${operation} of ${path}`)
+        }),
         onFailure: () => (died = true),
       })
       const last = Math.max(...world.messages('RESULTS').map((m) => m.seq))
       while (!died && Math.max(...writer.status().lag.map((l) => l.resultsSeq)) < last) await new Promise((resolve) => setImmediate(resolve))
       await close(writer, { seal: false })
+      if (died) killed++
     }
+    expect(killed).toBeGreaterThan(8)
     const writer = await openWriter()
     await caughtUp(writer)
     await writer.seal()

@@ -1,0 +1,81 @@
+/**
+ * Rows of the memory shelf, and what is computed from them: plain arithmetic, no files.
+ *
+ * A row is an object by column, as tables.ts names them: times and sizes are milliseconds, counts plain numbers. Only a window's `stddev`
+ * may be null.
+ */
+
+import { LEDGER_COUNTS } from './buffer.ts'
+
+export type LakeRow = Readonly<Record<string, string | number | null>>
+
+export interface Point {
+  readonly ts: number
+  readonly value: number
+}
+
+export function windowKey(row: LakeRow): string {
+  return `${row.tenant}\n${row.device}\n${row.metric}\n${row.size}\n${row.start}`
+}
+
+/** Of the versions of each window the newest. */
+export function newestWindows(rows: readonly LakeRow[]): LakeRow[] {
+  const newest = new Map<string, LakeRow>()
+  for (const row of rows) {
+    const known = newest.get(windowKey(row))
+    if (known === undefined || Number(row.version) > Number(known.version)) newest.set(windowKey(row), row)
+  }
+  return [...newest.values()]
+}
+
+export function readingKey({ tenant, device, metric, ts, value }: LakeRow): string {
+  // Zero of either sign has one text.
+  return `${tenant}\n${device}\n${metric}\n${ts}\n${value}`
+}
+
+/** What a window's row says of its readings. */
+export function statisticsOf(points: readonly Point[]): LakeRow {
+  const inTime = [...points].sort((a, b) => a.ts - b.ts || a.value - b.value)
+  const ascending = points.map((p) => p.value).sort((a, b) => a - b)
+  const count = points.length
+  const sum = inTime.reduce((total, p) => total + p.value, 0)
+  /** The smallest value that at least so many of a hundred do not exceed. */
+  const atPercent = (percent: number) => ascending[Math.max(1, Math.ceil((percent * count) / 100)) - 1]
+  return {
+    count,
+    sum,
+    min: ascending[0],
+    max: ascending[count - 1],
+    mean: sum / count,
+    stddev: deviationOf(ascending),
+    first: inTime[0].value,
+    last: inTime[count - 1].value,
+    p50: atPercent(50),
+    p95: atPercent(95),
+    p99: atPercent(99),
+  }
+}
+
+/** Sample deviation by Welford's method, which gives exactly 0 for equal values; null for one. */
+function deviationOf(values: readonly number[]): number | null {
+  let mean = 0
+  let squares = 0
+  for (const [i, value] of values.entries()) {
+    const before = value - mean
+    mean += before / (i + 1)
+    squares += before * (value - mean)
+  }
+  return values.length === 1 ? null : Math.sqrt(squares / (values.length - 1))
+}
+
+/** Counts of one device and minute in one row. */
+export function sumLedger(rows: readonly LakeRow[]): LakeRow[] {
+  const sums = new Map<string, Record<string, string | number | null>>()
+  for (const row of rows) {
+    const key = [row.tenant, row.device, row.minute].join('\n')
+    const sum = sums.get(key)
+    if (sum === undefined) sums.set(key, { ...row })
+    else for (const name of ['accepted', ...LEDGER_COUNTS]) sum[name] = Number(sum[name]) + Number(row[name])
+  }
+  return [...sums.values()]
+}

@@ -1,0 +1,106 @@
+/**
+ * `weir replay`: makes again, from the log alone, what was committed, and compares it byte by byte; or explains an anomaly by the state that its
+ * reading met. It only reads: a system may run meanwhile. Exits 0 where all that was compared is identical, else 1.
+ */
+
+import { once } from 'node:events'
+import { access } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import process from 'node:process'
+import { ADDRESS_FORM, parseAddress } from '../actors/replay/address.ts'
+import { explain } from '../actors/replay/explain.ts'
+import { jsonOfExplanation, wordsOf, wordsOfNotFound } from '../actors/replay/explain-words.ts'
+import { parseFrom, runReplay } from '../actors/replay/run.ts'
+import { systemClock } from '../runtime/clock.ts'
+import { readFlags } from '../runtime/config.ts'
+import type { Env, FlagSpec } from '../runtime/config.ts'
+import { isOperating } from '../runtime/errors.ts'
+import { readInstallation } from '../runtime/installation.ts'
+import type { Connection } from '../runtime/log.ts'
+import { openLog } from '../runtime/open-log.ts'
+
+const SPEC = {
+  data: { type: 'string', default: './data', help: 'data folder, of a system that runs or is stopped' },
+  nats: { type: 'string', default: null, help: 'outer servers, nats://reader:password@host:port?inbox=_INBOX_reader, in place of those of the data folder' },
+  partition: { type: 'number', default: null, integer: true, min: 0, max: 1023, help: 'partition to replay; without it, all of them' },
+  from: { type: 'string', default: null, help: 'first message whose commit is compared: a sequence, start, or snapshot (the oldest); without it, as early as can be' },
+  to: { type: 'number', default: null, integer: true, min: 0, help: 'last message that a commit may cover; without it, the end' },
+  explain: { type: 'string', default: null, help: `shows how an anomaly came about: ${ADDRESS_FORM}, as default/field-7/probe-2/soil_moisture@2026-11-23T06:10:00Z` },
+  last: { type: 'number', default: 12, integer: true, min: 0, max: 10_000, help: 'explain: readings of the series to show before it' },
+  quiet: { type: 'boolean', default: false, help: 'the summaries alone' },
+  json: { type: 'boolean', default: false, help: 'prints JSON, an object a line' },
+} as const satisfies FlagSpec
+
+const SUMMARY = 'Makes again, from the log alone, what was committed, and compares it byte by byte.'
+
+export async function main(argv: string[], env: Env): Promise<void> {
+  const flags = readFlags('replay', SUMMARY, SPEC, argv, env)
+  // Who reads only the first lines ends it.
+  process.stdout.on('error', () => process.exit(0))
+  try {
+    const from = parseFrom(flags.from)
+    const address = flags.explain === null ? null : parseAddress(flags.explain)
+    const cacheDir = resolve(import.meta.dirname, '..', '.cache', 'nats-server')
+    const dataDir = resolve(flags.data)
+    const holdStill = () => holdLake(join(dataDir, 'lake'))
+    const log = await openLog({ nats: flags.nats, dataDir, cacheDir, env, clock: systemClock, name: 'weir-replay', holdStill })
+    const ended = endsInOrder(log.close)
+    try {
+      process.stderr.write(`The log of ${log.where}.\n`)
+      const { connection } = log
+      const topology = await readInstallation(connection, { clock: systemClock, withinMs: 5_000 })
+      const good =
+        address === null
+          ? await runReplay({ ...flags, from, connection, topology, print })
+          : await explainIt(connection, topology, address, flags)
+      process.exitCode = good ? 0 : 1
+    } finally {
+      await ended()
+    }
+  } catch (error) {
+    if (!isOperating(error)) throw error
+    process.stderr.write(`weir replay: ${error.message}\n`)
+    process.exitCode = 1
+  }
+}
+
+async function explainIt(
+  connection: Connection,
+  topology: Awaited<ReturnType<typeof readInstallation>>,
+  address: ReturnType<typeof parseAddress>,
+  { last, json }: { readonly last: number; readonly json: boolean },
+): Promise<boolean> {
+  const explanation = await explain(connection, topology, address, last)
+  if (!('anomaly' in explanation)) {
+    process.stderr.write(`weir replay: ${wordsOfNotFound(address, explanation)}\n`)
+    return false
+  }
+  await print(json ? JSON.stringify(jsonOfExplanation(explanation)) : wordsOf(explanation))
+  return explanation.met?.same === true
+}
+
+/** The lake's lock, which a store holds in whatever container it runs. */
+async function holdLake(folder: string): Promise<() => void> {
+  const isThere = await access(folder).then(() => true, () => false)
+  if (!isThere) return () => {}
+  // DuckDB is loaded only where it is needed.
+  const { lockLake } = await import('../actors/store/lock.ts')
+  const lock = await lockLake(folder, systemClock)
+  return () => lock.release()
+}
+
+/** Closes once, at the end or when told to end before: the server of a stopped system must not outlive this by an interrupt. */
+function endsInOrder(close: () => Promise<void>): () => Promise<void> {
+  const onSignal = () => void close().finally(() => process.exit(130))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, onSignal)
+  return async () => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, onSignal)
+    await close()
+  }
+}
+
+async function print(line: string): Promise<void> {
+  if (!process.stdout.write(`${line}\n`)) await once(process.stdout, 'drain')
+}
+
+if (import.meta.main) await main(process.argv.slice(2), process.env)

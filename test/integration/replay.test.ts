@@ -1,0 +1,196 @@
+/**
+ * `weir replay` on a real system whose workers are killed while it is fed: every partition comes out as it was committed, on Node and on Deno,
+ * while the system runs and when it is stopped; and an anomaly is explained by the readings that led to it.
+ */
+
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { partitionActor } from '../../actors/partition/actor.ts'
+import { DEFAULT_SETTINGS, encodeSettings } from '../../actors/reading/input.ts'
+import { lockLake } from '../../actors/store/lock.ts'
+import { systemClock } from '../../runtime/clock.ts'
+import { PartitionHost } from '../../runtime/host.ts'
+import { ensureInstallation } from '../../runtime/installation.ts'
+import { openLog } from '../../runtime/open-log.ts'
+import { startTestNats } from '../support/nats.ts'
+import { quietLogger } from '../support/quiet-logger.ts'
+import { seeded } from '../support/random.ts'
+import type { Sent } from '../support/stream.ts'
+import { eventually, freePort, settled, startSystem } from '../support/system.ts'
+import type { System } from '../support/system.ts'
+
+const root = join(import.meta.dirname, '..', '..')
+const PARTITIONS = 4
+const FLAGS = ['--partitions', String(PARTITIONS), '--idle', '4s', '--lateness', '2s']
+const START_MS = Date.UTC(2026, 10, 23)
+const SPIKE = { device: 'field-7/probe-2', metric: 'soil_moisture', ts: START_MS + 170 * 10_000, value: 38.8 }
+
+let system: System
+beforeAll(async () => {
+  system = await startSystem({ flags: FLAGS })
+})
+afterAll(async () => {
+  await system?.remove()
+})
+
+interface Ran {
+  code: number
+  out: string
+  err: string
+}
+
+function run(command: string, args: string[]): Promise<Ran> {
+  return new Promise((resolve) => {
+    execFile(command, args, { cwd: root, maxBuffer: 1 << 28 }, (error, out, err) => resolve({ code: error === null ? 0 : Number(error.code), out, err }))
+  })
+}
+
+const replay = (...args: string[]) => run(process.execPath, [join(root, 'cmd/replay.ts'), '--data', system.dataDir, ...args])
+const onDeno = (...args: string[]) => run(join(root, 'node_modules/.bin/deno'), ['run', '-A', join(root, 'cmd/replay.ts'), '--data', system.dataDir, ...args])
+const objects = ({ out }: Ran) => out.trim().split('\n').map((line) => JSON.parse(line) as Record<string, any>)
+const summaries = (ran: Ran) => objects(ran).filter((o) => o.kind === 'summary')
+
+/** Twelve probes at 10 s, quiet ones, of which one has a spike; some readings come twice, some much too late. */
+function batches(): Sent[][] {
+  const random = seeded(7)
+  const all: Sent[][] = []
+  const sent: Sent[] = []
+  for (let i = 0; i < 200; i++) {
+    const batch: Sent[] = []
+    for (let d = 0; d < 12; d++) {
+      const value = 28 + Math.round((random() + random() - 1) * 40) / 100
+      batch.push({ device: `field-7/probe-${d}`, metric: 'soil_moisture', ts: START_MS + i * 10_000, value })
+    }
+    if (i === 170) batch.find((r) => r.device === SPIKE.device)!.value = SPIKE.value
+    if (i % 9 === 8) batch.push(sent[Math.floor(random() * sent.length)], batch[0])
+    sent.push(...batch)
+    all.push(batch)
+  }
+  return all
+}
+
+async function send(batch: Sent[]): Promise<void> {
+  await eventually('a batch is taken', async () => {
+    const response = await system.fetch('/v1/readings', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(batch) })
+    await response.body?.cancel()
+    return response.status === 202
+  })
+}
+
+test('what a system commits, its workers killed again and again, is made again to the byte, on Node and on Deno', async () => {
+  const all = batches()
+  for (let i = 0; i < all.length; i++) {
+    await send(all[i])
+    if (i % 45 !== 44) continue
+    const pids = await eventually('a worker runs', () => (system.pids('weir-worker').length > 0 ? system.pids('weir-worker') : null))
+    process.kill(pids[0], 'SIGKILL')
+  }
+  await settled(system)
+
+  const onNode = await replay('--json')
+  expect(onNode.err).toMatch(/^The log of the running system of /)
+  expect(summaries(onNode).map(({ partition, same, different }) => ({ partition, same, different }))).toEqual(
+    Array.from({ length: PARTITIONS }, (_, partition) => ({ partition, same: true, different: 0 })),
+  )
+  expect(onNode.code).toBe(0)
+  const commits = objects(onNode).filter((o) => o.kind === 'commit')
+  expect(commits.every((c) => c.same)).toBe(true)
+  // More claims than partitions: others took over, and are in what was compared.
+  expect(summaries(onNode).reduce((sum, s) => sum + s.claims, 0)).toBeGreaterThan(PARTITIONS)
+  const { accepted } = await system.get<{ accepted: number }>('/v1/status')
+  expect(summaries(onNode).reduce((sum, s) => sum + Math.max(0, ...commits.filter((c) => c.partition === s.partition).map((c) => c.accepted)), 0)).toBe(accepted)
+  const duplicates = commits.flatMap((c) => c.fates).reduce((sum, f) => sum + f.duplicate.length, 0)
+  expect(duplicates).toBeGreaterThan(0)
+
+  const deno = await onDeno('--json')
+  expect({ code: deno.code, out: deno.out }).toEqual({ code: 0, out: onNode.out })
+})
+
+test('an anomaly is explained by the readings, the state and the sums that led to it', async () => {
+  const { anomalies } = await system.get<{ anomalies: { device: string; metric: string; ts: string; value: number; score: number }[] }>('/v1/anomalies?from=2026-11-22')
+  const shown = anomalies.find((a) => a.device === SPIKE.device && a.value === SPIKE.value)!
+  const address = `default/${shown.device}/${shown.metric}@${shown.ts}`
+  const words = await replay('--explain', address, '--last', '5')
+  expect(words.code, words.err).toBe(0)
+  expect(words.out).toContain('identical to what was committed, to the last bit')
+  const asJson = await replay('--explain', address, '--last', '5', '--json')
+  const [explanation] = objects(asJson)
+  expect(explanation.anomaly).toMatchObject({ ts: shown.ts, value: SPIKE.value, score: shown.score })
+  const before = batches().flat().filter((r) => r.device === SPIKE.device && r.ts < SPIKE.ts).map((r) => r.value)
+  expect(explanation.readings.map((r: { value: number }) => r.value)).toEqual(before.slice(-5))
+  expect(explanation.state.detector.last).toBe(before.at(-1))
+  expect(explanation.verdict).toMatchObject({ kind: 'spike', same: true })
+
+  const nothing = await replay('--explain', `default/${shown.device}/${shown.metric}@2026-11-23T00:00:00Z`)
+  expect(nothing.code).toBe(1)
+  expect(nothing.err).toContain(`${address}=${SPIKE.value}`)
+  expect((await replay('--explain', 'alert-17')).err).toContain('there are no ids of alerts in this version')
+})
+
+test('who reads only its first lines ends it in good order', async () => {
+  const head = await run('/bin/sh', ['-c', `${process.execPath} cmd/replay.ts --data ${system.dataDir} | head -1`])
+  expect(head.out).toMatch(/^commit \d+ /)
+  expect(head.code).toBe(0)
+})
+
+test('a stopped system is replayed from its folder, which is left as it was; and none starts meanwhile', async () => {
+  const running = await replay('--json')
+  await system.stop()
+  const portFile = join(system.dataDir, 'nats', 'port')
+  const port = readFileSync(portFile, 'utf8')
+  const stopped = await replay('--json')
+  expect(stopped.err).toMatch(/^The log of the stopped system of /)
+  expect(stopped.code).toBe(0)
+  // The workers took their last snapshots and let go; nothing of what was committed before has changed.
+  const commitsOf = (ran: Ran) => objects(ran).filter((o) => o.kind === 'commit').map((o) => JSON.stringify(o))
+  expect(commitsOf(stopped)).toEqual(expect.arrayContaining(commitsOf(running)))
+
+  const open = await openLog({
+    nats: null,
+    dataDir: system.dataDir,
+    cacheDir: join(root, '.cache/nats-server'),
+    env: process.env,
+    clock: systemClock,
+    name: 'test',
+  })
+  const refused = await run(process.execPath, [join(root, 'cmd/up.ts'), '--data', system.dataDir, '--port', String(await freePort()), ...FLAGS])
+  expect(refused).toMatchObject({ code: 1, err: expect.stringContaining(`process id ${process.pid}`) })
+  await open.close()
+
+  // A store that the folder's own lock does not show, in another container say.
+  const store = await lockLake(join(system.dataDir, 'lake'), systemClock)
+  expect(await replay('--quiet')).toMatchObject({ code: 1, out: '', err: expect.stringContaining('another process holds') })
+  store.release()
+  expect((await replay('--quiet')).code).toBe(0)
+
+  expect(readFileSync(portFile, 'utf8')).toBe(port)
+  system = await startSystem({ dataDir: system.dataDir, flags: FLAGS })
+  await send([{ device: 'after/restart', metric: 'level', ts: START_MS, value: 1.5 }])
+  await settled(system)
+  expect((await replay('--quiet')).code).toBe(0)
+})
+
+test('outer servers are read as the one who may only read', async () => {
+  const nats = await startTestNats({ roles: true })
+  try {
+    const admin = await nats.connect()
+    const options = { partitions: 1, replicas: 1, bytesMax: -1, firstMessage: encodeSettings(DEFAULT_SETTINGS), clock: systemClock }
+    const topology = await ensureInstallation(admin, options)
+    const about = { actor: partitionActor, topology, partition: 0, owner: 'w', settings: null, clock: systemClock, logger: quietLogger().logger }
+    const host = new PartitionHost({ connection: admin, ...about })
+    await eventually('the first message is committed', () => host.committed.seq === 1)
+    await host.stop()
+    const ran = await run(process.execPath, [join(root, 'cmd/replay.ts'), '--nats', nats.urlOf('reader'), '--data', '/nowhere'])
+    expect(ran).toMatchObject({ code: 0, err: 'The log of outer servers.\n' })
+    expect(ran.out).toMatch(/^commit 2 .* messages to 1 \(1\), \d+ bytes: identical\n {2}no rows; 0 readings accepted so far, 0 series with open windows\nPartition 0: 1 message /)
+  } finally {
+    await nats.stop()
+  }
+})
+
+test('a folder without a log is refused, and nothing is made in it', async () => {
+  const ran = await run(process.execPath, [join(root, 'cmd/replay.ts'), '--data', join(system.dataDir, 'lake')])
+  expect(ran).toMatchObject({ code: 1, err: expect.stringContaining('Name the data folder with --data') })
+})

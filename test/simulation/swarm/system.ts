@@ -1,0 +1,323 @@
+/**
+ * The simulated system: the real parts of Weir as processes on a simulated log, network, disks and clock, all drawn from one seed.
+ *
+ * Owns the processes and what may be done to them. Leaves what is tried to options.ts, what must hold to checks.ts and lake.ts, and the
+ * course of a run to run.ts.
+ *
+ * - Y1 Fully determined by the options: nothing here reads a real clock, a real random number, or waits for real input.
+ * - Y2 A fault only does what a machine, a network or an operator can do. Of what a part may count on (two snapshots are not harmed at once,
+ *   a disk that synced keeps), nothing is taken away.
+ */
+
+import { pino } from 'pino'
+import { partitionActor } from '../../../actors/partition/actor.ts'
+import { startMember } from '../../../runtime/member.ts'
+import type { RunningMember } from '../../../runtime/member.ts'
+import type { MemoryDisk } from '../../../runtime/memory-disk.ts'
+import { MemoryWorld } from '../../../runtime/memory-log.ts'
+import { ownersOf } from '../../../runtime/ownership.ts'
+import { BUCKET_SNAPSHOTS, inputStream, inputStreams, inputSubject, partitionOf, RESULTS, resultsSubject } from '../../../runtime/topology.ts'
+import type { Topology } from '../../../runtime/topology.ts'
+import { decodeJournal } from '../../../runtime/journal.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
+import { seeded } from '../../support/random.ts'
+import { Recorder } from './checks.ts'
+import { Clients } from './clients.ts'
+import { SimEdge } from './edge.ts'
+import type { Deed, Options } from './options.ts'
+import { Process } from './process.ts'
+import type { Mortal } from './process.ts'
+import { SimStore } from './store.ts'
+
+const silent = pino({ level: 'silent' })
+/** Where every run begins: a New Year, so that days and hours turn in some. */
+const BEGIN_MS = Date.UTC(2026, 0, 1)
+
+interface Worker {
+  readonly process: Process
+  readonly member: RunningMember
+  stopping: boolean
+}
+
+export class SimSystem {
+  readonly options: Options
+  readonly clock: ManualClock
+  readonly world: MemoryWorld
+  readonly topology: Topology
+  readonly recorder = new Recorder()
+  readonly clients: Clients
+  /** What was done, for the account of a failure. */
+  readonly told: string[] = []
+  readonly draw: () => number
+  edges: SimEdge[] = []
+  workers: Worker[] = []
+  readonly stores: SimStore[] = []
+  #born = 0
+  /** What ends a fault that lasts. */
+  #releases: (() => void)[] = []
+  #faultsOn = true
+
+  private constructor(options: Options) {
+    this.options = options
+    this.draw = seeded(Math.imul(options.seed, 0x85ebca6b) ^ 0xd1ce)
+    this.clock = new ManualClock({ nowMs: BEGIN_MS + this.upTo(86_400_000), seed: options.seed })
+    this.world = new MemoryWorld({ clock: this.clock })
+    this.topology = { partitions: options.partitions, streams: options.streams }
+    this.world.onStored = (message) => this.recorder.stored(message)
+    this.world.publishFault = (subject) => this.#publishFault(subject)
+    const edge = () => {
+      const up = this.edges.filter((e) => !e.process.dead)
+      return up.length === 0 ? null : this.pick(up)
+    }
+    this.clients = new Clients(options, { clock: this.clock, draw: this.draw, edge })
+  }
+
+  static async start(options: Options): Promise<SimSystem> {
+    const system = new SimSystem(options)
+    const { world, topology } = system
+    const { log } = world.connect()
+    for (const name of inputStreams(topology)) {
+      const subjects = Array.from({ length: topology.partitions }, (_, p) => p).filter((p) => inputStream(topology, p) === name).map(inputSubject)
+      await log.ensureStream({ name, subjects, replicas: 1, bytesMax: -1 })
+    }
+    await log.ensureStream({ name: RESULTS, subjects: ['results.*'], replicas: 1, bytesMax: -1 })
+    const { latencyMs } = options
+    if (latencyMs > 0) world.latencyMs = () => system.draw() ** 4 * latencyMs
+    for (let i = 0; i < options.edges; i++) system.startEdge()
+    system.startWorker()
+    for (let i = 0; i < options.stores; i++) system.stores.push(new SimStore(`store${i}`, options, topology))
+    system.supervise()
+    return system
+  }
+
+  upTo(n: number): number {
+    return Math.floor(this.draw() * n)
+  }
+
+  chance(p: number): boolean {
+    return this.draw() < p
+  }
+
+  pick<T>(list: readonly T[]): T {
+    return list[this.upTo(list.length)]
+  }
+
+  // Processes -----------------------------------------------------------------------------------------------------------------------
+
+  #process(role: string, disk: Mortal | null = null): Process {
+    const { skewMs } = this.options
+    const { world, clock } = this
+    return new Process(`${role}${this.#born++}`, { world, clock, skewMs: skewMs === 0 ? 0 : Math.floor((this.draw() * 2 - 1) * skewMs), disk })
+  }
+
+  startEdge(): void {
+    this.edges.push(new SimEdge(this.#process('e'), this.topology))
+  }
+
+  startWorker(): void {
+    const process = this.#process('w')
+    const { settings, bounds } = this.options
+    const { connection, clock, name } = process
+    const member = startMember({ connection, actor: partitionActor, topology: this.topology, settings, clock, logger: silent, id: name, bounds })
+    this.workers.push({ process, member, stopping: false })
+  }
+
+  get #processes(): Process[] {
+    return [...this.edges, ...this.workers, ...this.stores].flatMap(({ process }) => process ?? [])
+  }
+
+  /** Workers that live and were not told to leave. */
+  get staying(): Worker[] {
+    return this.workers.filter((w) => !w.process.dead && !w.stopping)
+  }
+
+  /** Starts again what died, as a supervisor does. */
+  supervise(): void {
+    for (const process of this.#processes) process.bury()
+    for (const store of this.stores) {
+      if (store.process?.dead) store.kill()
+      if (store.process === null && this.clock.monotonic() >= store.awayUntilMs) store.start((disk) => this.#process('s', disk))
+    }
+    this.edges = this.edges.filter((e) => !e.process.dead)
+    while (this.edges.length < this.options.edges) this.startEdge()
+    this.workers = this.workers.filter((w) => !w.process.dead)
+    if (this.staying.length === 0) this.startWorker()
+  }
+
+  // Deeds ---------------------------------------------------------------------------------------------------------------------------
+
+  #publishFault(subject: string): 'lost-ack' | 'lost' | 'unavailable' | 'full' | null {
+    if (!this.#faultsOn) return null
+    const rate = subject.startsWith('results.') ? this.options.lossOfResults : this.options.lossOfInput
+    if (rate === 0 || !this.chance(rate)) return null
+    return this.pick(['lost-ack', 'lost', 'unavailable', 'full'] as const)
+  }
+
+  readonly deeds: Partial<Record<Deed, () => void | Promise<void>>> = {
+    workerJoin: () => {
+      if (this.staying.length < this.options.workersMax) this.startWorker()
+    },
+    workerKill: () => this.#oneOf(this.workers)?.process.kill(),
+    workerKillSoon: () => this.#dieSoon(this.#oneOf(this.workers)?.process, 60),
+    workerLeave: () => {
+      const worker = this.#oneOf(this.staying)
+      if (!worker) return
+      worker.stopping = true
+      void worker.member.stop().then(() => worker.process.kill())
+    },
+    workerPause: () => this.#sleep(this.#oneOf(this.workers)?.process),
+    edgeKill: () => this.#oneOf(this.edges)?.process.kill(),
+    edgeKillSoon: () => this.#dieSoon(this.#oneOf(this.edges)?.process, 20),
+    edgePause: () => this.#sleep(this.#oneOf(this.edges)?.process),
+    storeKill: () => this.pick(this.stores).kill(),
+    storeKillSoon: () => {
+      const { process } = this.pick(this.stores)
+      if (process) this.pick([() => this.#dieSoon(process, 60), () => process.disk!.dieAt(process.disk!.points + 1 + this.upTo(60))])()
+    },
+    storeAway: () => {
+      const store = this.pick(this.stores)
+      store.kill()
+      store.awayUntilMs = this.clock.monotonic() + this.upTo(60_000)
+    },
+    storeStop: () => void this.pick(this.stores).stop(),
+    storePause: () => this.#sleep(this.pick(this.stores).process ?? undefined),
+    powerCut: () => this.pick(this.stores).powerCut(this.draw),
+    diskFull: () => this.#diskFault(this.pick(this.stores), (operation) => (operation === 'write' ? 'full' : null)),
+    diskError: () => {
+      const rate = this.pick([0.02, 0.2])
+      this.#diskFault(this.pick(this.stores), () => (this.chance(rate) ? 'io' : null))
+    },
+    harmManifest: () => {
+      const store = this.pick(this.stores)
+      store.kill()
+      return store.harmManifest(this.pick(['lost', 'torn']))
+    },
+    harmSegment: () => {
+      const store = this.pick(this.stores)
+      store.kill()
+      return store.harmSegment(this.pick(['lost', 'torn']))
+    },
+    merge: () => this.pick(this.stores).merge(this.clock.now() + this.pick([0, 120_000, 7_200_000, 180_000_000])),
+    purge: () => this.pick(this.stores).purge(),
+    cut: () => {
+      const process = this.#oneOf(this.#processes.map((of) => ({ process: of })))?.process
+      if (!process) return
+      process.connection.cut()
+      this.#later(() => process.connection.heal())
+    },
+    serverRestart: async () => {
+      this.world.killServer()
+      await this.clock.advance(this.upTo(4_000))
+      this.world.restartServer()
+    },
+    holdResults: () => this.#later(this.world.holdPublishes(resultsSubject(this.upTo(this.options.partitions)))),
+    holdInput: () => this.#later(this.world.holdPublishes(inputSubject(this.upTo(this.options.partitions)))),
+    holdDeliveries: () => this.#later(this.world.holdDeliveries(this.pick(['readings.*', 'results.*', inputSubject(0)]))),
+    clockStep: () => void (this.world.timeOffsetMs += Math.floor((this.draw() - 0.5) * 20_000)),
+    harmSnapshot: () => this.#harmSnapshot(),
+    slowBus: () => {
+      this.world.busDelayMs = this.upTo(400)
+      this.#later(() => (this.world.busDelayMs = 0))
+    },
+    outage: () => this.clock.advance(this.upTo(120_000)),
+  }
+
+  #oneOf<T extends { process: Process }>(list: readonly T[]): T | undefined {
+    const alive = list.filter((one) => !one.process.dead)
+    return alive.length === 0 ? undefined : this.pick(alive)
+  }
+
+  #dieSoon(process: Process | undefined, within: number): void {
+    process?.connection.dieAt(process.connection.points + 1 + this.upTo(within))
+  }
+
+  #diskFault(store: SimStore, faults: NonNullable<MemoryDisk['faults']>): void {
+    store.disk.faults = faults
+    this.#later(() => (store.disk.faults = null))
+  }
+
+  #sleep(process: Process | undefined): void {
+    if (!process || process.paused) return
+    process.pause()
+    this.#later(() => process.resume())
+  }
+
+  /** Undoes something after a while, or when everything heals. */
+  #later(release: () => void): void {
+    let done = false
+    const once = () => {
+      if (done) return
+      done = true
+      release()
+    }
+    this.#releases.push(once)
+    this.clock.after(this.upTo(8_000), once)
+  }
+
+  /** Harms one of the two snapshots that a partition's last message names, where the other is whole (Y2). */
+  #harmSnapshot(): void {
+    const partition = this.upTo(this.options.partitions)
+    const last = this.world.stream(RESULTS).bySubject.get(resultsSubject(partition))?.at(-1)
+    if (!last) return
+    const { snapshots } = decodeJournal(last.data).header
+    const objects = this.world.objectBucket(BUCKET_SNAPSHOTS)
+    if (snapshots.length < 2 || snapshots.some((ref) => !objects.has(ref.name) || this.#harmed.has(ref.name))) return
+    const { name } = this.pick(snapshots)
+    this.#harmed.add(name)
+    this.world.harmObject(BUCKET_SNAPSHOTS, name, this.pick(['damaged', 'flipped', 'lost']))
+  }
+  readonly #harmed = new Set<string>()
+
+  /** Everything works from now on: what was held arrives, what sleeps wakes, what died is started again. */
+  heal(): void {
+    this.#faultsOn = false
+    this.world.latencyMs = null
+    for (const release of this.#releases.splice(0)) release()
+    for (const process of this.#processes) {
+      process.connection.dieAt(Infinity)
+      process.disk?.dieAt(Infinity)
+      if (process.paused) process.resume()
+    }
+    for (const store of this.stores) store.awayUntilMs = 0
+    this.world.restartServer()
+    this.supervise()
+  }
+
+  // Looks ---------------------------------------------------------------------------------------------------------------------------
+
+  /** What is not at rest yet, in words: each partition must run on the member that should own it, its commits cover all input and owe nothing. */
+  restless(): string | null {
+    if (this.clients.account.waiting > 0) return `${this.clients.account.waiting} requests wait for their acknowledgement`
+    const owners = ownersOf(this.options.partitions, this.staying.map((w) => w.member.id))
+    for (const [partition, id] of owners) {
+      const { partitions, waitsFor } = this.staying.find((w) => w.member.id === id)!.member.status()
+      const phase = partitions.find((p) => p.partition === partition)?.phase
+      if (phase !== 'running') return `partition ${partition} should run on ${id}, where it is ${phase ?? 'not held'}: ${waitsFor}`
+      const last = this.recorder.inputOf(partition).at(-1)?.seq ?? 0
+      const { position, pending } = this.recorder.partition(partition)
+      if (position.seq < last) return `partition ${partition} is committed up to ${position.seq} of ${last}`
+      if (pending > 0) return `partition ${partition} owes rows of ${pending} series`
+    }
+    const commits = new Map([...this.recorder.partitions].map(([partition, { commitSeq }]) => [partition, commitSeq]))
+    for (const store of this.stores) {
+      const why = store.restless(commits)
+      if (why !== null) return why
+    }
+    return null
+  }
+
+  /** How often things came about that a run is worth the more for. */
+  get counts(): Record<string, number> {
+    const stored = this.inputMessages + this.recorder.results
+    const held = [...inputStreams(this.topology), RESULTS].reduce((sum, name) => sum + this.world.messages(name).length, 0)
+    const sum = (name: keyof SimStore['counts']) => this.stores.reduce((total, store) => total + store.counts[name], 0)
+    return { claims: this.recorder.claims, commits: this.recorder.commits, purged: stored - held, starts: sum('starts'), failures: sum('failures'), seals: sum('seals'), merges: sum('merges'), harms: sum('harms') }
+  }
+
+  /** Messages of the input so far, of all partitions. */
+  get inputMessages(): number {
+    let sum = 0
+    for (const [subject, of] of this.recorder.input) if (partitionOf(subject) >= 0) sum += of.length
+    return sum
+  }
+}
