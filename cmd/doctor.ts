@@ -13,6 +13,7 @@ import type { Env, FlagSpec } from '../runtime/config.ts'
 import type { Connection } from '../runtime/log.ts'
 import { embeddedNatsUrl } from '../runtime/nats-address.ts'
 import { connectNats } from '../runtime/nats-log.ts'
+import { BUCKET_META } from '../runtime/topology.ts'
 
 const SPEC = {
   data: { type: 'string', default: './data', help: 'data folder to look at' },
@@ -67,12 +68,15 @@ async function reach(nats: string | null, data: string): Promise<{ connection: C
 
 async function examineLog(connection: Connection, say: (findings: readonly Finding[]) => void): Promise<void> {
   const clock = systemClock
-  const installed = await fact.installedFact(connection)
-  say(check.checkServerVersion({ version: connection.serverVersion, replicas: installed?.replicas ?? 1 }))
+  const found = await fact.installedFact(connection)
+  const installed = found === 'leaderless' ? null : found
+  say(check.checkServerVersions({ servers: await connection.servers(), replicas: installed?.replicas ?? 1 }))
   say(check.checkPayload(connection.maxPayloadBytes ?? null))
+  if (found === 'leaderless') return say(check.checkCopies({ wanted: 0, streams: [], leaderless: [`KV_${BUCKET_META}`] }))
   if (installed === null) return say(check.checkStreams([]))
 
   say(check.checkSkew(await fact.skewFact(connection, installed, clock)))
+  say(check.checkCopies(await fact.copiesFact(connection, installed)))
   const streams = await fact.streamFacts(connection, installed.partitions)
   say(check.checkStreams(fact.sizesOf(streams)))
   say(check.checkReaders(await fact.readerFacts(installed, streams, clock)))

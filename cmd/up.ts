@@ -25,6 +25,7 @@ const SPEC = {
   replicas: { type: 'number', default: 1, integer: true, min: 1, max: 5, help: 'copies that outer servers keep of the log, fixed at the first start' },
   logBytes: { type: 'bytes', default: null, help: 'what the log may take on disk, fixed at the first start; without it, what its server allows' },
   sync: { type: 'string', default: 'interval', choices: ['interval', 'always'], help: 'when the embedded log syncs to disk: always survives a power cut' },
+  syncInterval: { type: 'duration', default: null, help: 'how often it syncs where not always: what a power cut may cost; 2m unless said otherwise' },
   lateness: { type: 'duration', default: '5s', help: 'how long a window waits for disorder' },
   idle: { type: 'duration', default: '60s', help: 'quiet time after which the windows of a series close' },
   retention: { type: 'duration', default: 0, help: 'age at which readings leave the lake; 0 for never' },

@@ -1,22 +1,35 @@
 /**
  * The second half of deploy/set-up, on the project's own Node: makes sure of nats-server and, with `--with-tests`, of a Chromium.
+ * A nats-server that it has put into the cache stays as it is until `--upgrade-nats-server` asks for a newer one.
  *
  * A Chromium that can't be had is no failure here: the tests that need one say so themselves.
  */
 
 import { execFile } from 'node:child_process'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { isOperating } from '../runtime/errors.ts'
+import { ErrorCode, isOperating } from '../runtime/errors.ts'
 import { findNatsServer, obtainNatsServer } from '../runtime/nats-binary.ts'
 import { findChromium } from './chromium.ts'
 
 const run = promisify(execFile)
 const say = (line: string): void => console.log(`set-up: ${line}`)
 
-async function ensureNatsServer(): Promise<void> {
+async function ensureNatsServer({ upgrade }: { upgrade: boolean }): Promise<void> {
   const cacheDir = join(import.meta.dirname, '..', '.cache', 'nats-server')
-  if ((await findNatsServer({ cacheDir })) === null) await obtainNatsServer({ cacheDir, log: say })
+  const found = await findNatsServer({ cacheDir })
+  if (found !== null && !upgrade) return
+  if (found !== null && dirname(found.path) !== cacheDir) {
+    return say(`nats-server ${found.version} at ${found.path} is this machine's own: upgrade it there`)
+  }
+  if (found === null) return void (await obtainNatsServer({ cacheDir, log: say }))
+  try {
+    const { version } = await obtainNatsServer({ cacheDir, log: say, newerThan: found.version })
+    say(`nats-server was ${found.version}, and is ${version} from its next start on`)
+  } catch (error) {
+    if (!isOperating(error, ErrorCode.unavailable)) throw error
+    say(`nats-server stays ${found.version}: no newer one is to be had`)
+  }
 }
 
 async function ensureChromium(): Promise<void> {
@@ -36,7 +49,7 @@ async function ensureChromium(): Promise<void> {
 }
 
 try {
-  await ensureNatsServer()
+  await ensureNatsServer({ upgrade: process.argv.includes('--upgrade-nats-server') })
   if (process.argv.includes('--with-tests')) await ensureChromium()
 } catch (error) {
   if (!isOperating(error)) throw error

@@ -247,7 +247,8 @@ export class PartitionHost<State, Effects> {
   }
 
   #identify(position: Position) {
-    return this.#context.persist(() => identify(this.#options.connection.log, this.#stream, this.#subject, position))
+    const { persist, clock } = this.#context
+    return persist(() => identify(this.#options.connection.log, clock, this.#stream, this.#subject, position))
   }
 
   // Reading ---------------------------------------------------------------------------------------------------------------------

@@ -71,12 +71,12 @@ export function atLeast(version: string, floor: string): boolean {
  */
 export async function ensureInstallation(connection: Connection, options: InstallationOptions): Promise<Topology> {
   const { clock, partitions, replicas } = options
-  checkServer(connection, replicas)
+  await checkServers(connection, replicas)
   for (const count of [partitions, options.partitionsDefault]) checkCount(count)
   return patiently(clock, options.withinMs ?? 30_000, async () => {
     const meta = await connection.kv(BUCKET_META, { replicas })
     const entry = await agree(meta, options)
-    checkServer(connection, entry.replicas)
+    await checkServers(connection, entry.replicas)
     const topology = topologyOf(entry.partitions)
     await makeStreams(connection, topology, entry, options.bytesMax)
     await connection.kv(BUCKET_KEYS, { replicas: entry.replicas })
@@ -93,12 +93,12 @@ export async function ensureInstallation(connection: Connection, options: Instal
  * The topology of an installation that another process makes; waits for it. Throws `unavailable` where it is not there in time.
  */
 export async function readInstallation(connection: Connection, options: { clock: Clock; withinMs?: number }): Promise<Topology> {
-  checkServer(connection, 1)
+  await checkServers(connection, 1)
   return patiently(options.clock, options.withinMs ?? 30_000, async () => {
     try {
       const entry = await readEntry(await connection.kv(BUCKET_META, { create: false }))
       if (entry !== null) {
-        checkServer(connection, entry.replicas)
+        await checkServers(connection, entry.replicas)
         const topology = topologyOf(entry.partitions)
         for (const stream of [...inputStreams(topology), RESULTS]) await connection.log.info(stream)
         return topology
@@ -113,14 +113,23 @@ export async function readInstallation(connection: Connection, options: { clock:
   })
 }
 
-function checkServer(connection: Connection, replicas: number): void {
+/** Of replicas, the oldest server that keeps one decides: so all that can be asked are. */
+async function checkServers(connection: Connection, replicas: number): Promise<void> {
   const { serverVersion, maxPayloadBytes } = connection
-  const floor = replicas > 1 ? SERVER_FLOOR_REPLICATED : SERVER_FLOOR
-  if (!atLeast(serverVersion, floor)) {
-    const what = replicas > 1 ? `nats-server with ${replicas} replicas` : 'nats-server'
+  if (!atLeast(serverVersion, SERVER_FLOOR)) {
     throw new OperatingError(
       ErrorCode.config,
-      `Cannot use ${what} as its version must be at least ${floor}: current value is ${serverVersion}`,
+      `Cannot use nats-server as its version must be at least ${SERVER_FLOOR}: current value is ${serverVersion}`,
+    )
+  }
+  const servers = replicas > 1 ? await connection.servers() : []
+  const old = servers.filter(({ version }) => !atLeast(version, SERVER_FLOOR_REPLICATED))
+  if (old.length > 0) {
+    const current = servers.length === 1 ? old[0].version : old.map(({ name, version }) => `${version} of ${name}`).join(', ')
+    throw new OperatingError(
+      ErrorCode.config,
+      `Cannot use nats-server with ${replicas} replicas as the version of each must be at least ${SERVER_FLOOR_REPLICATED}: current value ` +
+        `is ${current}. Upgrade it, or run with one replica`,
     )
   }
   if (maxPayloadBytes !== undefined && maxPayloadBytes < PAYLOAD_MAX_BYTES) {
@@ -167,11 +176,13 @@ async function makeStreams(connection: Connection, topology: Topology, entry: En
   const { replicas, partitions } = entry
   const share = (part: number, streams: number): number => (bytesMax < 0 ? -1 : Math.floor((bytesMax * part) / streams))
   const all = Array.from({ length: partitions }, (_, p) => p)
-  for (const name of inputStreams(topology)) {
+  const inputs = inputStreams(topology).map((name) => {
     const subjects = all.filter((p) => inputStream(topology, p) === name).map(inputSubject)
-    await connection.log.ensureStream({ name, subjects, replicas, bytesMax: share(INPUT_SHARE, topology.streams) })
-  }
-  await connection.log.ensureStream({ name: RESULTS, subjects: all.map(resultsSubject), replicas, bytesMax: share(RESULTS_SHARE, 1) })
+    return { name, subjects, replicas, bytesMax: share(INPUT_SHARE, topology.streams) }
+  })
+  const results = { name: RESULTS, subjects: all.map(resultsSubject), replicas, bytesMax: share(RESULTS_SHARE, 1) }
+  // Side by side, since each one of replicas waits for an election of its own.
+  await Promise.all([...inputs, results].map((stream) => connection.log.ensureStream(stream)))
 }
 
 async function introduce(connection: Connection, topology: Topology, message: Uint8Array): Promise<void> {

@@ -14,6 +14,7 @@ import { decodeJournal, encodeJournal } from './journal.ts'
 import type { JournalHeader, Position, SnapshotRef } from './journal.ts'
 import type { Clock } from './clock.ts'
 import { isOperating, OperatingError } from './errors.ts'
+import { infoShowing } from './identity.ts'
 import { COMMIT_PART_BYTES, RETRY_MAX_MS, RETRY_MIN_MS } from './limits.ts'
 import type { Log, LogMessage } from './log.ts'
 import { RESULTS, resultsSubject } from './topology.ts'
@@ -174,7 +175,7 @@ export class JournalWriter {
 
   async #assertNotShorter(): Promise<void> {
     const { log, clock, partition, signal } = this.#options
-    const { lastSeq } = await persist(clock, signal, () => log.info(RESULTS))
+    const { lastSeq } = await persist(clock, signal, () => infoShowing(log, clock, RESULTS, this.#lastSeq))
     if (lastSeq >= this.#lastSeq) return
     throw new OperatingError(
       'identity',

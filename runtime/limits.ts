@@ -105,6 +105,8 @@ export const COMMIT_WAITING_MESSAGES_MAX = 2 * COMMIT_MESSAGES_MAX
 /** Pauses between tries of a host or a member, doubling from the first to the second. */
 export const RETRY_MIN_MS = 50
 export const RETRY_MAX_MS = 2_000
+/** A server that is cut off believes that it leads for up to 10 s; only what is missing for longer than this is missing. */
+export const STALE_LEADER_MS = 15_000
 /** A host that can't commit what it has when it drains gives up after this: its successor steps it again. */
 export const HOST_DRAIN_MAX_MS = 3_000
 /** How long a new owner waits for the old one to let go in good order, before it claims. */

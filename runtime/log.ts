@@ -34,6 +34,14 @@ export interface StreamInfo {
   readonly messages: number
   /** Bytes at which the stream refuses; left out, or -1: no bound of its own. */
   readonly bytesMax?: number
+  /**
+   * Copies that servers keep of it; left out: one. Of several, the one that answers may for a while show an older state than what was
+   * acknowledged: it has just begun to lead, or is cut off and does not know that another leads. Who concludes something from what is
+   * missing asks again first (identity.ts).
+   */
+  readonly replicas?: number
+  /** Where its copies are; left out where one server keeps it. */
+  readonly copies?: readonly StreamCopy[]
 }
 
 export interface StreamOptions {
@@ -115,6 +123,19 @@ export interface BucketOptions {
   readonly replicas?: number
 }
 
+export interface ServerGreeting {
+  readonly name: string
+  readonly version: string
+}
+
+/** One of the copies of a replicated stream. */
+export interface StreamCopy {
+  /** Name of the server that keeps it. */
+  readonly server: string
+  /** `behind`: it has not yet caught up with its leader; `away`: its server is not there. */
+  readonly state: 'leads' | 'follows' | 'behind' | 'away'
+}
+
 /** All that a process holds of the log's servers. */
 export interface Connection {
   readonly log: Log
@@ -126,6 +147,8 @@ export interface Connection {
   readonly maxPayloadBytes?: number
   /** Version of the server, `2.9.10`. */
   readonly serverVersion: string
+  /** What the servers say of themselves, those that this one knows of and that can be reached now. */
+  servers(): Promise<ServerGreeting[]>
   /** Whether the connection stands at this moment. */
   connected(): boolean
   /** Called after each reconnection, until the answer is called. */

@@ -6,7 +6,7 @@
  */
 
 import { OperatingError } from './errors.ts'
-import type { Bus, Connection, KeyValue, Log, LogMessage, LogReader, ObjectStore } from './log.ts'
+import type { Bus, Connection, KeyValue, Log, LogMessage, LogReader, ObjectStore, ServerGreeting } from './log.ts'
 import type { PublishOptions, ReadOptions, StreamInfo, StreamOptions } from './log.ts'
 import { MemoryKeyValue, MemoryObjects } from './memory-buckets.ts'
 import type { MemoryWorld } from './memory-log.ts'
@@ -59,6 +59,10 @@ export class MemoryConnection implements Connection {
 
   connected(): boolean {
     return !this.#cut && !this.#closed && !this.#dead
+  }
+
+  async servers(): Promise<ServerGreeting[]> {
+    return [{ name: 'memory', version: this.serverVersion }]
   }
 
   onReconnect(run: () => void): () => void {
@@ -222,19 +226,19 @@ class MemoryLog implements Log {
   }
 
   last(stream: string, subject: string): Promise<LogMessage | null> {
-    return this.#connection.perform(() => this.#world.stream(stream).bySubject.get(subject)?.at(-1) ?? null)
+    return this.#connection.perform(() => this.#world.told(stream).bySubject.get(subject)?.at(-1) ?? null)
   }
 
   at(stream: string, seq: number): Promise<LogMessage | null> {
     return this.#connection.perform(() => {
-      const { messages } = this.#world.stream(stream)
+      const { messages } = this.#world.told(stream)
       const found = messages[firstAtOrAfter(messages, seq)]
       return found?.seq === seq ? found : null
     })
   }
 
   info(stream: string): Promise<StreamInfo> {
-    return this.#connection.perform(() => infoOf(this.#world.stream(stream)))
+    return this.#connection.perform(() => infoOf(this.#world.told(stream)))
   }
 
   ensureStream(options: StreamOptions): Promise<StreamInfo> {

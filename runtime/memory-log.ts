@@ -8,7 +8,7 @@
  * - W1 Deterministic: with a deterministic clock the same calls give the same answers in the same order. Nothing here waits for
  *   anything but the clock it was given and the microtasks of the program.
  * - W2 A fault only does what a real network or server can do: lose an acknowledgement, delay a message beyond its time-out,
- *   refuse, cut a connection, damage an object, step the clock, re-create a stream.
+ *   refuse, cut a connection, tell an older state of a stream, damage an object, step the clock, re-create a stream.
  */
 
 import { PAYLOAD_MAX_BYTES } from './limits.ts'
@@ -50,6 +50,7 @@ export class MemoryWorld {
   publishFault: ((subject: string, data: Uint8Array) => PublishFault | null) | null = null
 
   #streams = new Map<string, MemoryStream>()
+  #lagging = new Map<string, MemoryStream>()
   #streamSignals = new Map<string, Signal>()
   #creations = 0
   #kv = new Map<string, MemoryBucket>()
@@ -105,6 +106,14 @@ export class MemoryWorld {
     const stream = this.stream(name)
     this.#streams.set(name, this.#newStream(stream.options))
     this.wakeReaders()
+  }
+
+  /** Until the answer is called, whoever asks about the stream is told its state as it is now, as a replica tells it that lags and leads. */
+  lagAnswers(name: string): () => void {
+    const { options, created, messages, lastSeq, bytes } = this.stream(name)
+    const bySubject = new Map([...this.stream(name).bySubject].map(([subject, of]) => [subject, [...of]]))
+    this.#lagging.set(name, { options, created, messages: [...messages], bySubject, lastSeq, bytes })
+    return () => void this.#lagging.delete(name)
   }
 
   deleteStream(name: string): void {
@@ -163,6 +172,11 @@ export class MemoryWorld {
     if (stream) return stream
     const names = [...this.#streams.keys()].join(', ') || 'none'
     throw new OperatingError('identity', `Cannot use stream ${name} as it must exist: current streams are ${names}`)
+  }
+
+  /** What is told of the stream to who asks. */
+  told(name: string): MemoryStream {
+    return this.#lagging.get(name) ?? this.stream(name)
   }
 
   signal(stream: string): Signal {

@@ -43,6 +43,7 @@ export function infoOf(stream: MemoryStream): StreamInfo {
     lastSeq: stream.lastSeq,
     bytes: stream.bytes,
     messages: stream.messages.length,
+    ...(stream.options.replicas > 1 ? { replicas: stream.options.replicas } : {}),
   }
 }
 

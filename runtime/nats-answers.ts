@@ -41,6 +41,9 @@ export function refusal(what: string, error: ApiError): ApiRefusal {
     case 10047:
     case 10077:
       return new ApiRefusal(ErrorCode.full, message, apiCode)
+    case 10005:
+      // Replicas find no place while a server of the cluster is away.
+      return new ApiRefusal(ErrorCode.unavailable, message, apiCode)
     case 10074:
       // Several replicas asked of a single server.
       return new ApiRefusal(ErrorCode.config, message, apiCode)
@@ -52,6 +55,15 @@ export function refusal(what: string, error: ApiError): ApiRefusal {
       // 400 answers say that the request itself can't be served; all else is a state of the server that passes.
       return new ApiRefusal(error.code === 400 ? ErrorCode.config : ErrorCode.unavailable, message, apiCode)
   }
+}
+
+/**
+ * What a replica says of a stream while none leads it is that replica's own state, and may be older than what was acknowledged. Of a
+ * stream with a leader, and of one on a single server, the answer is its leader's: null.
+ */
+export function leaderless(verb: string, answer: { cluster?: { leader?: string } }): OperatingError | null {
+  if (!verb.startsWith('STREAM.INFO.') || answer.cluster === undefined || answer.cluster.leader) return null
+  return new OperatingError(ErrorCode.unavailable, `Cannot ask for ${verb} as a server must lead the stream: there is none at present`)
 }
 
 export function notPermitted(what: string, cause: unknown): OperatingError {

@@ -1,22 +1,25 @@
 /**
  * Where the nats-server program comes from: found on this machine, or put into the project's cache.
  *
- * Owns finding, downloading by pinned digest, and unpacking Debian's package without root. Leaves running it to nats-server.ts.
+ * Owns finding, and downloading by pinned digest. Leaves Debian's packages to debian.ts, running it to nats-server.ts.
  *
  * - G1 Nothing is run that was not found in a place the user controls, or whose bytes do not have the pinned SHA-256, or that
  *   apt has not checked.
  * - G2 The cache holds a whole program or none: it is unpacked beside and renamed into its place.
+ * - G3 A cached program is replaced only where someone asks for it: which server a log runs on is not decided by what can be had today.
  */
 
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
-import { access, chmod, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { access, chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { arch, platform } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { systemClock } from './clock.ts'
+import { debianRelease, unpackDebian } from './debian.ts'
 import { ErrorCode, OperatingError } from './errors.ts'
+import { atLeast } from './installation.ts'
 
 const run = promisify(execFile)
 
@@ -37,7 +40,14 @@ export interface ObtainOptions {
   readonly cacheDir: string
   /** Told in one line of each thing that takes time. */
   log(line: string): void
+  /** Where from, the first that works; by default what suits the machine. */
+  readonly from?: readonly SourceName[]
+  /** A version that must be surpassed. */
+  readonly newerThan?: string
 }
+
+/** The official archive, the package of a newer Debian than the machine's, that of its own. */
+export type SourceName = 'archive' | 'newer' | 'own'
 
 const RELEASE = '2.14.5'
 /** SHA-256 of the official archives of `RELEASE`, by `<platform>-<arch>` as Node names them. */
@@ -50,7 +60,11 @@ const ARCHIVES: Readonly<Record<string, readonly [name: string, sha256: string]>
 /** An unreachable release page must not hold up a start. */
 const ANSWER_WITHIN_MS = 4_000
 const DOWNLOAD_WITHIN_MS = 120_000
-const APT_WITHIN_MS = 120_000
+/**
+ * The oldest stable release of Debian whose server syncs always (2.10 on) and is safe with replicas (2.10.23 on). It has 2.10.27. Newer
+ * ones in Debian's unstable suite change from day to day, so nothing is taken from there.
+ */
+const NEWER_DEBIAN = { number: 13, codename: 'trixie' }
 
 /**
  * The program named by `NATS_SERVER`, else the first on the PATH, else the cached one; null where there is none. Throws `config`
@@ -74,20 +88,29 @@ export async function findNatsServer({ cacheDir, env = process.env }: FindOption
   return null
 }
 
-/** Puts the program into the cache: the official archive, else Debian's package. Throws `unavailable` with what to do by hand. */
-export async function obtainNatsServer({ cacheDir, log }: ObtainOptions): Promise<NatsBinary> {
+/**
+ * Puts the program into the cache, in place of what is there: the official archive, else Debian's package. Throws `unavailable` with
+ * what to do by hand.
+ */
+export async function obtainNatsServer({ cacheDir, log, from, newerThan }: ObtainOptions): Promise<NatsBinary> {
   await mkdir(cacheDir, { recursive: true })
   const failures: string[] = []
-  for (const [source, fetchInto] of [
-    [`the official archive of ${RELEASE}`, fromArchive],
-    ["Debian's package", fromDebian],
-  ] as const) {
+  const { codename } = NEWER_DEBIAN
+  const sources = {
+    archive: [`the official archive of ${RELEASE}`, fromArchive],
+    newer: [`the package of Debian ${NEWER_DEBIAN.number} (${codename})`, (folder: string) => fromDebian(folder, codename)],
+    own: ["Debian's package", (folder: string) => fromDebian(folder)],
+  } as const
+  for (const name of from ?? (await usualSources())) {
+    const [source, fetchInto] = sources[name]
     const folder = await mkdtemp(join(cacheDir, 'unpack-'))
     try {
       log(`nats-server: fetching ${source}`)
       const unpacked = await fetchInto(folder)
       await chmod(unpacked, 0o755)
-      if ((await versionOf(unpacked)) === null) throw new Error('it does not run on this machine')
+      const got = await versionOf(unpacked)
+      if (got === null) throw new Error('it does not run on this machine')
+      if (newerThan !== undefined && atLeast(newerThan, got)) throw new Error(`it is ${got}, and ${newerThan} is there already`)
       const path = join(cacheDir, 'nats-server')
       await rename(unpacked, path)
       const version = await versionOf(path)
@@ -96,6 +119,7 @@ export async function obtainNatsServer({ cacheDir, log }: ObtainOptions): Promis
       return { path, version }
     } catch (error) {
       failures.push(`${source}: ${reasonOf(error)}`)
+      log(`nats-server: no luck with ${failures.at(-1)}`)
     } finally {
       await rm(folder, { recursive: true, force: true })
     }
@@ -111,6 +135,12 @@ export async function obtainNatsServer({ cacheDir, log }: ObtainOptions): Promis
       '  - use servers that run elsewhere: --nats nats://host:4222',
     ].join('\n'),
   )
+}
+
+/** Where a machine looks, in order: a Debian that is older than the one that has a server new enough looks there before at home. */
+async function usualSources(): Promise<SourceName[]> {
+  const release = debianRelease(await readFile('/etc/os-release', 'utf8').catch(() => ''))
+  return release !== null && release.number < NEWER_DEBIAN.number ? ['archive', 'newer', 'own'] : ['archive', 'own']
 }
 
 async function versionOf(path: string): Promise<string | null> {
@@ -149,32 +179,8 @@ async function fromArchive(folder: string): Promise<string> {
   return join(folder, `nats-server-v${RELEASE}-${name}`, 'nats-server')
 }
 
-async function fromDebian(folder: string): Promise<string> {
-  const privately = [
-    ['Dir::State::lists', join(folder, 'lists')],
-    ['Dir::Cache', join(folder, 'apt')],
-    ['Debug::NoLocking', '1'],
-    ['Acquire::http::Timeout', '10'],
-    ['Acquire::https::Timeout', '10'],
-    ['Acquire::Retries', '1'],
-    // The sandbox user may not write into a folder of ours.
-    ['APT::Sandbox::User', ''],
-  ].flatMap(([key, value]) => ['-o', `${key}=${value}`])
-  const apt = (...args: string[]) => run('apt-get', args, { cwd: folder, timeout: APT_WITHIN_MS, env: { ...process.env, LC_ALL: 'C' } })
-  try {
-    await apt('-o', 'APT::Sandbox::User=', 'download', 'nats-server')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new Error('there is no apt-get on this machine')
-    // A bare machine has no package lists. Ours lie in the cache, so that no root is needed and the machine's stay as they are.
-    await mkdir(join(folder, 'lists', 'partial'), { recursive: true })
-    await mkdir(join(folder, 'apt', 'archives', 'partial'), { recursive: true })
-    await apt(...privately, 'update')
-    await apt(...privately, 'download', 'nats-server')
-  }
-  const deb = (await readdir(folder)).find((name) => name.startsWith('nats-server') && name.endsWith('.deb'))
-  if (deb === undefined) throw new Error('apt-get download gave no package')
-  await run('dpkg', ['-x', join(folder, deb), join(folder, 'package')])
-  return join(folder, 'package', 'usr', 'sbin', 'nats-server')
+async function fromDebian(folder: string, codename?: string): Promise<string> {
+  return join(await unpackDebian({ name: 'nats-server', folder, codename }), 'usr', 'sbin', 'nats-server')
 }
 
 function reasonOf(error: unknown): string {

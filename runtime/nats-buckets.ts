@@ -8,8 +8,8 @@ import { ErrorCode, OperatingError } from './errors.ts'
 import type { BucketOptions } from './log.ts'
 import type { NatsClient } from './nats-client.ts'
 import { NatsReader } from './nats-reader.ts'
-import type { ReadMessage } from './nats-reader.ts'
-import { ensureStream, streamInfo } from './nats-streams.ts'
+import type { Present, ReadMessage } from './nats-reader.ts'
+import { ensureStream, storedMessage, streamInfo } from './nats-streams.ts'
 
 /** The next message of a bucket's present content must come within this. */
 const STALLED_MS = 5_000
@@ -38,6 +38,16 @@ export async function openBucket(
   })
 }
 
+/**
+ * Whether a reader that was given everything up to `seenSeq`, and is told that nothing is pending, has all that was there: the replica that
+ * serves it may lag, so its stream's leader is asked where there are several. 0: it has; else the sequence up to which it must go on.
+ */
+export async function missingUntil(client: NatsClient, stream: string, present: Present, seenSeq: number, subject = '>'): Promise<number> {
+  if (present.replicas === 1 || seenSeq >= present.lastSeq) return 0
+  const last = (await storedMessage(client, stream, { last_by_subj: subject }))?.seq ?? 0
+  return last > seenSeq ? last : 0
+}
+
 /** Reads what the stream holds at the start of the call: until nothing is pending, or `count` messages have come. */
 export async function readPresent(
   client: NatsClient,
@@ -48,10 +58,23 @@ export async function readPresent(
   let left = selection?.count ?? Infinity
   if (left === 0) return
   const { subject, fromSeq = 1 } = selection ?? {}
-  let lastSeq = 0
-  const reader: NatsReader = new NatsReader(client, { stream, subject, fromSeq }, (present) => {
-    lastSeq = present.lastSeq
-    if (present.pending === 0) void reader.close()
+  let present: Present = { pending: 0, lastSeq: 0, replicas: 1 }
+  let seenSeq = 0
+  let untilSeq = Infinity
+  let failure: unknown = null
+  const reader: NatsReader = new NatsReader(client, { stream, subject, fromSeq }, (found) => {
+    present = found
+    if (found.pending > 0) return
+    missingUntil(client, stream, found, fromSeq - 1, subject).then(
+      (seq) => {
+        if (seq > 0) untilSeq = seq
+        else if (seenSeq === 0) void reader.close()
+      },
+      (error) => {
+        failure = error
+        void reader.close()
+      },
+    )
   })
   let stalled = false
   const stall = (): void => {
@@ -63,11 +86,18 @@ export async function readPresent(
     for await (const message of reader) {
       cancel()
       onMessage(message)
-      if (--left === 0 || message.pending === 0 || message.seq >= lastSeq) return
+      seenSeq = message.seq
+      if (--left === 0 || seenSeq >= present.lastSeq || seenSeq >= untilSeq) return
+      if (message.pending === 0 && untilSeq === Infinity) {
+        const seq = await missingUntil(client, stream, present, seenSeq, subject)
+        if (seq === 0) return
+        untilSeq = seq
+      }
       cancel = client.clock.after(STALLED_MS, stall)
     }
   } finally {
     cancel()
   }
+  if (failure !== null) throw failure
   if (stalled || client.closed) throw new OperatingError(ErrorCode.timeout, `Cannot read ${stream}: nothing came for ${STALLED_MS} ms`)
 }

@@ -10,6 +10,7 @@
  *   a retry that has both an id and an expected sequence.
  * - C2 Nothing is sent while the connection is known to be down, so that no message leaves long after its publish was given up.
  * - C3 Every publish ends: by its acknowledgement, by its time-out, by the loss of the connection, or by a refused permission.
+ * - C4 A server of a cluster that can't serve is left for another (nats-failover.ts).
  */
 
 import { connect } from '@nats-io/transport-node'
@@ -17,8 +18,11 @@ import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node'
 import { createInbox, errors, headers } from '@nats-io/nats-core'
 import type { Clock } from './clock.ts'
 import { ErrorCode, OperatingError } from './errors.ts'
-import { fastSeq, notPermitted, refusal, translate } from './nats-answers.ts'
+import type { ServerGreeting } from './log.ts'
+import { fastSeq, leaderless, notPermitted, refusal, translate } from './nats-answers.ts'
 import type { ApiError } from './nats-answers.ts'
+import { Failover } from './nats-failover.ts'
+import { greetingsOf } from './nats-peers.ts'
 import { parseServers } from './nats-target.ts'
 
 export interface NatsOptions {
@@ -44,6 +48,7 @@ const CLOSE_WITHIN_MS = 1_000
 
 interface UnderWay {
   readonly subject: string
+  readonly sentMs: number
   readonly deadline: number
   readonly resolve: (ack: { seq: number }) => void
   readonly reject: (error: OperatingError) => void
@@ -53,6 +58,7 @@ export class NatsClient {
   readonly clock: Clock
   readonly nc: NatsConnection
   readonly inboxPrefix: string
+  #named: readonly string[]
   #standing = true
   #closed = false
   #nextId = 0
@@ -61,12 +67,27 @@ export class NatsClient {
   #sweeping = false
   #reconnectListeners = new Set<() => void>()
   #closeListeners = new Set<() => void>()
+  #failover: Failover
+  /** The stream that was asked for last: what a probe asks for. */
+  #asked: string | null = null
+  /** The server that is being left, while the connection moves. */
+  #leaving: string | null = null
 
-  constructor(nc: NatsConnection, clock: Clock, inboxPrefix: string) {
+  constructor(nc: NatsConnection, clock: Clock, inboxPrefix: string, named: readonly string[]) {
     this.nc = nc
+    this.#named = named
     this.clock = clock
     this.inboxPrefix = inboxPrefix
     this.#ackInbox = `${this.inbox()}.`
+    this.#failover = new Failover({
+      clock,
+      inCluster: () => this.connected() && nc.info?.cluster !== undefined,
+      probe: () => void (this.#asked && this.api(`STREAM.INFO.${this.#asked}`).catch(() => {})),
+      move: () => {
+        this.#leaving = nc.getServer()
+        void nc.reconnect()
+      },
+    })
     nc.subscribe(`${this.#ackInbox}*`, { callback: (error, message) => this.#onAck(error, message) })
     void this.#follow()
   }
@@ -93,7 +114,7 @@ export class NatsClient {
           maxPingOut: 3,
           noAsyncTraces: true,
         })
-        return new NatsClient(nc, clock, inboxPrefix)
+        return new NatsClient(nc, clock, inboxPrefix, [target.options.servers ?? []].flat())
       } catch (cause) {
         if (cause instanceof errors.AuthorizationError) {
           throw new OperatingError(
@@ -127,6 +148,13 @@ export class NatsClient {
     return this.#standing && !this.#closed
   }
 
+  /** What the servers say of themselves: those named in `servers`, and those that the one in use names. */
+  async servers(): Promise<ServerGreeting[]> {
+    const own = { name: this.nc.info?.server_name ?? '', version: this.serverVersion }
+    const others = await greetingsOf([...this.#named, ...(this.nc.info?.connect_urls ?? [])], this.clock)
+    return [own, ...others.filter(({ name }) => name !== own.name)]
+  }
+
   get closed(): boolean {
     return this.#closed
   }
@@ -151,8 +179,9 @@ export class NatsClient {
     return new Promise((resolve, reject) => {
       if (!this.connected()) return reject(this.#down())
       const id = this.#nextId++
-      const deadline = this.clock.monotonic() + (options.timeoutMs ?? PUBLISH_TIMEOUT_MS)
-      this.#underWay.set(id, { subject, deadline, resolve, reject })
+      const sentMs = this.clock.monotonic()
+      const deadline = sentMs + (options.timeoutMs ?? PUBLISH_TIMEOUT_MS)
+      this.#underWay.set(id, { subject, sentMs, deadline, resolve, reject })
       try {
         const reply = this.#ackInbox + id
         this.nc.publish(subject, data, options.headers === undefined ? { reply } : { reply, headers: options.headers })
@@ -172,14 +201,21 @@ export class NatsClient {
   /** A request to JetStream's API, `$JS.API.<verb>`; the answer is its parsed JSON. Refusals reject with `ApiRefusal`. */
   async api<T>(verb: string, body: unknown = undefined, timeoutMs = REQUEST_TIMEOUT_MS): Promise<T> {
     if (!this.connected()) throw this.#down()
+    if (verb.startsWith('STREAM.INFO.')) this.#asked = verb.slice('STREAM.INFO.'.length)
+    const sentMs = this.clock.monotonic()
     let answer: Msg
     try {
       answer = await this.nc.request(`$JS.API.${verb}`, body === undefined ? undefined : JSON.stringify(body), { timeout: timeoutMs })
     } catch (cause) {
-      throw translate(`ask for ${verb}`, cause)
+      const error = translate(`ask for ${verb}`, cause)
+      if (error.retry) this.#failover.failed('api', sentMs)
+      throw error
     }
-    const parsed = answer.json<T & { error?: ApiError }>()
-    if (parsed.error !== undefined) throw refusal(`ask for ${verb}`, parsed.error)
+    const parsed = answer.json<T & { error?: ApiError; cluster?: { leader?: string } }>()
+    const refused = parsed.error === undefined ? leaderless(verb, parsed) : refusal(`ask for ${verb}`, parsed.error)
+    if (refused?.code === ErrorCode.unavailable) this.#failover.failed('api', sentMs)
+    else this.#failover.answered('api')
+    if (refused !== null) throw refused
     return parsed
   }
 
@@ -200,15 +236,22 @@ export class NatsClient {
     this.#underWay.delete(id)
     const { data } = message
     if (data.length === 0) {
+      this.#failover.failed('publish', entry.sentMs)
       return entry.reject(new OperatingError(
         ErrorCode.unavailable,
         `Cannot publish to ${entry.subject}: no stream of the log's server answers`,
       ))
     }
     const seq = fastSeq(data)
-    if (seq > 0) return entry.resolve({ seq })
+    if (seq > 0) {
+      this.#failover.answered('publish')
+      return entry.resolve({ seq })
+    }
     const ack = message.json<{ seq?: number; error?: ApiError }>()
-    if (ack.error !== undefined) return entry.reject(refusal(`publish to ${entry.subject}`, ack.error))
+    const refused = ack.error === undefined ? null : refusal(`publish to ${entry.subject}`, ack.error)
+    if (refused?.code === ErrorCode.unavailable) this.#failover.failed('publish', entry.sentMs)
+    else this.#failover.answered('publish')
+    if (refused !== null) return entry.reject(refused)
     if (typeof ack.seq === 'number') return entry.resolve({ seq: ack.seq })
     entry.reject(new OperatingError(ErrorCode.unavailable, `Cannot publish to ${entry.subject}: the answer is not an acknowledgement`))
   }
@@ -222,6 +265,7 @@ export class NatsClient {
       for (const [id, entry] of this.#underWay) {
         if (entry.deadline > now) continue
         this.#underWay.delete(id)
+        this.#failover.failed('publish', entry.sentMs)
         entry.reject(unsure(entry.subject, 'no answer in time'))
       }
       if (this.#underWay.size > 0) this.#sweepLater()
@@ -233,11 +277,20 @@ export class NatsClient {
     for await (const status of this.nc.status()) {
       if (status.type === 'disconnect' || status.type === 'staleConnection') {
         this.#standing = false
+        this.#failover.anew()
         this.#abandon(() => true, (subject) => new OperatingError(
           ErrorCode.timeout,
           `Cannot say whether the message for ${subject} is stored: the connection was lost`,
         ))
       } else if (status.type === 'reconnect') {
+        this.#failover.anew()
+        // The library may begin its round at the server that it has just left.
+        const again = this.#leaving !== null && this.nc.getServer() === this.#leaving
+        this.#leaving = null
+        if (again) {
+          void this.nc.reconnect()
+          continue
+        }
         this.#standing = true
         for (const run of [...this.#reconnectListeners]) run()
       } else if (status.type === 'error' && status.error instanceof errors.PermissionViolationError) {
@@ -259,6 +312,7 @@ export class NatsClient {
   #end(): void {
     if (this.#closed) return
     this.#closed = true
+    this.#failover.close()
     this.#abandon(() => true, (subject) => new OperatingError(
       ErrorCode.timeout,
       `Cannot say whether the message for ${subject} is stored: the connection was closed`,

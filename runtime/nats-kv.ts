@@ -7,11 +7,11 @@
 import { headers } from '@nats-io/nats-core'
 import { ErrorCode, isOperating, OperatingError } from './errors.ts'
 import type { BucketOptions, KeyValue } from './log.ts'
-import { openBucket, readPresent } from './nats-buckets.ts'
+import { missingUntil, openBucket, readPresent } from './nats-buckets.ts'
 import { expecting } from './nats-client.ts'
 import type { NatsClient } from './nats-client.ts'
 import { NatsReader } from './nats-reader.ts'
-import type { ReadMessage } from './nats-reader.ts'
+import type { Present, ReadMessage } from './nats-reader.ts'
 import { storedMessage } from './nats-streams.ts'
 
 /** Pause before a watch that was broken off begins again. */
@@ -95,14 +95,26 @@ class NatsKeyValue implements KeyValue {
         resolve(stop)
       }
       const follow = async (): Promise<void> => {
-        let lastSeq = 0
-        reader = new NatsReader(this.#client, { stream: this.#stream, fromSeq: 1 }, (present) => {
-          lastSeq = present.lastSeq
-          if (present.pending === 0) isLive()
+        let present: Present = { pending: 0, lastSeq: 0, replicas: 1 }
+        let untilSeq = Infinity
+        let seenSeq = 0
+        const atEnd = async (): Promise<void> => {
+          const seq = await missingUntil(this.#client, this.#stream, present, seenSeq)
+          if (live) return
+          if (seq > seenSeq) untilSeq = seq
+          else isLive()
+        }
+        reader = new NatsReader(this.#client, { stream: this.#stream, fromSeq: 1 }, (found) => {
+          present = found
+          // Where the leader can't be asked now, the reader begins again, as after any other error.
+          if (found.pending === 0) void atEnd().catch(() => void reader.close())
         })
         for await (const message of reader) {
           give(message)
-          if (!live && (message.pending === 0 || message.seq >= lastSeq)) isLive()
+          seenSeq = message.seq
+          if (live) continue
+          if (seenSeq >= present.lastSeq || seenSeq >= untilSeq) isLive()
+          else if (message.pending === 0) await atEnd()
         }
       }
       const run = async (): Promise<void> => {
@@ -110,10 +122,10 @@ class NatsKeyValue implements KeyValue {
           try {
             await follow()
           } catch (error) {
-            if (!live || !isOperating(error)) throw error
-            // The bucket was made anew: its entries are given again.
-            await this.#client.clock.sleep(REWATCH_MS)
+            if (!isOperating(error) || (!live && !error.retry)) throw error
           }
+          // The bucket was made anew, or its leader could not be asked: its entries are given again.
+          if (!stopped) await this.#client.clock.sleep(REWATCH_MS)
         }
         if (!live) throw new OperatingError(ErrorCode.unavailable, `Cannot watch ${this.#stream}: the connection was closed`)
       }

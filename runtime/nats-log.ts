@@ -13,6 +13,7 @@ import type {
   ObjectStore,
   PublishOptions,
   ReadOptions,
+  ServerGreeting,
   StreamInfo,
   StreamOptions,
 } from './log.ts'
@@ -53,6 +54,10 @@ class NatsConnectionPort implements Connection {
 
   get maxPayloadBytes(): number {
     return this.#client.maxPayloadBytes
+  }
+
+  servers(): Promise<ServerGreeting[]> {
+    return this.#client.servers()
   }
 
   kv(bucket: string, options: BucketOptions = {}): Promise<KeyValue> {

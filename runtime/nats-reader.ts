@@ -10,12 +10,13 @@
  * - R2 Each consumer delivers to an inbox of its own, so that nothing of an older one is taken for the newer's.
  * - R3 What is asked for and what waits unread is bounded: MESSAGES_MAX, and WAITING_BYTES_MAX plus two requests' bytes. Requests are
  *   small, since a server cuts a connection for which too much waits to be sent, and one connection has many readers.
- * - R4 A stream that is made anew or is shorter than what was read is an `identity` error, never a silent wait.
+ * - R4 A stream that is made anew or is shorter than what was read is an `identity` error, never a silent wait. Of a replicated one that
+ *   is believed only after STALE_LEADER_MS, since a server may tell of it as it was.
  */
 
 import type { Msg, Subscription } from '@nats-io/nats-core'
 import { ErrorCode, isOperating, OperatingError } from './errors.ts'
-import { PAYLOAD_MAX_BYTES } from './limits.ts'
+import { PAYLOAD_MAX_BYTES, STALE_LEADER_MS } from './limits.ts'
 import type { LogMessage, LogReader, ReadOptions } from './log.ts'
 import type { NatsClient } from './nats-client.ts'
 
@@ -48,12 +49,15 @@ export interface ReadMessage extends LogMessage {
 export interface Present {
   /** Messages of the selection. */
   readonly pending: number
-  /** Last sequence of the stream. */
+  /** Last sequence of the stream, by its leader. */
   readonly lastSeq: number
+  /** Copies of the stream. The one that a reader is served from may lag, and `pending` is what that one knows. */
+  readonly replicas: number
 }
 
 interface StreamState {
   readonly created: string
+  readonly config: { readonly num_replicas: number }
   readonly state: { readonly last_seq: number }
 }
 
@@ -63,8 +67,11 @@ export class NatsReader implements LogReader {
   /** Sequence of the last message taken from the server. */
   #lastSeq: number
   #received = false
+  /** Since when the stream is told to be shorter than what was read. */
+  #shortSinceMs: number | null = null
   #created: string | null = null
   #streamLastSeq = 0
+  #replicas = 1
   #queue: ReadMessage[] = []
   #head = 0
   #queuedBytes = 0
@@ -185,7 +192,14 @@ export class NatsReader implements LogReader {
     }
     this.#created = info.created
     this.#streamLastSeq = info.state.last_seq
-    if (this.#received && info.state.last_seq < this.#lastSeq) {
+    this.#replicas = info.config.num_replicas
+    if (!this.#received || info.state.last_seq >= this.#lastSeq) this.#shortSinceMs = null
+    else {
+      const nowMs = this.#client.clock.monotonic()
+      this.#shortSinceMs ??= nowMs
+      if (info.config.num_replicas > 1 && nowMs - this.#shortSinceMs < STALE_LEADER_MS) {
+        throw new OperatingError(ErrorCode.unavailable, `Cannot read on in ${stream} yet: the server that leads it has not caught up`)
+      }
       throw new OperatingError(
         ErrorCode.identity,
         `Cannot read on in ${stream} as it must hold sequence ${this.#lastSeq}: current last is ${info.state.last_seq}`,
@@ -230,7 +244,7 @@ export class NatsReader implements LogReader {
         this.#accept(message)
       },
     })
-    this.#atOpen?.({ pending: made.num_pending, lastSeq: this.#streamLastSeq })
+    this.#atOpen?.({ pending: made.num_pending, lastSeq: this.#streamLastSeq, replicas: this.#replicas })
     this.#atOpen = null
     this.#pullIfRoom()
   }

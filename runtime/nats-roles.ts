@@ -22,8 +22,8 @@ export interface NatsConfigOptions {
   readonly portsDir: string
   readonly logFile: string
   readonly credentials: NatsCredentials
-  /** Sync each message to disk before it is acknowledged. */
-  readonly syncAlways: boolean
+  /** When messages are synced to disk: `always` before each is acknowledged, else at this interval in ms; null: as the server does by itself. */
+  readonly sync: 'always' | number | null
 }
 
 /** Where members speak to each other. */
@@ -109,7 +109,7 @@ export function natsConfig(options: NatsConfigOptions): string {
     `  store_dir: ${JSON.stringify(options.storeDir)}`,
     `  max_file_store: ${options.storeBytesMax}`,
     '  max_memory_store: 64MB',
-    ...(options.syncAlways ? ['  sync_interval: always'] : []),
+    ...(options.sync === null ? [] : [`  sync_interval: ${options.sync === 'always' ? 'always' : `"${options.sync}ms"`}`]),
     '}',
     'authorization {',
     '  users: [',

@@ -37,8 +37,9 @@ export interface NatsServerOptions {
   readonly logger: { info(fields: object, message: string): void; warn(fields: object, message: string): void }
   /** Bound of all that the server stores; by default, the lesser of 64 GiB and half of the free disk at the first start. */
   readonly storeBytesMax?: number
-  /** `always` syncs each message to disk before it is acknowledged; by default the server does so every two minutes. */
+  /** `always` syncs each message to disk before it is acknowledged; else the server does so every two minutes, or as `syncIntervalMs` says. */
   readonly sync?: 'interval' | 'always'
+  readonly syncIntervalMs?: number
 }
 
 export interface NatsServer {
@@ -54,6 +55,8 @@ export interface NatsServer {
   stop(): Promise<void>
 }
 
+/** Before it, servers sync every two minutes and take no setting of it. */
+const SYNC_FLOOR = '2.10.0'
 const STORE_BYTES_DEFAULT = 64 * 1024 ** 3
 /** Reading back a large store takes its time. */
 const READY_WITHIN_MS = 120_000
@@ -93,10 +96,12 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
     port: join(folder, 'port'),
     starter: join(folder, 'starter'),
   }
-  if (options.sync === 'always' && !atLeast(binary.version, '2.10.0')) {
+  const sync = options.sync === 'always' ? 'always' : (options.syncIntervalMs ?? null)
+  if (sync !== null && !atLeast(binary.version, SYNC_FLOOR)) {
     throw new OperatingError(
       ErrorCode.config,
-      `Cannot sync always as nats-server must be at least 2.10.0: current value is ${binary.version} (${binary.path})`,
+      `Cannot sync ${sync === 'always' ? 'always' : 'at an interval of its own'} as nats-server must be at least ${SYNC_FLOOR}: current value ` +
+        `is ${binary.version} (${binary.path}). Where set-up fetched it, sh deploy/set-up --upgrade-nats-server fetches a newer one`,
     )
   }
   await mkdir(folder, { recursive: true, mode: 0o700 })
@@ -114,7 +119,7 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
     portsDir: files.ports,
     logFile: files.log,
     credentials,
-    syncAlways: options.sync === 'always',
+    sync,
   })
   await writePrivately(files.conf, config)
   await rm(files.ports, { recursive: true, force: true })

@@ -3,13 +3,18 @@
  */
 
 import { ErrorCode, OperatingError } from './errors.ts'
-import type { LogMessage, StreamInfo } from './log.ts'
+import type { LogMessage, StreamCopy, StreamInfo } from './log.ts'
 import { ApiCode, ApiRefusal } from './nats-answers.ts'
 import type { NatsClient } from './nats-client.ts'
 
 interface ApiStreamInfo {
-  readonly config: { readonly name: string; readonly max_bytes: number }
+  readonly config: { readonly name: string; readonly max_bytes: number; readonly num_replicas: number }
   readonly created: string
+  readonly cluster?: {
+    readonly leader?: string
+    /** `active`: since when its leader has not heard of it, in ns. */
+    readonly replicas?: readonly { readonly name: string; readonly current?: boolean; readonly offline?: boolean; readonly active?: number }[] | null
+  }
   readonly state: { readonly messages: number; readonly bytes: number; readonly first_seq: number; readonly last_seq: number }
 }
 
@@ -23,6 +28,9 @@ export interface StreamConfig {
 const CREATE_TIMEOUT_MS = 10_000
 /** The answer may be a message of the largest size. */
 const GET_TIMEOUT_MS = 5_000
+
+/** Replicas hear of their leader once a second and answer; one that does not for so long is away, whatever else is said of it. */
+const AWAY_MS = 5_000
 
 /** Throws `identity` where there is no such stream. */
 export async function streamInfo(client: NatsClient, stream: string): Promise<StreamInfo> {
@@ -62,7 +70,17 @@ function toStreamInfo(info: ApiStreamInfo): StreamInfo {
     bytes: state.bytes,
     messages: state.messages,
     bytesMax: info.config.max_bytes,
+    ...(info.config.num_replicas > 1 ? { replicas: info.config.num_replicas, copies: copiesOf(info) } : {}),
   }
+}
+
+function copiesOf({ cluster }: ApiStreamInfo): StreamCopy[] {
+  const leader = cluster?.leader ? [{ server: cluster.leader, state: 'leads' as const }] : []
+  const others = (cluster?.replicas ?? []).map(({ name, current, offline, active = 0 }): StreamCopy => {
+    const away = offline || active > AWAY_MS * 1_000_000
+    return { server: name, state: away ? 'away' : current ? 'follows' : 'behind' }
+  })
+  return [...leader, ...others]
 }
 
 /** A message asked of the stream's leader, so that it is never an older state than what was acknowledged; null where there is none. */

@@ -7,6 +7,7 @@
 
 import { atLeast, SERVER_FLOOR, SERVER_FLOOR_REPLICATED } from '../../runtime/installation.ts'
 import { PAYLOAD_MAX_BYTES, TS_AHEAD_MS } from '../../runtime/limits.ts'
+import type { ServerGreeting, StreamCopy } from '../../runtime/log.ts'
 import type { PortState } from '../../runtime/ports.ts'
 
 /** One line of the answer. Where something is wrong, `fix` says what to do. */
@@ -65,12 +66,51 @@ export function checkServer({ url, problem, embedded }: ServerFact): Finding[] {
   return [bad(`no server of the log at ${url}: ${problem}`, fix)]
 }
 
-export function checkServerVersion({ version, replicas }: { version: string; replicas: number }): Finding[] {
-  if (!atLeast(version, SERVER_FLOOR)) return [bad(`nats-server ${version} is too old`, `upgrade it to ${SERVER_FLOOR} or later`)]
-  if (replicas > 1 && !atLeast(version, SERVER_FLOOR_REPLICATED)) {
-    return [bad(`nats-server ${version} is not safe with ${replicas} replicas: it can lose or accept what it must not`, `upgrade every server to ${SERVER_FLOOR_REPLICATED} or later, or run with --replicas 1`)]
+export function checkServerVersions({ servers, replicas }: { servers: readonly ServerGreeting[]; replicas: number }): Finding[] {
+  const shown = ({ name, version }: ServerGreeting) => (servers.length === 1 ? version : `${version} (${name})`)
+  const wrong = servers.flatMap((server) => {
+    if (!atLeast(server.version, SERVER_FLOOR)) return [bad(`nats-server ${shown(server)} is too old`, `upgrade it to ${SERVER_FLOOR} or later`)]
+    if (replicas === 1 || atLeast(server.version, SERVER_FLOOR_REPLICATED)) return []
+    return [bad(`nats-server ${shown(server)} is not safe with ${replicas} replicas: it can lose or accept what it must not`, `upgrade every server to ${SERVER_FLOOR_REPLICATED} or later, or run with --replicas 1`)]
+  })
+  if (wrong.length > 0) return wrong
+  return [good(`nats-server ${servers.map(shown).join(', ')} will do for ${replicas === 1 ? 'one replica' : `${replicas} replicas`}`)]
+}
+
+export interface CopiesFact {
+  /** Copies that the installation asked for. */
+  readonly wanted: number
+  /** Streams, those of buckets among them, with the copies that the servers keep. */
+  readonly streams: readonly { readonly name: string; readonly copies: readonly StreamCopy[] }[]
+  /** Streams of which no server says anything, since none leads them. */
+  readonly leaderless: readonly string[]
+}
+
+export function checkCopies({ wanted, streams, leaderless }: CopiesFact): Finding[] {
+  if (wanted === 1 || streams.length + leaderless.length === 0) return []
+  const some = (names: readonly string[]) => (names.length === 1 ? `stream ${names[0]}` : `${names.length} streams (${names[0]} …)`)
+  const withState = (state: StreamCopy['state']) => {
+    const servers = [...new Set(streams.flatMap(({ copies }) => copies.filter((copy) => copy.state === state).map(({ server }) => server)))].sort()
+    return servers.map((server) => ({ server, names: streams.filter(({ copies }) => copies.some((c) => c.server === server && c.state === state)).map(({ name }) => name) }))
   }
-  return [good(`nats-server ${version} will do for ${replicas === 1 ? 'one replica' : `${replicas} replicas`}`)]
+  const wrong: Finding[] = []
+  if (leaderless.length > 0) {
+    wrong.push(bad(`no server leads ${some(leaderless)}: what belongs there is refused, and nothing that was accepted is lost`, 'a few seconds after a server died that passes; else start the servers that are away, since more than half of them must be there'))
+  }
+  const few = streams.filter(({ copies }) => copies.length < wanted)
+  if (few.length > 0) {
+    const most = Math.max(...few.map(({ copies }) => Math.max(1, copies.length)))
+    wrong.push(bad(`${some(few.map(({ name }) => name))} ${few.length === 1 ? 'has' : 'have'} fewer copies than the installation asked for: ${most} in place of ${wanted}`, `give each of them back its copies: nats stream edit NAME --replicas ${wanted}`))
+  }
+  for (const { server, names } of withState('away')) {
+    wrong.push(bad(`server ${server} of the cluster is away, and with it a copy of ${some(names)}`, 'start it: with one more away, nothing is accepted'))
+  }
+  for (const { server, names } of withState('behind')) {
+    wrong.push(bad(`server ${server} of the cluster has not yet caught up with ${some(names)}`, 'wait until it has, before another one is stopped'))
+  }
+  if (wrong.length > 0) return wrong
+  const servers = [...new Set(streams.flatMap(({ copies }) => copies.map(({ server }) => server)))].sort()
+  return [good(`each stream has ${wanted} copies, on ${servers.join(', ')}`)]
 }
 
 export function checkPayload(maxPayloadBytes: number | null): Finding[] {

@@ -10,16 +10,17 @@ import { dirname, join, resolve } from 'node:path'
 import process from 'node:process'
 import { adminKeyPath } from '../../runtime/admin-key.ts'
 import type { Clock } from '../../runtime/clock.ts'
+import { isOperating } from '../../runtime/errors.ts'
 import { HEARTBEAT_MS } from '../../runtime/limits.ts'
 import type { Connection, KeyValue, StreamInfo } from '../../runtime/log.ts'
 import { watchMembers } from '../../runtime/membership.ts'
 import type { Member } from '../../runtime/membership.ts'
 import { findNatsServer } from '../../runtime/nats-server.ts'
 import { portHolder, portState } from '../../runtime/ports.ts'
-import { BUCKET_META, inputStreams, RESULTS, topologyOf } from '../../runtime/topology.ts'
+import { BUCKET_KEYS, BUCKET_META, BUCKET_SNAPSHOTS, inputStreams, RESULTS, topologyOf } from '../../runtime/topology.ts'
 import { manifestVersions, missingSegments, readNewestManifest } from '../store/manifest.ts'
 import { listReaders } from '../store/readers.ts'
-import type { DiskFact, LakeFact, PortFact, ReaderFact, StreamFact } from './checks.ts'
+import type { CopiesFact, DiskFact, LakeFact, PortFact, ReaderFact, StreamFact } from './checks.ts'
 
 const ANSWER_MS = 2_000
 /** Every living member has said something within this. */
@@ -87,17 +88,24 @@ export async function lakeFact(dataDir: string): Promise<LakeFact> {
   }
 }
 
-/** What the installation's bucket says; null where there is no installation. */
+/** What the installation's bucket says. */
 export interface Installed {
   readonly meta: KeyValue
   readonly partitions: number
   readonly replicas: number
 }
 
-export async function installedFact(connection: Connection): Promise<Installed | null> {
-  const meta = await orNull(connection.kv(BUCKET_META, { create: false }))
-  const entry = meta && (await orNull(meta.get('topology')))
-  if (!meta || !entry) return null
+/** `leaderless` where no server can say it now; null where there is no installation. */
+export async function installedFact(connection: Connection): Promise<Installed | 'leaderless' | null> {
+  let meta: KeyValue
+  let entry: { value: Uint8Array } | null
+  try {
+    meta = await connection.kv(BUCKET_META, { create: false })
+    entry = await meta.get('topology')
+  } catch (error) {
+    return isOperating(error) && error.retry ? 'leaderless' : null
+  }
+  if (entry === null) return null
   const { partitions, replicas } = JSON.parse(new TextDecoder().decode(entry.value)) as { partitions: number; replicas: number }
   return { meta, partitions, replicas }
 }
@@ -116,6 +124,15 @@ export async function skewFact(connection: Connection, { meta }: Installed, cloc
 export async function streamFacts(connection: Connection, partitions: number): Promise<StreamInfo[]> {
   const found = await Promise.all([...inputStreams(topologyOf(partitions)), RESULTS].map((name) => orNull(connection.log.info(name))))
   return found.filter((info) => info !== null)
+}
+
+/** Where the copies of the installation's streams and buckets are. */
+export async function copiesFact(connection: Connection, { partitions, replicas }: Installed): Promise<CopiesFact> {
+  const buckets = [`KV_${BUCKET_META}`, `KV_${BUCKET_KEYS}`, `OBJ_${BUCKET_SNAPSHOTS}`]
+  const names = [...inputStreams(topologyOf(partitions)), RESULTS, ...buckets]
+  const asked = await Promise.all(names.map(async (name) => ({ name, info: await connection.log.info(name).catch((error) => (isOperating(error) && error.retry ? 'leaderless' as const : null)) })))
+  const streams = asked.flatMap(({ name, info }) => (info === null || info === 'leaderless' ? [] : [{ name, copies: info.copies ?? [] }]))
+  return { wanted: replicas, streams, leaderless: asked.filter(({ info }) => info === 'leaderless').map(({ name }) => name) }
 }
 
 export const sizesOf = (streams: readonly StreamInfo[]): StreamFact[] => streams.map(({ name, bytes, bytesMax }) => ({ name, bytes, bytesMax: bytesMax ?? -1 }))

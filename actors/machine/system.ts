@@ -49,6 +49,8 @@ export interface SystemOptions {
   readonly replicas: number
   readonly logBytes: number | null
   readonly sync: 'interval' | 'always'
+  /** Null: the server's own. */
+  readonly syncInterval: number | null
   readonly settings: Settings
   /** Whether it is also fed by the simulation. */
   readonly demo: boolean
@@ -164,7 +166,7 @@ export class System {
   }
 
   async #startNats(): Promise<(role: NatsRole) => string> {
-    const { root, env, dataDir, clock, logger, sync, say } = this.#options
+    const { root, env, dataDir, clock, logger, sync, syncInterval, say } = this.#options
     const cacheDir = join(root, '.cache', 'nats-server')
     const binary = (await findNatsServer({ cacheDir, env })) ?? (await obtainNatsServer({ cacheDir, log: say }))
     // The children know the server by its port: every later life of it has the first one's.
@@ -174,7 +176,8 @@ export class System {
       name: 'nats-server',
       clock,
       launch: async () => {
-        const server = await startNatsServer({ binary, dataDir, port, clock, logger, sync, storeBytesMax: this.#options.logBytes ?? undefined })
+        const storeBytesMax = this.#options.logBytes ?? undefined
+        const server = await startNatsServer({ binary, dataDir, port, clock, logger, sync, syncIntervalMs: syncInterval ?? undefined, storeBytesMax })
         port = server.port
         this.#storeBytesMax = server.storeBytesMax
         urlOf = (role) => server.url(role)

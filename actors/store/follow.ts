@@ -15,11 +15,11 @@
  */
 
 import type { Clock } from '../../runtime/clock.ts'
-import { OperatingError } from '../../runtime/errors.ts'
-import { identify } from '../../runtime/identity.ts'
+import { isOperating, OperatingError } from '../../runtime/errors.ts'
+import { identify, infoShowing } from '../../runtime/identity.ts'
 import { JournalReader } from '../../runtime/journal.ts'
 import type { Commit, JournalHeader, Position } from '../../runtime/journal.ts'
-import { STORE_WAITING_BYTES } from '../../runtime/limits.ts'
+import { RETRY_MAX_MS, RETRY_MIN_MS, STORE_WAITING_BYTES } from '../../runtime/limits.ts'
 import type { Log, LogReader } from '../../runtime/log.ts'
 import { RESULTS, inputStream, inputStreams, inputSubject, partitionOf } from '../../runtime/topology.ts'
 import type { Topology } from '../../runtime/topology.ts'
@@ -145,14 +145,15 @@ export class Follower {
 
   /** Checks the identities of the streams and begins to read. Throws `OperatingError` `identity` where a log is shorter than a position. */
   async start(): Promise<void> {
-    const { log, topology, from, logger } = this.#options
+    const { log, topology, from, logger, clock } = this.#options
     this.#life = 'running'
-    const results = await log.info(RESULTS)
+    let results = await log.info(RESULTS)
     this.#resultsCreated = results.created
     const sameResults = this.#options.resultsCreated === undefined || this.#options.resultsCreated === results.created
     if (!sameResults) logger.warn({ created: results.created }, 'RESULTS was made anew: reading it from its first message')
     for (const stream of inputStreams(topology)) await this.#openInput(stream, sameResults)
     const needed = sameResults ? (this.#options.resultsFrom ?? this.#leastResults(from)) : 1
+    if (needed > results.lastSeq + 1) results = await infoShowing(log, clock, RESULTS, needed - 1, results)
     if (needed > results.lastSeq + 1) throw shorter(RESULTS, needed - 1, results.lastSeq)
     this.#resultsDone = Math.max(needed, results.firstSeq, 1) - 1
     for (const state of this.#inputs.values()) this.#run(() => this.#readInput(state))
@@ -168,14 +169,28 @@ export class Follower {
     await Promise.all(this.#tasks)
   }
 
-  /** Whether the streams are still those that were read; call it after a reconnection. Throws `OperatingError` `identity` otherwise. */
+  /**
+   * Whether the streams are still those that were read; call it after a reconnection. Throws `OperatingError` `identity` otherwise. Asks
+   * again while the log does not answer: a server that has just come back may not yet, and that says nothing of the streams.
+   */
   async check(): Promise<void> {
-    const { log, topology } = this.#options
-    for (const [partition, { input }] of this.#covered) if (input.seq > 0) await identify(log, inputStream(topology, partition), inputSubject(partition), input)
+    for (let pauseMs = RETRY_MIN_MS; this.#life === 'running'; pauseMs = Math.min(RETRY_MAX_MS, 2 * pauseMs)) {
+      try {
+        return await this.#check()
+      } catch (error) {
+        if (!isOperating(error) || !error.retry) throw error
+      }
+      await this.#options.clock.sleep(pauseMs)
+    }
+  }
+
+  async #check(): Promise<void> {
+    const { log, topology, clock } = this.#options
+    for (const [partition, { input }] of this.#covered) if (input.seq > 0) await identify(log, clock, inputStream(topology, partition), inputSubject(partition), input)
     const streams: [string, string, number][] = [...this.#inputs.values()].map((s) => [s.stream, s.created, s.readSeq])
     streams.push([RESULTS, this.#resultsCreated, this.#resultsDone])
     for (const [name, created, seq] of streams) {
-      const info = await this.#options.log.info(name)
+      const info = await infoShowing(log, clock, name, seq)
       if (info.created !== created) {
         throw new OperatingError('identity', `Cannot go on reading ${name} as it must be the stream made at ${created}: it was made at ${info.created}`)
       }
@@ -214,14 +229,14 @@ export class Follower {
   }
 
   async #openInput(stream: string, sameResults: boolean): Promise<void> {
-    const { log, topology, from, logger, inputFrom } = this.#options
+    const { log, topology, from, logger, clock, inputFrom } = this.#options
     const info = await log.info(stream)
     let least = Infinity
     for (let p = 0; p < topology.partitions; p++) {
       if (inputStream(topology, p) !== stream) continue
       const known = from?.[p]
       let at: Covered = known ?? { input: { created: info.created, seq: 0, timeMs: 0 }, resultsSeq: 0, accepted: 0, pending: 0 }
-      if (at.input.seq > 0 && (await identify(log, stream, inputSubject(p), at.input)).kind === 'new-generation') {
+      if (at.input.seq > 0 && (await identify(log, clock, stream, inputSubject(p), at.input)).kind === 'new-generation') {
         logger.warn({ partition: p, stream, created: info.created, was: at.input.created }, 'the input stream was made anew: reading it from its first message')
         at = { ...at, input: { created: info.created, seq: 0, timeMs: 0 } }
       }

@@ -8,7 +8,7 @@ const sample = readFileSync(join(import.meta.dirname, '../../deploy/nats.conf'),
 
 test('the sample of an outer server gives each role the rights that the embedded one gives it', () => {
   const embedded = natsConfig({
-    port: 1, storeDir: '', storeBytesMax: 1, payloadMaxBytes: 1, pidFile: '', portsDir: '', logFile: '', syncAlways: false,
+    port: 1, storeDir: '', storeBytesMax: 1, payloadMaxBytes: 1, pidFile: '', portsDir: '', logFile: '', sync: null,
     credentials: { edge: '', worker: '', store: '', reader: '', admin: '' },
   })
   const rights = [...embedded.matchAll(/^ *(\{"user".*\}),?$/gm)].map(([, user]) => JSON.parse(user!) as { user: string; permissions: Record<string, { allow: string[] }> })

@@ -6,6 +6,7 @@ import type { InstallationOptions } from '../../runtime/installation.ts'
 import { MemoryWorld } from '../../runtime/memory-log.ts'
 import type { Connection } from '../../runtime/log.ts'
 import { inputStreams, inputSubject, RESULTS } from '../../runtime/topology.ts'
+import { notTested, oldServer, replicatedServer } from '../support/servers.ts'
 import { startTestNats } from '../support/nats.ts'
 import type { TestNats, TestNatsOptions } from '../support/nats.ts'
 
@@ -105,11 +106,22 @@ describe('an installation on a real server', { timeout: 60_000 }, () => {
     expect(await messageOf(ensureInstallation(connection, options), 'config')).toMatch(/max_payload.*at least 8388608.*1048576/)
   })
 
-  it('refuses replicas on a server that is alone, or too old for them', async () => {
-    const connection = await (await start()).connect()
+  it('refuses replicas on a server that is too old for them, and makes nothing on it', async (context) => {
+    const { binary, reason } = await oldServer()
+    if (binary === null) return notTested(context, 'a server that is too old for replicas', reason)
+    const connection = await (await start({ binary: binary.path })).connect()
     const message = await messageOf(ensureInstallation(connection, { ...options, replicas: 3 }), 'config')
-    expect(message).toMatch(atLeast(connection.serverVersion, '2.10.23') ? /replicas > 1/ : /3 replicas.*2\.10\.23/)
-    if (!atLeast(connection.serverVersion, '2.10.23')) expect(message).toContain(`current value is ${connection.serverVersion}`)
+    expect(message).toMatch(/3 replicas.*2\.10\.23.*one replica/)
+    expect(message).toContain(`current value is ${binary.version}`)
+    expect(await messageOf(connection.log.info(RESULTS), 'identity')).toContain(RESULTS)
+    expect(await messageOf(connection.kv('weir', { create: false }), 'identity')).toContain('KV_weir')
+  })
+
+  it('refuses replicas on a server that is alone', async (context) => {
+    const { binary, reason } = await replicatedServer()
+    if (binary === null) return notTested(context, 'replicas on a server that is alone', reason)
+    const connection = await (await start({ binary: binary.path })).connect()
+    expect(await messageOf(ensureInstallation(connection, { ...options, replicas: 3 }), 'config')).toContain('replicas > 1')
   })
 })
 

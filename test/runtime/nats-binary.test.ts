@@ -62,11 +62,16 @@ describe('finding nats-server', () => {
 })
 
 describe('obtaining nats-server', () => {
-  /** An apt-get and a dpkg that act on nothing but our folder. `lists`: whether the machine has package lists. */
-  async function debian(lists: boolean): Promise<void> {
+  /**
+   * An apt-get and a dpkg that act on nothing but our folder. `lists`: whether the machine has package lists; `newer`: whether a newer
+   * release than the machine's own is to be had.
+   */
+  async function debian(lists: boolean, newer: boolean): Promise<void> {
     await program(
       join(bin, 'apt-get'),
       `case "$*" in
+        *Dir::Etc::sourceparts*update) ${newer ? ':' : 'echo "E: The repository is not signed." >&2; exit 100'};;
+        *Dir::Etc::sourceparts*download*) touch nats-server_10.deb;;
         *Dir::State::lists*update) touch "${folder}/updated";;
         *Dir::State::lists*download*) [ -e "${folder}/updated" ] || exit 100; touch nats-server_9.deb;;
         *download*) ${lists ? 'touch nats-server_9.deb' : 'echo "E: Unable to locate package" >&2; exit 100'};;
@@ -75,25 +80,48 @@ describe('obtaining nats-server', () => {
     )
     await program(
       join(bin, 'dpkg'),
-      `[ "$1" = -x ] && mkdir -p "$3/usr/sbin" && printf '#!/bin/sh\\necho "nats-server: v2.9.10"\\n' >"$3/usr/sbin/nats-server"`,
+      `case "$2" in *_10.deb) v=2.10.27;; *) v=2.9.10;; esac
+      [ "$1" = -x ] && mkdir -p "$3/usr/sbin" && printf '#!/bin/sh\\necho "nats-server: v%s"\\n' $v >"$3/usr/sbin/nats-server"`,
     )
     process.env.PATH = [bin, pathBefore].join(delimiter)
   }
   const unreachable = () => Promise.reject(new Error('fetch failed'))
 
-  it("unpacks Debian's package where the release page is out of reach, and leaves nothing else behind", async () => {
+  const from = ['archive', 'newer', 'own'] as const
+
+  it("unpacks a newer Debian's package where the release page is out of reach, and leaves nothing else behind", async () => {
     vi.stubGlobal('fetch', unreachable)
-    await debian(true)
+    await debian(true, true)
     const path = join(cacheDir, 'nats-server')
-    expect(await obtainNatsServer({ cacheDir, log: () => {} })).toEqual({ path, version: '2.9.10' })
+    expect(await obtainNatsServer({ cacheDir, log: () => {}, from })).toEqual({ path, version: '2.10.27' })
+    expect(await readdir(cacheDir)).toEqual(['nats-server'])
+  })
+
+  it("unpacks the package of the machine's own release where no newer one can be trusted, and says why", async () => {
+    vi.stubGlobal('fetch', unreachable)
+    await debian(true, false)
+    const said: string[] = []
+    expect((await obtainNatsServer({ cacheDir, log: (line) => said.push(line), from })).version).toBe('2.9.10')
+    expect(said.join('\n')).toContain('no luck with the package of Debian 13 (trixie): E: The repository is not signed.')
     expect(await readdir(cacheDir)).toEqual(['nats-server'])
   })
 
   it('fetches package lists of its own on a machine that has none', async () => {
     vi.stubGlobal('fetch', unreachable)
-    await debian(false)
-    expect((await obtainNatsServer({ cacheDir, log: () => {} })).version).toBe('2.9.10')
+    await debian(false, false)
+    expect((await obtainNatsServer({ cacheDir, log: () => {}, from })).version).toBe('2.9.10')
     expect(await readdir(cacheDir)).toEqual(['nats-server'])
+  })
+
+  it('replaces what is cached by nothing that is not newer', async () => {
+    vi.stubGlobal('fetch', unreachable)
+    await debian(true, true)
+    const cached = await server(join(cacheDir, 'nats-server'), '2.9.10')
+    expect((await obtainNatsServer({ cacheDir, log: () => {}, from, newerThan: '2.9.10' })).version).toBe('2.10.27')
+    await server(cached, '2.14.5')
+    const error = await failureOf(obtainNatsServer({ cacheDir, log: () => {}, from, newerThan: '2.14.5' }))
+    expect(error.message).toContain('it is 2.10.27, and 2.14.5 is there already')
+    expect((await findNatsServer({ cacheDir, env: { NATS_SERVER: cached } }))!.version).toBe('2.14.5')
   })
 
   it('never takes an archive whose bytes are not the pinned ones', async () => {

@@ -17,6 +17,7 @@ import { connectNats } from '../../runtime/nats-log.ts'
 import { findNatsServer, startNatsServer } from '../../runtime/nats-server.ts'
 import type { NatsBinary, NatsRole, NatsServer, NatsServerOptions } from '../../runtime/nats-server.ts'
 import { natsServerPath } from '../support/nats.ts'
+import { notTested, replicatedServer } from '../support/servers.ts'
 
 const hello = new TextEncoder().encode('hello')
 const logger = { info: () => {}, warn: () => {} }
@@ -212,9 +213,40 @@ describe('the embedded nats-server', { timeout: 60_000 }, () => {
     expect((await start()).port).toBe(Number(told))
   })
 
-  it('syncs always where the server can, and says so where it can not', async () => {
-    const code = await codeOf(start({ sync: 'always', binary: { ...binary, version: '2.9.10' } }))
-    expect(code).toBe('config')
+  it('refuses to sync otherwise than the server does by itself where that is too old, and says how to get a newer one', async () => {
+    for (const sync of [{ sync: 'always' }, { syncIntervalMs: 1_000 }] as const) {
+      const error = await start({ ...sync, binary: { ...binary, version: '2.9.10' } }).then(
+        () => null,
+        (e: Error) => e,
+      )
+      expect(isOperating(error, 'config')).toBe(true)
+      expect(error!.message).toMatch(/at least 2\.10\.0: current value is 2\.9\.10 .*--upgrade-nats-server/)
+    }
+  })
+
+  it('tells a server when to sync in words that it understands as they are meant', async (context) => {
+    const { binary: newer, reason } = await replicatedServer()
+    if (newer === null) return notTested(context, 'a server that syncs as it is told', reason)
+    const understood = async (options: Partial<NatsServerOptions>) => {
+      const server = await start({ binary: newer, ...options })
+      await server.stop()
+      // The same configuration once more, with a port at which the server says what it made of it.
+      const conf = join(dataDir, 'nats', 'monitored.conf')
+      await writeFile(conf, `${await readFile(join(dataDir, 'nats', 'nats.conf'), 'utf8')}\nhttp: "127.0.0.1:-1"\n`)
+      const child = spawn(newer.path, ['-c', conf], { stdio: 'ignore' })
+      const gone = once(child, 'exit')
+      const file = join(dataDir, 'nats', 'ports', `nats-server_${child.pid}.ports`)
+      let text = ''
+      await until(async () => (text = await readFile(file, 'utf8').catch(() => '')).endsWith('}'))
+      const { monitoring } = JSON.parse(text) as { monitoring: string[] }
+      const { jetstream } = (await (await fetch(`${monitoring[0]}/varz`)).json()) as { jetstream: { config: { sync_interval: number; sync_always?: boolean } } }
+      child.kill('SIGTERM')
+      await gone
+      return { always: jetstream.config.sync_always ?? false, intervalMs: jetstream.config.sync_interval / 1_000_000 }
+    }
+    expect((await understood({ sync: 'always' })).always).toBe(true)
+    expect(await understood({ sync: 'interval' })).toEqual({ always: false, intervalMs: 120_000 })
+    expect(await understood({ syncIntervalMs: 1_500 })).toEqual({ always: false, intervalMs: 1_500 })
   })
 })
 

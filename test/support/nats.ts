@@ -23,6 +23,8 @@ export interface TestNatsOptions {
   readonly maxPayloadBytes?: number
   /** Its configuration is deploy/nats.conf, but for addresses and folders; a role's password is its name. No such bounds then. */
   readonly roles?: boolean
+  /** Another program than the project's. */
+  readonly binary?: string
 }
 
 export interface TestNats {
@@ -65,7 +67,7 @@ export function natsServerPath(): string {
 }
 
 /** deploy/nats.conf for a test: another address, another folder, passwords in place of those of the environment. */
-async function sampleConfig(listen: string, storeDir: string): Promise<string> {
+export async function sampleConfig(listen: string, storeDir: string): Promise<string> {
   const sample = await readFile(join(import.meta.dirname, '../../deploy/nats.conf'), 'utf8')
   return sample
     .replace(/^listen: .*$/m, listen)
@@ -76,14 +78,14 @@ async function sampleConfig(listen: string, storeDir: string): Promise<string> {
 }
 
 /** Whether every thread of a process is stopped by a signal. */
-function stopped(pid: number): boolean {
+export function stopped(pid: number): boolean {
   const states = readdirSync(`/proc/${pid}/task`).map((task) => readFileSync(`/proc/${pid}/task/${task}/stat`, 'utf8'))
   return states.every((stat) => stat[stat.lastIndexOf(')') + 2] === 'T')
 }
 
 export async function startTestNats(options: TestNatsOptions = {}): Promise<TestNats> {
   const folder = await mkdtemp(join(tmpdir(), 'weir-nats-'))
-  const binary = natsServerPath()
+  const binary = options.binary ?? natsServerPath()
   let child: ChildProcess | null = null
   let port = 0
   const connections: Connection[] = []

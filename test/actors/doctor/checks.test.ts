@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import {
-  checkAdminKey, checkDisk, checkLake, checkMembers, checkPartitions, checkPayload, checkPort, checkReaders, checkRuntime, checkServer,
-  checkServerBinary, checkServerVersion, checkSkew, checkStreams, formatBytes, lineOf,
+  checkAdminKey, checkCopies, checkDisk, checkLake, checkMembers, checkPartitions, checkPayload, checkPort, checkReaders, checkRuntime, checkServer,
+  checkServerBinary, checkServerVersions, checkSkew, checkStreams, formatBytes, lineOf,
 } from '../../../actors/doctor/checks.ts'
 import type { Finding } from '../../../actors/doctor/checks.ts'
 
@@ -36,10 +36,27 @@ describe('the doctor finds', () => {
   })
 
   test('a server that is too old, and one too old for its replicas', () => {
-    expect(line(checkServerVersion({ version: '2.9.10', replicas: 1 }))).toMatch(/^ok/)
-    expect(line(checkServerVersion({ version: '2.9.9', replicas: 1 }))).toMatch(/^!!.*2.9.9 is too old → upgrade it to 2.9.10/)
-    expect(line(checkServerVersion({ version: '2.10.22', replicas: 3 }))).toMatch(/^!!.*not safe with 3 replicas.*→ upgrade every server to 2.10.23/)
-    expect(line(checkServerVersion({ version: '2.10.23', replicas: 3 }))).toMatch(/^ok/)
+    expect(line(checkServerVersions({ servers: [{ name: 'n1', version: '2.9.10' }], replicas: 1 }))).toMatch(/^ok/)
+    expect(line(checkServerVersions({ servers: [{ name: 'n1', version: '2.9.9' }], replicas: 1 }))).toMatch(/^!!.*2.9.9 is too old → upgrade it to 2.9.10/)
+    expect(line(checkServerVersions({ servers: [{ name: 'n1', version: '2.10.22' }], replicas: 3 }))).toMatch(/^!!.*not safe with 3 replicas.*→ upgrade every server to 2.10.23/)
+    expect(line(checkServerVersions({ servers: [{ name: 'n1', version: '2.10.23' }], replicas: 3 }))).toMatch(/^ok/)
+  })
+
+  test('the one server of a cluster that is too old for replicas', () => {
+    const servers = [{ name: 'n1', version: '2.10.27' }, { name: 'n2', version: '2.9.10' }]
+    expect(line(checkServerVersions({ servers, replicas: 3 }))).toMatch(/^!! {2}nats-server 2.9.10 \(n2\) is not safe with 3 replicas/)
+    expect(line(checkServerVersions({ servers, replicas: 1 }))).toMatch(/^ok {2}nats-server 2.10.27 \(n1\), 2.9.10 \(n2\) will do/)
+  })
+
+  test('a cluster that is short of a server, a leader or a copy', () => {
+    const copies = (...states: string[]) => states.map((state, i) => ({ server: `n${i + 1}`, state: state as 'leads' }))
+    const of = (...states: string[]) => [{ name: 'RESULTS', copies: copies(...states) }, { name: 'KV_weir', copies: copies('leads', 'follows', 'follows') }]
+    expect(line(checkCopies({ wanted: 3, streams: of('leads', 'follows', 'follows'), leaderless: [] }))).toBe('ok  each stream has 3 copies, on n1, n2, n3')
+    expect(line(checkCopies({ wanted: 3, streams: of('leads', 'follows', 'away'), leaderless: [] }))).toMatch(/^!! {2}server n3 of the cluster is away, and with it a copy of stream RESULTS → start it/)
+    expect(line(checkCopies({ wanted: 3, streams: of('behind', 'leads', 'follows'), leaderless: [] }))).toMatch(/^!! {2}server n1 .* not yet caught up with stream RESULTS/)
+    expect(line(checkCopies({ wanted: 3, streams: of('leads'), leaderless: [] }))).toMatch(/^!! {2}stream RESULTS has fewer copies .*: 1 in place of 3 → .*--replicas 3/)
+    expect(line(checkCopies({ wanted: 3, streams: of('leads', 'follows', 'follows'), leaderless: ['READINGS_0', 'READINGS_1'] }))).toMatch(/^!! {2}no server leads 2 streams \(READINGS_0 …\)/)
+    expect(checkCopies({ wanted: 1, streams: of('leads'), leaderless: [] })).toEqual([])
   })
 
   test('messages that are too small', () => {

@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { Follower } from '../../../actors/store/follow.ts'
 import type { CoveredCommit, FollowerOptions, FollowerPositions } from '../../../actors/store/follow.ts'
 import { pack } from '../../../runtime/codec.ts'
-import { isOperating } from '../../../runtime/errors.ts'
+import { isOperating, OperatingError } from '../../../runtime/errors.ts'
 import { MemoryWorld } from '../../../runtime/memory-log.ts'
 import type { Log } from '../../../runtime/log.ts'
 import { inputStream, inputSubject, partitionFor, topologyOf } from '../../../runtime/topology.ts'
@@ -38,6 +38,15 @@ function follower(options: Partial<FollowerOptions> & Pick<FollowerOptions, 'onC
 
 async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setImmediate(resolve))
+}
+
+/** What becomes of `run`, while time passes. */
+async function outcome<T>(run: Promise<T>): Promise<T> {
+  let done = false
+  const end = () => (done = true)
+  run.then(end, end)
+  await clock.until(() => done)
+  return run
 }
 
 const rowsOf = (commits: readonly CoveredCommit[]) => commits.flatMap((c) => c.messages).reduce((sum, m) => sum + (m.input.kind === 'block' ? m.input.ts.length : 0), 0)
@@ -207,5 +216,29 @@ describe('a follower', () => {
     const second = follower({ from: covered, onCommit: () => {} })
     await expect(second.start()).rejects.toSatisfy((error) => isOperating(error, 'identity'))
     await second.stop()
+  })
+
+  test('outlasts a log that does not answer for a while after a reconnection, and still finds one that was made anew', async () => {
+    await fill(0, 20)
+    let failures = 3
+    const shaky: Log = Object.assign(Object.create(log) as Log, {
+      read: log.read.bind(log),
+      at: log.at.bind(log),
+      last: log.last.bind(log),
+      info: async (stream: string) => {
+        if (running && failures-- > 0) throw new OperatingError('timeout', 'Cannot ask: no answer in time')
+        return log.info(stream)
+      },
+    })
+    let running = false
+    const followed = follower({ log: shaky, onCommit: () => {} })
+    await followed.start()
+    running = true
+    await outcome(followed.check())
+    expect(failures).toBeLessThan(0)
+    failures = 2
+    world.recreateStream('READINGS_0')
+    await expect(outcome(followed.check())).rejects.toSatisfy((error) => isOperating(error, 'identity'))
+    await followed.stop()
   })
 })

@@ -102,7 +102,7 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   },
   'sweep-looks-at-one-manifest': {
     what: 'segments of the older manifests, to which a start may go back, are swept',
-    favours: { keepSupersededMs: 0, sealIntervalMs: 10_000, deeds: { merge: 8, harmManifest: 3, harmSegment: 3 } },
+    favours: { keepSupersededMs: 0, sealIntervalMs: 10_000, stepMs: 10_000, deeds: { merge: 40, harmManifest: 20, harmSegment: 20 } },
     edits: [['actors/store/manifest.ts', 'const versions = await keptVersions(lakeDir, disk)\n  const named', 'const versions = (await keptVersions(lakeDir, disk)).slice(0, 1)\n  const named']],
   },
   'late-readings-dropped': {
