@@ -14,7 +14,7 @@ export const DEEDS = [
   'workerJoin', 'workerKill', 'workerKillSoon', 'workerLeave', 'workerPause',
   'edgeKill', 'edgeKillSoon', 'edgePause',
   'storeKill', 'storeKillSoon', 'storeStop', 'storePause', 'storeAway', 'powerCut', 'diskFull', 'diskError', 'harmManifest', 'harmSegment', 'merge', 'purge',
-  'cut', 'serverRestart', 'holdResults', 'holdInput', 'holdDeliveries', 'clockStep', 'harmSnapshot', 'slowBus', 'outage',
+  'cut', 'serverRestart', 'holdResults', 'holdInput', 'holdDeliveries', 'clockStep', 'harmSnapshot', 'slowBus', 'lagAnswers', 'outage',
 ] as const
 export type Deed = (typeof DEEDS)[number]
 
@@ -28,6 +28,8 @@ export interface Options {
   readonly partitions: number
   /** Streams of the input, which partitions share. */
   readonly streams: number
+  /** Copies of the log: where there are several, one that lags may answer. */
+  readonly replicas: number
   readonly edges: number
   readonly workersMax: number
   /** Share of workers that are of a version before all flags, until everything heals. */
@@ -81,6 +83,7 @@ function draw(seed: number): Options {
     steps: pick([15, 25, 40]),
     partitions,
     streams: pick([1, partitions]),
+    replicas: pick([1, 3]),
     edges: pick([1, 2]),
     workersMax: pick([1, 2, 3, 4]),
     former: pick([0, 0, 0.3, 0.8]),

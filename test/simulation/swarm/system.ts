@@ -82,9 +82,9 @@ export class SimSystem {
     const { log } = world.connect()
     for (const name of inputStreams(topology)) {
       const subjects = Array.from({ length: topology.partitions }, (_, p) => p).filter((p) => inputStream(topology, p) === name).map(inputSubject)
-      await log.ensureStream({ name, subjects, replicas: 1, bytesMax: -1 })
+      await log.ensureStream({ name, subjects, replicas: options.replicas, bytesMax: -1 })
     }
-    await log.ensureStream({ name: RESULTS, subjects: ['results.*'], replicas: 1, bytesMax: -1 })
+    await log.ensureStream({ name: RESULTS, subjects: ['results.*'], replicas: options.replicas, bytesMax: -1 })
     const { latencyMs } = options
     if (latencyMs > 0) world.latencyMs = () => system.draw() ** 4 * latencyMs
     for (let i = 0; i < options.edges; i++) system.startEdge()
@@ -226,6 +226,9 @@ export class SimSystem {
     slowBus: () => {
       this.world.busDelayMs = this.upTo(400)
       this.#later(() => (this.world.busDelayMs = 0))
+    },
+    lagAnswers: () => {
+      if (this.options.replicas > 1) this.#later(this.world.lagAnswers(this.pick([...inputStreams(this.topology), RESULTS])))
     },
     outage: () => this.clock.advance(this.upTo(120_000)),
   }
