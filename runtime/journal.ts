@@ -84,6 +84,8 @@ export interface Commit {
   readonly payload: Uint8Array
   /** Sequence in RESULTS of the message that ended it: versions of a row order by it. */
   readonly seq: number
+  /** Sequence of its first part, or its own: where a reader must begin to read it. */
+  readonly fromSeq: number
   readonly timeMs: number
 }
 
@@ -119,7 +121,8 @@ export class JournalReader {
       throw new RangeError(`Cannot put the commit at ${message.seq} together as its ${header.part} parts must have been read: current number is ${parts.length}`)
     }
     const whole = header.part === 0 ? payload : concat([...parts.map((p) => p.payload), payload])
-    return { commit: { header, payload: whole, seq: message.seq, timeMs: message.timeMs } }
+    const fromSeq = header.part === 0 ? message.seq : parts[0].seq
+    return { commit: { header, payload: whole, seq: message.seq, fromSeq, timeMs: message.timeMs } }
   }
 
   /** Lowest sequence in RESULTS that an unfinished commit needs, or null: a reader that restarts must go back to it. */

@@ -133,6 +133,8 @@ export class Follower {
   #results: LogReader | null = null
   #resultsCreated = ''
   #resultsDone = 0
+  /** Where the commit begins that waits for its input; null where none does. */
+  #givingFrom: number | null = null
   #changed = new Set<() => void>()
   #tasks: Promise<void>[] = []
   #life: 'new' | 'running' | 'stopped' = 'new'
@@ -207,7 +209,8 @@ export class Follower {
     }
     const covered: Record<string, Covered> = {}
     for (const [partition, at] of this.#covered) covered[partition] = at
-    return { resultsCreated: this.#resultsCreated, resultsFrom: this.#journal.pendingFrom() ?? this.#resultsDone + 1, inputFrom, covered }
+    const resultsFrom = Math.min(this.#journal.pendingFrom() ?? Infinity, this.#givingFrom ?? Infinity, this.#resultsDone + 1)
+    return { resultsCreated: this.#resultsCreated, resultsFrom, inputFrom, covered }
   }
 
   /** Export lag of every partition. */
@@ -324,6 +327,8 @@ export class Follower {
       this.#resultsDone = commit.seq
       return true
     }
+    // The journal has let go of its parts, and until it is covered a restart needs them.
+    this.#givingFrom = commit.fromSeq
     const effects = decodeEffects(commit.payload)
     const messages: CoveredMessage[] = []
     let input = position
@@ -339,6 +344,7 @@ export class Follower {
       this.#fetch(state, partition, position, effects.fates, messages)
       if (position.seq < before.input.seq) input = before.input
     }
+    this.#givingFrom = null
     this.#covered.set(partition, { input, resultsSeq: commit.seq, accepted: effects.accepted, pending: effects.pending })
     this.#resultsDone = commit.seq
     this.#notify()

@@ -112,6 +112,25 @@ describe('a follower', () => {
     await f.stop()
   })
 
+  test('goes on from its positions where it stopped with a commit in parts in hand, whose input had not come', async () => {
+    const p = partitionFor(topology, TENANT, 'd1')
+    const release = world.holdDeliveries(inputSubject(p))
+    await feed.send([reading(1, 'd1')])
+    await feed.commit(p, 20)
+    const first = follower({ onCommit: () => {} })
+    await first.start()
+    for (let i = 0; i < 500; i++) await new Promise((resolve) => setImmediate(resolve))
+    const at = first.positions()
+    await first.stop()
+    release()
+    const commits: CoveredCommit[] = []
+    const second = follower({ ...at, from: at.covered, onCommit: (c) => void commits.push(c) })
+    await second.start()
+    await until(() => rowsOf(commits) === 1 || second.malformed > 0)
+    await second.stop()
+    expect([rowsOf(commits), second.malformed]).toEqual([1, 0])
+  })
+
   test('goes on from its positions wherever it stopped, in the midst of a commit in parts too', async () => {
     const commits: CoveredCommit[] = []
     let at: FollowerPositions | null = null
