@@ -5,9 +5,11 @@
  * hosts: a member that is wrong about the others costs time, never a result (I4).
  *
  * - M1 One host a partition at a time.
- * - M2 A newcomer claims nothing before it has listened for a round of heartbeats.
+ * - M2 A newcomer claims nothing before it has listened for a round of heartbeats; until then nobody lets go of anything for it, nor claims what
+ *   will be its own.
  * - M3 A partition that a living member still holds is claimed once that one has let go, or after HANDOVER_MAX_MS.
  * - M4 A partition that failed stays down on this member, until it has been another's in the meantime: what stopped it needs a person.
+ * - M5 One that leaves says so first; its partitions move one by one, each as it lets go of it.
  */
 
 import process from 'node:process'
@@ -20,7 +22,7 @@ import type { HostBounds, HostEnd, HostPhase } from './host-life.ts'
 import { HANDOVER_MAX_MS, HEARTBEAT_MS, RETRY_MAX_MS, RETRY_MIN_MS } from './limits.ts'
 import type { Connection } from './log.ts'
 import { Membership, runtimeName } from './membership.ts'
-import type { Member } from './membership.ts'
+import type { Member, Stage } from './membership.ts'
 import { ownersOf } from './ownership.ts'
 import type { Logger, Metrics } from './telemetry.ts'
 import type { Topology } from './topology.ts'
@@ -87,7 +89,7 @@ class GroupMember<State, Effects> implements RunningMember {
   #resting = new Map<number, { untilMs: number; pauseMs: number }>()
   /** Since when a partition is waited for that another holds. */
   #wantedSinceMs = new Map<number, number>()
-  #phase: 'listening' | 'working' | 'stopping' = 'listening'
+  #stage: Stage = 'listening'
   #cancelLook: (() => void) | null = null
   #ends: (() => void)[] = []
 
@@ -104,11 +106,13 @@ class GroupMember<State, Effects> implements RunningMember {
       pid: process.pid,
       startedAt: clock.now(),
       partitions: [],
+      stage: this.#stage,
     }
     const connected = () => connection.connected()
     this.membership = new Membership({ bus: connection.bus, clock, self, connected, partitions: () => this.#held() })
     this.#ends.push(this.membership.onChange(() => this.#reconcile()))
     this.#ends.push(connection.onReconnect(() => this.#listen()))
+    this.#ends.push(this.membership.onAbsence(() => this.#beginAnew()))
     this.membership.start()
     this.#listen()
   }
@@ -123,19 +127,21 @@ class GroupMember<State, Effects> implements RunningMember {
   }
 
   async stop(): Promise<void> {
-    if (this.#phase === 'stopping') return
-    this.#phase = 'stopping'
+    if (this.#stage === 'leaving') return
+    this.#stage = 'leaving'
     this.#cancelLook?.()
     for (const end of this.#ends) end()
+    this.membership.update({ stage: 'leaving' })
     await Promise.all([...this.#hosts.values()].map(({ host }) => host.stop()))
     this.membership.stop()
   }
 
   #waitsFor(connected: boolean): string {
     if (!connected) return 'The connection to the log is down.'
-    if (this.#phase !== 'working') return `The worker is ${this.#phase}.`
+    if (this.#stage !== 'working') return `The worker is ${this.#stage}.`
     if (this.#failed.size > 0) return `Partitions ${[...this.#failed.keys()].join(', ')} are stopped by errors; the log of this process has them.`
-    const waiting = [...this.#share()].filter((partition) => this.#hosts.get(partition)?.host.phase.kind !== 'running')
+    const share = [...this.#owners()].filter(([, owner]) => owner.id === this.id).map(([partition]) => partition)
+    const waiting = share.filter((partition) => this.#hosts.get(partition)?.host.phase.kind !== 'running')
     return waiting.length === 0 ? '' : `Partitions ${waiting.join(', ')} are being taken over.`
   }
 
@@ -146,32 +152,46 @@ class GroupMember<State, Effects> implements RunningMember {
       .sort((a, b) => a.partition - b.partition)
   }
 
-  /** What should be this member's, by its own view. */
-  #share(): Set<number> {
-    const ids = this.membership.view('worker').map((member) => member.id)
-    const owners = ownersOf(this.#options.topology.partitions, ids)
-    return new Set([...owners].filter(([, id]) => id === this.id).map(([partition]) => partition))
+  /** Who should own each partition, by this member's own view. */
+  #owners(): Map<number, Member> {
+    const members = new Map(this.membership.view('worker').filter((member) => member.stage !== 'leaving').map((member) => [member.id, member]))
+    const owners = ownersOf(this.#options.topology.partitions, [...members.keys()])
+    return new Map([...owners].map(([partition, id]) => [partition, members.get(id)!]))
   }
 
   /** Asks who is there, and gives everyone a round of heartbeats to say so. */
   #listen(): void {
-    if (this.#phase === 'stopping') return
-    if (this.#phase === 'working') this.membership.refresh()
+    if (this.#stage === 'leaving') return
+    if (this.#stage === 'working') this.membership.refresh()
     this.#options.clock.after(HEARTBEAT_MS, () => {
-      if (this.#phase === 'listening') this.#phase = 'working'
+      if (this.#stage === 'listening') {
+        this.#stage = 'working'
+        this.membership.update({ stage: 'working' })
+      }
       this.#reconcile()
     })
   }
 
+  /** Who was away so long that others have its partitions is a newcomer: they keep them until it can take them back. */
+  #beginAnew(): void {
+    if (this.#stage !== 'working') return
+    this.#stage = 'listening'
+    this.membership.update({ stage: 'listening' })
+    this.#listen()
+  }
+
   /** Brings what is hosted in line with the share. */
   #reconcile(): void {
-    if (this.#phase !== 'working' || !this.#options.connection.connected()) return
+    if (this.#stage !== 'working' || !this.#options.connection.connected()) return
     const nowMs = this.#options.clock.monotonic()
-    const share = this.#share()
+    const owners = this.#owners()
     let lookAgainMs = Infinity
     for (let partition = 0; partition < this.#options.topology.partitions; partition++) {
       const host = this.#hosts.get(partition)?.host
-      if (!share.has(partition)) {
+      const owner = owners.get(partition)!
+      if (owner.id !== this.id) {
+        // Until a newcomer can take it, it is in better hands here.
+        if (owner.stage === 'listening') continue
         void host?.stop()
         this.#wantedSinceMs.delete(partition)
         this.#resting.delete(partition)
@@ -233,7 +253,7 @@ class GroupMember<State, Effects> implements RunningMember {
       const pauseMs = Math.min(RETRY_MAX_MS, Math.max(4 * RETRY_MIN_MS, 2 * before))
       this.#resting.set(partition, { pauseMs, untilMs: nowMs + pauseMs * (0.5 + this.#options.clock.random()) })
     }
-    if (this.#phase !== 'stopping') this.membership.update({})
+    this.membership.update({})
     this.#reconcile()
   }
 }

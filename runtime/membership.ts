@@ -6,13 +6,18 @@
  *
  * Messages of `weir.members.<role>.<id>`, in msgpack: `['hello' | 'beat' | 'bye', member]`. A hello is answered with a beat at once, so
  * that a newcomer sees everyone within a round trip. A bye may be said for another, by the one that saw it die.
+ *
+ * Picture: who is late for a meeting is rung up; only of one whose line is dead it is clear at once that he won't come. Each member listens to a
+ * subject of its own, `weir.alive.<id>`, and says nothing there. Of one whose heartbeat is overdue by ABSENT_AFTER_MS the others ask the server
+ * whether anybody listens to its subject. Where nobody does, its connection is gone, and most likely its process: it counts as gone now. One
+ * that hangs, or is frozen, still listens; its silence is waited for.
  */
 
 import process from 'node:process'
 import { pack, unpack } from './codec.ts'
 import type { Clock } from './clock.ts'
 import type { Bus } from './log.ts'
-import { DEAD_AFTER_MS, HEARTBEAT_MS } from './limits.ts'
+import { ABSENT_AFTER_MS, DEAD_AFTER_MS, HEARTBEAT_MS } from './limits.ts'
 
 export type MemberRole = 'edge' | 'worker' | 'store'
 
@@ -29,13 +34,24 @@ export interface Member {
   readonly startedAt: number
   /** What it owns at this moment, and the input sequence up to which it is committed. */
   readonly partitions: readonly { readonly partition: number; readonly epoch: number; readonly seq: number }[]
+  /** Of a worker: see `Stage`; `working` where it is left out. */
+  readonly stage?: Stage
 }
+
+/**
+ * `listening`: it will take a share, and claims nothing yet; `working`: it takes what is its share; `leaving`: it takes nothing more, and lets go of
+ * what it has.
+ */
+export type Stage = 'listening' | 'working' | 'leaving'
 
 type Word = 'hello' | 'beat' | 'bye'
 
 const PREFIX = 'weir.members'
 
 const subjectOf = (role: MemberRole, id: string) => `${PREFIX}.${role}.${id}`
+/** Only the member itself listens to it. */
+const aliveSubjectOf = (id: string) => `weir.alive.${id}`
+const NOTHING = new Uint8Array(0)
 
 /** Says bye for a member that someone saw die: its share is taken over at once. `role` and `id` as it announced them. */
 export function sayByeFor(bus: Bus, role: MemberRole, id: string): void {
@@ -73,7 +89,10 @@ export class Membership {
   #cancelBeat: () => void = () => {}
   #cancelCheck: () => void = () => {}
   #checkedMs = 0
+  /** Until then nobody counts as absent: after a cut all come back one after another. */
+  #lenientUntilMs = 0
   #running = false
+  #absenceListeners = new Set<() => void>()
 
   /**
    * `connected` tells whether the bus can be heard at all: silence counts for nothing while it can't. `partitions`, where it is
@@ -96,7 +115,11 @@ export class Membership {
     if (this.#running) return
     this.#running = true
     this.#checkedMs = this.#clock.monotonic()
-    this.#stopListening = this.#bus.listen(`${PREFIX}.>`, (data, subject) => this.#hear(data, subject))
+    const stops = [
+      this.#bus.listen(`${PREFIX}.>`, (data, subject) => this.#hear(data, subject)),
+      this.#bus.listen(aliveSubjectOf(this.#self.id), () => {}),
+    ]
+    this.#stopListening = () => stops.forEach((stop) => stop())
     this.#say('hello')
     this.#beat()
     this.#watch()
@@ -120,10 +143,19 @@ export class Membership {
     return members.sort((a, b) => (a.id < b.id ? -1 : 1))
   }
 
-  /** Calls `run` whenever a member comes or goes, or lets go of or takes a partition, or changes its URL; until the answer is called. */
+  /** Calls `run` whenever a member comes or goes, or lets go of or takes a partition, or changes its URL or stage; until the answer is called. */
   onChange(run: () => void): () => void {
     this.#listeners.add(run)
     return () => this.#listeners.delete(run)
+  }
+
+  /**
+   * Calls `run` when this process wakes from an absence so long that the others took it for dead, before it says a word of what it had been;
+   * until the answer is called.
+   */
+  onAbsence(run: () => void): () => void {
+    this.#absenceListeners.add(run)
+    return () => this.#absenceListeners.delete(run)
   }
 
   /** Changes what this member says of itself, and says it at once. */
@@ -134,7 +166,9 @@ export class Membership {
 
   /** Asks everyone to speak, as after a connection was lost. */
   refresh(): void {
-    if (this.#running) this.#say('hello')
+    if (!this.#running) return
+    this.#lenientUntilMs = this.#clock.monotonic() + DEAD_AFTER_MS
+    this.#say('hello')
   }
 
   #say(word: Word): void {
@@ -155,11 +189,13 @@ export class Membership {
     const before = this.#others.get(id)?.member
     this.#others.set(id, { member, heardMs: this.#clock.monotonic() })
     if (word === 'hello') this.#say('beat')
-    if (!before || before.url !== member.url || !sameOwnership(before, member)) this.#changed()
+    if (!before || before.url !== member.url || before.stage !== member.stage || !sameOwnership(before, member)) this.#changed()
   }
 
   #beat(): void {
     this.#cancelBeat = this.#clock.after(HEARTBEAT_MS, () => {
+      // Of two timers that are both overdue it is chance which one runs first.
+      this.#check()
       this.#say('beat')
       this.#beat()
     })
@@ -175,16 +211,32 @@ export class Membership {
   #check(): void {
     const nowMs = this.#clock.monotonic()
     // A process that was stopped, or could not hear, must not take its own absence for the others': their silence is not counted.
+    const absentMs = nowMs - this.#checkedMs
     const deafMs = this.#connected() ? Math.max(0, nowMs - this.#checkedMs - HEARTBEAT_MS) : nowMs - this.#checkedMs
     this.#checkedMs = nowMs
+    if (!this.#connected()) this.#lenientUntilMs = nowMs + DEAD_AFTER_MS
+    if (absentMs > DEAD_AFTER_MS) for (const run of [...this.#absenceListeners]) run()
     let gone = false
     for (const [id, other] of this.#others) {
       other.heardMs = Math.min(nowMs, other.heardMs + deafMs)
-      if (nowMs - other.heardMs <= DEAD_AFTER_MS) continue
-      this.#others.delete(id)
-      gone = true
+      const silentMs = nowMs - other.heardMs
+      if (silentMs > DEAD_AFTER_MS) {
+        this.#others.delete(id)
+        gone = true
+      } else if (silentMs > ABSENT_AFTER_MS && nowMs >= this.#lenientUntilMs) {
+        this.#bus.send(aliveSubjectOf(id), NOTHING, () => this.#absent(id, other.heardMs))
+      }
     }
     if (gone) this.#changed()
+  }
+
+  /** Nobody listens for the member, that was last heard at `heardMs` when it was asked for. */
+  #absent(id: string, heardMs: number): void {
+    const other = this.#others.get(id)
+    // It spoke in the meantime, or who asked was cut off itself.
+    if (!this.#running || !other || other.heardMs !== heardMs || this.#clock.monotonic() < this.#lenientUntilMs) return
+    this.#others.delete(id)
+    this.#changed()
   }
 
   #changed(): void {

@@ -1,7 +1,7 @@
 /**
  * One process's connection to a world in memory, and what it can do with it.
  *
- * Owns the faults of one process: its network is cut and healed, it is killed at a point that a test names. Leaves what is stored,
+ * Owns the faults of one process: its network is cut and healed, it is frozen and thawed, it is killed at a point that a test names. Leaves what is stored,
  * and the faults of the server, to memory-log.ts.
  */
 
@@ -29,14 +29,15 @@ export class MemoryConnection implements Connection {
   #reconnects = new Set<() => void>()
   #points = 0
   #diesAt = Infinity
+  #frozen: { thawed: Promise<void>; thaw: () => void; unheard: (() => void)[] } | null = null
 
   constructor(world: MemoryWorld) {
     this.#world = world
     this.serverVersion = world.serverVersion
     this.log = new MemoryLog(world, this)
     this.bus = {
-      send: (subject, data) => {
-        if (!this.#cut && !this.#closed && !this.#dead) world.broadcast(subject, data)
+      send: (subject, data, onNobody) => {
+        if (this.connected()) world.broadcast(subject, data, () => void (this.connected() && onNobody?.()))
       },
       listen: (subject, run) => {
         const listener = { subject, run }
@@ -90,6 +91,23 @@ export class MemoryConnection implements Connection {
   }
 
   /**
+   * The process stops where it is, as by SIGSTOP: its connection stands, and what comes waits for it. Its timers are not this file's: give it
+   * a clock that can be frozen, too.
+   */
+  freeze(): void {
+    let thaw = () => {}
+    const thawed = new Promise<void>((resolve) => (thaw = resolve))
+    this.#frozen ??= { thawed, thaw, unheard: [] }
+  }
+
+  thaw(): void {
+    const frozen = this.#frozen
+    this.#frozen = null
+    frozen?.thaw()
+    for (const hear of frozen?.unheard ?? []) hear()
+  }
+
+  /**
    * Dies at the `point`th await of this connection, counted from 1. Each call passes two: before it reaches the server, and before
    * its answer comes back.
    */
@@ -118,6 +136,7 @@ export class MemoryConnection implements Connection {
 
   async #point(): Promise<void> {
     if (++this.#points >= this.#diesAt) this.#dead = true
+    while (this.#frozen) await this.#frozen.thawed
     if (this.#dead) await NEVER
     if (this.#closed) {
       throw new OperatingError('unavailable', 'Cannot reach the log as the connection must be open: current state is closed', { retry: false })
@@ -128,7 +147,14 @@ export class MemoryConnection implements Connection {
 
   hear(subject: string, data: Uint8Array): void {
     if (!this.connected()) return
+    if (this.#frozen) return void this.#frozen.unheard.push(() => this.hear(subject, data))
     for (const listener of [...this.#listeners]) if (subjectMatches(listener.subject, subject)) listener.run(data, subject)
+  }
+
+  /** Whether the server has a subscription of it for the subject: that of a dead process it drops, that of one that is cut off only where it notices. */
+  listensTo(subject: string, { cutIsNoticed }: { cutIsNoticed: boolean }): boolean {
+    if (this.#dead || this.#closed || (this.#cut && cutIsNoticed)) return false
+    return [...this.#listeners].some((listener) => subjectMatches(listener.subject, subject))
   }
 
   addReader(reader: MemoryReader): void {
@@ -142,6 +168,7 @@ export class MemoryConnection implements Connection {
   /** Counts the handing over of a message as an await point. */
   async delivered(): Promise<void> {
     if (++this.#points >= this.#diesAt) this.#dead = true
+    while (this.#frozen) await this.#frozen.thawed
     if (this.#dead) await NEVER
   }
 }

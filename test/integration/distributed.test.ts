@@ -42,8 +42,8 @@ describe('processes that meet at an outer log', () => {
 
     const takenOver = (owner: string, theirs: readonly { partition: number }[]) =>
       fleet.fact(`the partitions of ${owner} go on under others`, () => {
-        const commits = theirs.map(({ partition }) => journal.firstByAnother(partition, owner, from))
-        return commits.every((commit) => commit !== null) ? commits : null
+        const claims = journal.claimsFrom(from).filter((claim) => claim.owner !== owner)
+        return theirs.every(({ partition }) => claims.some((claim) => claim.partition === partition))
       })
     const killed = fleet.memberOf(one)!
     from = journal.entries.length

@@ -87,6 +87,11 @@ export class ManualClock implements Clock {
     return this.#timers.size
   }
 
+  /** Lets `ms` pass as a frozen process does: no timer runs, and all that was due meanwhile is overdue. */
+  sleepThrough(ms: number): void {
+    this.#move(this.#elapsedMs + ms)
+  }
+
   /** Lets `ms` pass: runs what is due on the way in order, each followed by what it sets going. */
   async advance(ms: number): Promise<void> {
     const untilMs = this.#elapsedMs + ms
@@ -121,5 +126,68 @@ export class ManualClock implements Clock {
     if (elapsedMs <= this.#elapsedMs) return
     this.#nowMs += elapsedMs - this.#elapsedMs
     this.#elapsedMs = elapsedMs
+  }
+}
+
+/** One process's view of a clock that several share: frozen, its timers wait, and are all due when it thaws, while time goes on for the others. */
+export class FreezableClock implements Clock {
+  #clock: Clock
+  #frozen = false
+  #overdue = new Set<() => void>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  freeze(): void {
+    this.#frozen = true
+  }
+
+  thaw(): void {
+    this.#frozen = false
+    const overdue = [...this.#overdue]
+    this.#overdue.clear()
+    for (const run of overdue) run()
+  }
+
+  now(): number {
+    return this.#clock.now()
+  }
+
+  monotonic(): number {
+    return this.#clock.monotonic()
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      if (signal?.aborted) return resolve()
+      const done = () => {
+        cancel()
+        signal?.removeEventListener('abort', done)
+        resolve()
+      }
+      const cancel = this.after(ms, done)
+      signal?.addEventListener('abort', done)
+    })
+  }
+
+  after(ms: number, run: () => void): () => void {
+    const due = () => {
+      if (this.#frozen) this.#overdue.add(due)
+      else run()
+    }
+    const cancel = this.#clock.after(ms, due)
+    return () => {
+      cancel()
+      this.#overdue.delete(due)
+    }
+  }
+
+  random(): number {
+    return this.#clock.random()
+  }
+
+  nonce(bytes?: number): string {
+    return this.#clock.nonce(bytes)
   }
 }
