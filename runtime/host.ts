@@ -1,5 +1,5 @@
 /**
- * Drives one partition: claim, restore, replay, then read → step → commit → snapshot, until it is told to stop or someone else
+ * Drives one partition: prepare where another still has it, claim, restore, replay, then read → step → commit → snapshot, until it is told to stop or someone else
  * owns it.
  *
  * Owns the life cycle and the only await loop of a partition. Leaves what a step does to the actor (actor.ts), when to commit to
@@ -20,10 +20,13 @@ import { isOperating, OperatingError } from './errors.ts'
 import { HOST_BOUNDS, HOST_MOVES } from './host-life.ts'
 import type { HostContext, HostEnd, HostOptions, HostPhase, Progress, StopReason } from './host-life.ts'
 import { identify } from './identity.ts'
+import type { Identity } from './identity.ts'
 import { Aborted, Fenced, JournalWriter, persist } from './journal-writer.ts'
-import type { Position } from './journal.ts'
+import type { Position, SnapshotRef } from './journal.ts'
 import { HOST_DRAIN_MAX_MS, MEMBER_CHECK_MS, RETRY_MIN_MS, SNAPSHOT_QUIET_MS, TICK_INTERVAL_MS } from './limits.ts'
+import { begun } from './log.ts'
 import type { LogMessage, LogReader } from './log.ts'
+import { Preparation } from './preparation.ts'
 import { Snapshotter } from './snapshotter.ts'
 import { BUCKET_SNAPSHOTS, inputStream, inputSubject } from './topology.ts'
 
@@ -33,6 +36,8 @@ const LOOK_MS = TICK_INTERVAL_MS / 4
 const BURST_MS = 20
 /** A tick that was not read back for so long no longer keeps another from being sent. */
 const TICK_LOST_MS = 5 * TICK_INTERVAL_MS
+
+const NOWHERE: Position = { created: '', seq: 0, timeMs: 0 }
 
 /**
  * @example
@@ -49,7 +54,12 @@ export class PartitionHost<State, Effects> {
   #progress: Progress<State>
   #stream: string
   #subject: string
-  #phase: HostPhase = { kind: 'claiming' }
+  #phase: HostPhase
+  #preparation: Preparation | null = null
+  /** What the preparation began with: null for the first message of the input, or where there is none. */
+  #preparedFrom: SnapshotRef | null = null
+  /** A reader that goes on where the preparation ended. */
+  #readerAhead: LogReader | null = null
   #writer: JournalWriter
   #snapshotter: Snapshotter<State, Effects>
   #committer: Committer<State, Effects>
@@ -79,8 +89,9 @@ export class PartitionHost<State, Effects> {
     this.#options = options
     this.#stream = inputStream(topology, partition)
     this.#subject = inputSubject(partition)
+    this.#phase = { kind: options.waits ? 'preparing' : 'claiming' }
     this.#startedMs = clock.monotonic()
-    this.#progress = { state: actor.create(), at: { created: '', seq: 0, timeMs: 0 } }
+    this.#progress = { state: actor.create(), at: NOWHERE }
     this.#context = {
       partition,
       actor,
@@ -107,6 +118,16 @@ export class PartitionHost<State, Effects> {
     })
     this.#snapshotter = new Snapshotter(this.#context, () => this.#committer.arm())
     this.#committer = new Committer(this.#context, this.#writer, this.#snapshotter)
+    if (options.waits) {
+      this.#preparation = new Preparation({
+        clock,
+        make: () => this.#prepare(),
+        giveUp: () => void this.#reader?.close(),
+        onReady: () => options.onReady?.(),
+        onError: (error) => logger.warn({ err: error }, 'a partition could not be prepared; its take-over takes longer'),
+        signal: this.#quit.signal,
+      })
+    }
     this.ended = this.#live()
   }
 
@@ -124,12 +145,27 @@ export class PartitionHost<State, Effects> {
     return this.#writer.position
   }
 
+  /** Whether it waits for nothing but `claim`. */
+  get isReady(): boolean {
+    return this.#phase.kind === 'preparing' && this.#preparation!.isReady
+  }
+
+  /** Claims the partition as soon as it is prepared, where it waits for that. */
+  claim(): void {
+    this.#preparation?.go()
+  }
+
+  /** Looks at once whether another has claimed the partition, as after a long absence. */
+  verify(): void {
+    if (this.#phase.kind === 'running') void this.#measure()
+  }
+
   /** For tests to look at. */
   get state(): State {
     return this.#progress.state
   }
 
-  /** Commits what it has, takes a snapshot, and lets go. Resolves at the end of its life, whatever the end is. */
+  /** Commits what it has, takes a snapshot unless the next owner is ready, and lets go. Resolves at the end of its life, whatever the end is. */
   stop(reason: StopReason = 'asked'): Promise<HostEnd> {
     if (this.#stopping === null) {
       this.#stopping = reason
@@ -146,7 +182,10 @@ export class PartitionHost<State, Effects> {
   async #live(): Promise<HostEnd> {
     // From the next microtask on, so that who makes a host has it in hand before its first move.
     await Promise.resolve()
-    const stopHearing = this.#options.connection.onReconnect(() => void this.#check())
+    const stopHearing = this.#options.connection.onReconnect(() => {
+      this.#preparation?.doubt()
+      void this.#check()
+    })
     let end: HostEnd
     try {
       await this.#read(await this.#takeOver())
@@ -160,7 +199,7 @@ export class PartitionHost<State, Effects> {
     this.#cancelLook()
     this.#cancelDeadline()
     this.#quit.abort()
-    await this.#reader?.close().catch(() => {})
+    await Promise.all([this.#reader, this.#readerAhead].map((reader) => reader?.close().catch(() => {})))
     this.#move(end)
     return end
   }
@@ -201,15 +240,52 @@ export class PartitionHost<State, Effects> {
 
   // Taking over -----------------------------------------------------------------------------------------------------------------
 
-  /** Claims, restores; gives the sequence up to which the input is replayed. */
-  async #takeOver(): Promise<number> {
+  /** Makes the state as of the newest commit, while another owns the partition; nothing, where that is more than saving time. */
+  async #prepare(): Promise<void> {
     const { connection } = this.#options
+    const newest = await this.#writer.newest()
+    if (newest === null) return
+    const { position, snapshots } = newest
+    this.#snapshotter.open(await this.#context.persist(() => connection.objects(BUCKET_SNAPSHOTS)))
+    const restored = await this.#snapshotter.restore(snapshots)
+    const identity = await this.#identify(position)
+    const from = restored?.ref.position ?? { ...NOWHERE, created: position.created }
+    if (identity.kind === 'new-generation' || from.created !== position.created || (!restored && snapshots.length > 0)) return
+    if (restored) this.#progress.state = restored.state
+    this.#preparedFrom = restored?.ref ?? null
+    this.#progress.at = from
+    if (from.seq < identity.target) {
+      this.#reader = this.#readFrom(from.seq + 1)
+      for await (const message of this.#reader) {
+        if (message.seq <= identity.target) this.#replay(message)
+        if (message.seq >= identity.target) break
+        await this.#breathe()
+      }
+    }
+    this.#readerAhead = begun(this.#readFrom(this.#progress.at.seq + 1))
+  }
+
+  /** Claims, restores where that is not done yet; gives the sequence up to which the input is replayed. */
+  async #takeOver(): Promise<number> {
+    const { connection, actor, clock } = this.#options
     const { persist, logger } = this.#context
+    const isMade = this.#preparation !== null && (await this.#preparation.run())
+    if (this.#preparation) this.#move({ kind: 'claiming' })
+    this.#startedMs = clock.monotonic()
     const { created } = await persist(() => connection.log.info(this.#stream))
-    await this.#writer.claim({ created, seq: 0, timeMs: 0 }, async (position) => void (await this.#identify(position)))
+    let inherited: Identity | undefined
+    await this.#writer.claim({ created, seq: 0, timeMs: 0 }, async (position) => void (inherited = await this.#identify(position)))
     const { epoch, position, snapshots } = this.#writer
     this.#move({ kind: 'restoring', epoch })
-    this.#snapshotter.open(await persist(() => connection.objects(BUCKET_SNAPSHOTS)), epoch)
+    this.#snapshotter.began(epoch)
+    if (isMade && inherited?.kind === 'same' && this.#isUsable(position, snapshots)) {
+      logger.debug({ epoch, position: position.seq, prepared: this.#progress.at.seq }, 'partition claimed')
+      return inherited.target
+    }
+    this.#progress.state = actor.create()
+    void this.#readerAhead?.close()
+    this.#readerAhead = null
+    this.#snapshotter.open(await persist(() => connection.objects(BUCKET_SNAPSHOTS)))
     const restored = await this.#snapshotter.restore(snapshots)
     const identity = await this.#identify(position)
     if (restored) this.#progress.state = restored.state
@@ -232,6 +308,14 @@ export class PartitionHost<State, Effects> {
     return identity.target
   }
 
+  /** Whether what was prepared leads to the position that was claimed, and no message on the way there was purged while it was read. */
+  #isUsable(position: Position, snapshots: readonly SnapshotRef[]): boolean {
+    const { at } = this.#progress
+    if (at.seq === 0 || at.created !== position.created || at.seq > position.seq) return false
+    // The log is purged before the older snapshot that is named, so what follows one that is still named was there all the time.
+    return this.#preparedFrom === null ? snapshots.length === 0 : snapshots.some(({ name }) => name === this.#preparedFrom!.name)
+  }
+
   /** The state goes on; a snapshot of it is the root of the new generation, since the log before it is gone. */
   async #beginGeneration(at: Position, before: Position): Promise<void> {
     const { actor, logger } = this.#context
@@ -250,22 +334,19 @@ export class PartitionHost<State, Effects> {
 
   /** The await loop. */
   async #read(target: number): Promise<void> {
-    const { log } = this.#options.connection
     const { clock, logger } = this.#context
     this.#move({ kind: 'replaying', epoch: this.epoch, target })
     if (this.#progress.at.seq >= target) this.#run()
     while (!this.#isEnding) {
-      this.#reader = log.read({ stream: this.#stream, subject: this.#subject, fromSeq: this.#progress.at.seq + 1 })
+      this.#reader = this.#readerAhead ?? this.#readFrom(this.#progress.at.seq + 1)
+      this.#readerAhead = null
       try {
         for await (const message of this.#reader) {
           while (this.#checking) await this.#checking
           if (this.#isEnding) break
           this.#take(message, target)
           if (this.#committer.isFull) await this.#committer.underWay
-          if (this.#burstMs > BURST_MS) {
-            this.#burstMs = 0
-            await clock.sleep(0)
-          }
+          await this.#breathe()
         }
       } catch (error) {
         if (!isOperating(error) || !(error.retry || error.code === 'identity')) throw error
@@ -284,15 +365,30 @@ export class PartitionHost<State, Effects> {
   #take(message: LogMessage, target: number): void {
     if (this.#phase.kind === 'replaying') {
       if (message.seq <= target) {
-        this.#step(message)
-        this.#committer.replayed()
-        this.#context.metrics?.replayed.inc(this.#context.labels)
+        this.#replay(message)
         if (message.seq === target) this.#run()
         return
       }
       this.#run()
     }
     this.#committer.stepped(this.#step(message))
+  }
+
+  #readFrom(fromSeq: number): LogReader {
+    return this.#options.connection.log.read({ stream: this.#stream, subject: this.#subject, fromSeq })
+  }
+
+  /** Lets timers and sockets have their turn after much work. */
+  #breathe(): Promise<void> | void {
+    if (this.#burstMs <= BURST_MS) return
+    this.#burstMs = 0
+    return this.#context.clock.sleep(0)
+  }
+
+  #replay(message: LogMessage): void {
+    this.#step(message)
+    this.#committer.replayed()
+    this.#context.metrics?.replayed.inc(this.#context.labels)
   }
 
   /** Applies a message; gives the time that it took. */
@@ -313,7 +409,7 @@ export class PartitionHost<State, Effects> {
     const nowMs = clock.monotonic()
     // Where the end of what was committed is purged, the replay ends before it.
     if (this.#progress.at.seq < this.committed.seq) this.#progress.at = this.committed
-    this.#committer.open()
+    this.#committer.open({ promptly: this.epoch > 1 })
     this.#move({ kind: 'running', epoch: this.epoch })
     this.#lastReadMs = this.#measuredMs = nowMs
     metrics?.takeOverSeconds.observe((nowMs - this.#startedMs) / 1_000)
@@ -415,6 +511,8 @@ export class PartitionHost<State, Effects> {
     this.#committer.close()
     this.#cancelLook()
     await this.#flush()
+    // Who takes over has the state, and waits for this.
+    if (this.#stopping === 'handed-over') return { kind: 'stopped', reason: this.#stopping }
     // Where the log before it is gone, a snapshot is all that there is of the state.
     const isLast = this.#stopping === 'new-generation' && this.#snapshotter.isIdle
     if ((this.#snapshotter.isWorthwhile || isLast) && this.#committer.isLevel) this.#snapshotter.take()

@@ -109,8 +109,10 @@ export const RETRY_MIN_MS = 50
 export const RETRY_MAX_MS = 2_000
 /** A host that can't commit what it has when it drains gives up after this: its successor steps it again. */
 export const HOST_DRAIN_MAX_MS = 3_000
-/** How long a new owner waits for the old one to let go in good order, before it claims. */
+/** How long a new owner that is ready waits for the old one to let go in good order, before it claims. */
 export const HANDOVER_MAX_MS = 1_000
+/** How long an owner goes on while the next one makes itself ready; then it lets go. */
+export const PREPARE_MAX_MS = 3_000
 /** How often a member asks the log how far behind its partitions are, and whether streams are still the same. */
 export const MEMBER_CHECK_MS = 2_000
 

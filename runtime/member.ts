@@ -6,10 +6,11 @@
  *
  * - M1 One host a partition at a time.
  * - M2 A newcomer claims nothing before it has listened for a round of heartbeats; until then nobody lets go of anything for it, nor claims what
- *   will be its own.
- * - M3 A partition that a living member still holds is claimed once that one has let go, or after HANDOVER_MAX_MS.
+ *   will be its own. One that was away so long that it was taken for dead is a newcomer.
+ * - M3 A partition moves from a living member to another in three steps: who should have it makes itself ready, beside the owner; the owner hears
+ *   so and lets go; the other claims. Each waits for the other only so long: PREPARE_MAX_MS the owner, HANDOVER_MAX_MS the one that is ready.
  * - M4 A partition that failed stays down on this member, until it has been another's in the meantime: what stopped it needs a person.
- * - M5 One that leaves says so first; its partitions move one by one, each as it lets go of it.
+ * - M5 One that leaves says so first, and hands its partitions over likewise; those that nobody is there for it leaves behind at once.
  */
 
 import process from 'node:process'
@@ -19,7 +20,7 @@ import { createHostMetrics, forgetPartition } from './host-metrics.ts'
 import type { HostMetrics } from './host-metrics.ts'
 import { PartitionHost } from './host.ts'
 import type { HostBounds, HostEnd, HostPhase } from './host-life.ts'
-import { HANDOVER_MAX_MS, HEARTBEAT_MS, RETRY_MAX_MS, RETRY_MIN_MS } from './limits.ts'
+import { HANDOVER_MAX_MS, HEARTBEAT_MS, PREPARE_MAX_MS, RETRY_MAX_MS, RETRY_MIN_MS } from './limits.ts'
 import type { Connection } from './log.ts'
 import { Membership, runtimeName } from './membership.ts'
 import type { Member, Stage } from './membership.ts'
@@ -87,10 +88,14 @@ class GroupMember<State, Effects> implements RunningMember {
   #failed = new Map<number, unknown>()
   /** Partitions that are not claimed before a time, and the pause that led to it. */
   #resting = new Map<number, { untilMs: number; pauseMs: number }>()
-  /** Since when a partition is waited for that another holds. */
+  /** Since when a partition is waited for that another holds, and since when one waits here for its next owner. */
   #wantedSinceMs = new Map<number, number>()
+  #promisedSinceMs = new Map<number, number>()
   #stage: Stage = 'listening'
+  /** Whether who is there has had the time to say so. */
+  #hasHeard = false
   #cancelLook: (() => void) | null = null
+  #cancelListening: (() => void)[] = []
   #ends: (() => void)[] = []
 
   constructor(options: MemberOptions<State, Effects>) {
@@ -106,12 +111,11 @@ class GroupMember<State, Effects> implements RunningMember {
       pid: process.pid,
       startedAt: clock.now(),
       partitions: [],
-      stage: this.#stage,
     }
     const connected = () => connection.connected()
-    this.membership = new Membership({ bus: connection.bus, clock, self, connected, partitions: () => this.#held() })
+    this.membership = new Membership({ bus: connection.bus, clock, self, connected, present: () => this.#present() })
     this.#ends.push(this.membership.onChange(() => this.#reconcile()))
-    this.#ends.push(connection.onReconnect(() => this.#listen()))
+    this.#ends.push(connection.onReconnect(() => this.#askAround()))
     this.#ends.push(this.membership.onAbsence(() => this.#beginAnew()))
     this.membership.start()
     this.#listen()
@@ -129,10 +133,11 @@ class GroupMember<State, Effects> implements RunningMember {
   async stop(): Promise<void> {
     if (this.#stage === 'leaving') return
     this.#stage = 'leaving'
+    this.membership.update({})
+    this.#reconcile()
+    await Promise.all([...this.#hosts.values()].map(({ host }) => host.ended))
     this.#cancelLook?.()
     for (const end of this.#ends) end()
-    this.membership.update({ stage: 'leaving' })
-    await Promise.all([...this.#hosts.values()].map(({ host }) => host.stop()))
     this.membership.stop()
   }
 
@@ -145,11 +150,16 @@ class GroupMember<State, Effects> implements RunningMember {
     return waiting.length === 0 ? '' : `Partitions ${waiting.join(', ')} are being taken over.`
   }
 
-  #held(): Member['partitions'] {
-    return [...this.#hosts]
-      .filter(([, { host }]) => host.phase.kind !== 'claiming')
-      .map(([partition, { host }]) => ({ partition, epoch: host.epoch, seq: host.committed.seq }))
-      .sort((a, b) => a.partition - b.partition)
+  /** What it says of itself. */
+  #present(): Pick<Member, 'stage' | 'partitions' | 'ready'> {
+    const hosts = [...this.#hosts].map(([partition, { host }]) => ({ partition, host })).sort((a, b) => a.partition - b.partition)
+    return {
+      stage: this.#stage,
+      partitions: hosts
+        .filter(({ host }) => host.phase.kind !== 'preparing' && host.phase.kind !== 'claiming')
+        .map(({ partition, host }) => ({ partition, epoch: host.epoch, seq: host.committed.seq })),
+      ready: hosts.filter(({ host }) => host.isReady).map(({ partition }) => partition),
+    }
   }
 
   /** Who should own each partition, by this member's own view. */
@@ -159,67 +169,100 @@ class GroupMember<State, Effects> implements RunningMember {
     return new Map([...owners].map(([partition, id]) => [partition, members.get(id)!]))
   }
 
-  /** Asks who is there, and gives everyone a round of heartbeats to say so. */
-  #listen(): void {
+  #askAround(): void {
     if (this.#stage === 'leaving') return
-    if (this.#stage === 'working') this.membership.refresh()
-    this.#options.clock.after(HEARTBEAT_MS, () => {
-      if (this.#stage === 'listening') {
-        this.#stage = 'working'
-        this.membership.update({ stage: 'working' })
-      }
-      this.#reconcile()
-    })
+    this.membership.refresh()
+    this.#listen()
+  }
+
+  /** Gives everyone a round of heartbeats to say that it is there. */
+  #listen(): void {
+    const { clock } = this.#options
+    for (const cancel of this.#cancelListening) cancel()
+    this.#cancelListening = [
+      // Who is there has answered by then, and what is to be taken over can be made ready beside the listening.
+      clock.after(HEARTBEAT_MS / 4, () => {
+        this.#hasHeard = true
+        this.#reconcile()
+      }),
+      clock.after(HEARTBEAT_MS, () => {
+        if (this.#stage === 'listening') {
+          this.#stage = 'working'
+          this.membership.update({})
+        }
+        this.#reconcile()
+      }),
+    ]
   }
 
   /** Who was away so long that others have its partitions is a newcomer: they keep them until it can take them back. */
   #beginAnew(): void {
-    if (this.#stage !== 'working') return
+    if (this.#stage === 'leaving') return
     this.#stage = 'listening'
-    this.membership.update({ stage: 'listening' })
-    this.#listen()
+    this.#hasHeard = false
+    for (const { host } of this.#hosts.values()) host.verify()
+    this.#askAround()
   }
 
   /** Brings what is hosted in line with the share. */
   #reconcile(): void {
-    if (this.#stage !== 'working' || !this.#options.connection.connected()) return
-    const nowMs = this.#options.clock.monotonic()
+    const { topology, connection, clock } = this.#options
+    const isConnected = connection.connected()
+    if (this.#stage !== 'leaving' && (!this.#hasHeard || !isConnected)) return
+    const nowMs = clock.monotonic()
     const owners = this.#owners()
     let lookAgainMs = Infinity
-    for (let partition = 0; partition < this.#options.topology.partitions; partition++) {
-      const host = this.#hosts.get(partition)?.host
-      const owner = owners.get(partition)!
-      if (owner.id !== this.id) {
-        // Until a newcomer can take it, it is in better hands here.
-        if (owner.stage === 'listening') continue
-        void host?.stop()
-        this.#wantedSinceMs.delete(partition)
-        this.#resting.delete(partition)
-        if (this.#failed.delete(partition)) this.#metrics?.failed.remove({ partition: String(partition) })
-        continue
-      }
-      if (host || this.#failed.has(partition)) continue
-      const waitMs = this.#mustWaitMs(partition, nowMs)
-      if (waitMs > 0) lookAgainMs = Math.min(lookAgainMs, waitMs)
-      else this.#host(partition)
+    for (let partition = 0; partition < topology.partitions; partition++) {
+      const owner = owners.get(partition)
+      const waitMs = owner?.id === this.id ? this.#take(partition, nowMs) : this.#leave(partition, isConnected ? owner : undefined, nowMs)
+      lookAgainMs = Math.min(lookAgainMs, waitMs)
     }
     this.#cancelLook?.()
     // At least a millisecond: a fraction of one may be lost in the sum, and the timer be due before its time for ever.
-    this.#cancelLook = lookAgainMs === Infinity ? null : this.#options.clock.after(Math.ceil(lookAgainMs), () => this.#reconcile())
+    this.#cancelLook = lookAgainMs === Infinity ? null : clock.after(Math.ceil(lookAgainMs), () => this.#reconcile())
   }
 
-  /** Time until the partition may be claimed; 0 for now. */
-  #mustWaitMs(partition: number, nowMs: number): number {
+  /** Has a partition of the share hosted; gives the time until it should be looked at again. */
+  #take(partition: number, nowMs: number): number {
+    this.#promisedSinceMs.delete(partition)
+    const host = this.#hosts.get(partition)?.host
+    if (this.#failed.has(partition) || (host && host.phase.kind !== 'preparing')) return Infinity
     const restMs = (this.#resting.get(partition)?.untilMs ?? 0) - nowMs
-    if (restMs > 0) return restMs
     const others = this.membership.view('worker').filter((member) => member.id !== this.id)
-    if (!others.some((member) => member.partitions.some((p) => p.partition === partition))) return 0
-    const sinceMs = this.#wantedSinceMs.get(partition) ?? nowMs
-    this.#wantedSinceMs.set(partition, sinceMs)
-    return sinceMs + HANDOVER_MAX_MS - nowMs
+    const isHeld = others.some((member) => member.partitions.some((p) => p.partition === partition))
+    if (!host) this.#host(partition, { waits: isHeld || restMs > 0 || this.#stage === 'listening' })
+    const waiting = this.#hosts.get(partition)!.host
+    if (waiting.phase.kind !== 'preparing' || this.#stage === 'listening') return Infinity
+    if (isHeld && !waiting.isReady) return Infinity
+    if (isHeld && !this.#wantedSinceMs.has(partition)) this.#wantedSinceMs.set(partition, nowMs)
+    const heldMs = isHeld ? this.#wantedSinceMs.get(partition)! + HANDOVER_MAX_MS - nowMs : 0
+    const waitMs = Math.max(restMs, heldMs)
+    if (waitMs > 0) return waitMs
+    this.#hosts.get(partition)!.sinceMs = nowMs
+    waiting.claim()
+    return Infinity
   }
 
-  #host(partition: number): void {
+  /** Lets go of a partition for its next owner, once that one is ready, and at once where there is none; gives the time until it should be looked at again. */
+  #leave(partition: number, owner: Member | undefined, nowMs: number): number {
+    const host = this.#hosts.get(partition)?.host
+    if (host?.phase.kind === 'preparing') void host.stop()
+    // Until a newcomer can take it, it is in better hands here.
+    if (owner?.stage === 'listening') return Infinity
+    this.#wantedSinceMs.delete(partition)
+    this.#resting.delete(partition)
+    if (this.#failed.delete(partition)) this.#metrics?.failed.remove({ partition: String(partition) })
+    if (!host) return Infinity
+    const isReady = owner?.ready?.includes(partition) === true
+    const sinceMs = this.#promisedSinceMs.get(partition) ?? nowMs
+    this.#promisedSinceMs.set(partition, sinceMs)
+    const waitMs = sinceMs + PREPARE_MAX_MS - nowMs
+    if (owner !== undefined && !isReady && host.phase.kind === 'running' && waitMs > 0) return waitMs
+    void host.stop(isReady ? 'handed-over' : 'asked')
+    return Infinity
+  }
+
+  #host(partition: number, { waits }: { waits: boolean }): void {
     const { connection, actor, topology, settings, clock, logger, bounds } = this.#options
     this.#wantedSinceMs.delete(partition)
     const host = new PartitionHost({
@@ -233,6 +276,11 @@ class GroupMember<State, Effects> implements RunningMember {
       logger,
       metrics: this.#metrics,
       bounds,
+      waits,
+      onReady: () => {
+        this.membership.update({})
+        this.#reconcile()
+      },
       onMove: (phase) => {
         if (phase.kind === 'restoring' || phase.kind === 'running') this.membership.update({})
       },
@@ -245,6 +293,7 @@ class GroupMember<State, Effects> implements RunningMember {
     const nowMs = this.#options.clock.monotonic()
     const { sinceMs } = this.#hosts.get(partition)!
     this.#hosts.delete(partition)
+    this.#promisedSinceMs.delete(partition)
     if (this.#metrics) forgetPartition(this.#metrics, partition)
     if (end.kind === 'failed') this.#failed.set(partition, end.error)
     if (end.kind === 'fenced') {

@@ -36,6 +36,8 @@ export interface Member {
   readonly partitions: readonly { readonly partition: number; readonly epoch: number; readonly seq: number }[]
   /** Of a worker: see `Stage`; `working` where it is left out. */
   readonly stage?: Stage
+  /** Partitions of others that it has made itself ready for, and takes at once when they let go. */
+  readonly ready?: readonly number[]
 }
 
 /**
@@ -82,7 +84,7 @@ export class Membership {
   #clock: Clock
   #self: Member
   #connected: () => boolean
-  #partitions: (() => Member['partitions']) | null
+  #present: (() => Partial<Member>) | null
   #others = new Map<string, { member: Member; heardMs: number }>()
   #listeners = new Set<() => void>()
   #stopListening: () => void = () => {}
@@ -95,15 +97,15 @@ export class Membership {
   #absenceListeners = new Set<() => void>()
 
   /**
-   * `connected` tells whether the bus can be heard at all: silence counts for nothing while it can't. `partitions`, where it is
-   * given, is asked for what this member owns whenever it speaks.
+   * `connected` tells whether the bus can be heard at all: silence counts for nothing while it can't. `present`, where it is
+   * given, is asked for what is new of this member whenever it speaks.
    */
-  constructor(options: { bus: Bus; clock: Clock; self: Member; connected?: () => boolean; partitions?: () => Member['partitions'] }) {
+  constructor(options: { bus: Bus; clock: Clock; self: Member; connected?: () => boolean; present?: () => Partial<Omit<Member, 'id' | 'role'>> }) {
     this.#bus = options.bus
     this.#clock = options.clock
     this.#self = options.self
     this.#connected = options.connected ?? (() => true)
-    this.#partitions = options.partitions ?? null
+    this.#present = options.present ?? null
   }
 
   get self(): Member {
@@ -143,7 +145,10 @@ export class Membership {
     return members.sort((a, b) => (a.id < b.id ? -1 : 1))
   }
 
-  /** Calls `run` whenever a member comes or goes, or lets go of or takes a partition, or changes its URL or stage; until the answer is called. */
+  /**
+   * Calls `run` whenever a member comes or goes, takes or lets go of a partition, is ready for one, or changes its URL or stage; until the answer
+   * is called.
+   */
   onChange(run: () => void): () => void {
     this.#listeners.add(run)
     return () => this.#listeners.delete(run)
@@ -172,7 +177,7 @@ export class Membership {
   }
 
   #say(word: Word): void {
-    if (this.#partitions) this.#self = { ...this.#self, partitions: this.#partitions() }
+    if (this.#present) this.#self = { ...this.#self, ...this.#present() }
     this.#bus.send(subjectOf(this.#self.role, this.#self.id), pack([word, this.#self]))
   }
 
@@ -189,7 +194,7 @@ export class Membership {
     const before = this.#others.get(id)?.member
     this.#others.set(id, { member, heardMs: this.#clock.monotonic() })
     if (word === 'hello') this.#say('beat')
-    if (!before || before.url !== member.url || before.stage !== member.stage || !sameOwnership(before, member)) this.#changed()
+    if (!before || before.url !== member.url || !sameWork(before, member)) this.#changed()
   }
 
   #beat(): void {
@@ -244,8 +249,9 @@ export class Membership {
   }
 }
 
-function sameOwnership({ partitions: a }: Member, { partitions: b }: Member): boolean {
-  return a.length === b.length && a.every((p, i) => p.partition === b[i].partition && p.epoch === b[i].epoch)
+function sameWork(a: Member, b: Member): boolean {
+  if (a.stage !== b.stage || a.partitions.length !== b.partitions.length || String(a.ready ?? []) !== String(b.ready ?? [])) return false
+  return a.partitions.every((p, i) => p.partition === b.partitions[i].partition && p.epoch === b.partitions[i].epoch)
 }
 
 /** Someone else's bytes on the bus are no member. */

@@ -27,6 +27,8 @@ const minutes = read('minutes', { min: 0.1, max: 24 * 60, whole: false })
 const seed = read('seed', { min: 0, max: 2 ** 32 - 1, whole: true })
 const workers = read('workers', { min: 1, max: 32, whole: true })
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130))
+
 console.log(`chaos for ${minutes} minutes with ${workers} workers, 2 edges, 2 stores and a nats-server; --seed ${seed}`)
 const { wrong, deeds, ...outcome } = await runChaos({ seed, durationMs: minutes * 60_000, workers, say: (line) => console.log(line) })
 

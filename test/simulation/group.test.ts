@@ -7,6 +7,7 @@
  */
 
 import { describe, expect, it } from 'vitest'
+import { DEAD_AFTER_MS } from '../../runtime/limits.ts'
 import { startMember } from '../../runtime/member.ts'
 import type { RunningMember } from '../../runtime/member.ts'
 import type { MemoryConnection } from '../../runtime/memory-log.ts'
@@ -125,6 +126,8 @@ async function simulate(seed: number): Promise<{ faults: Record<string, number> 
   for (const release of releases) release()
   for (const one of [...alive, ...gone]) thaw(one)
   world.restartServer()
+  // Who froze or was cut off learns who is still there, and who is not.
+  await clock.advance(2 * DEAD_AFTER_MS)
   const owners = () => ownersOf(PARTITIONS, alive.map(({ member }) => member.id))
   const runs = (partition: number, id: string) => {
     const { member } = alive.find((one) => one.member.id === id)!

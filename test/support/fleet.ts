@@ -77,6 +77,7 @@ export class Fleet {
     connection.onReconnect(() => this.membership.refresh())
     this.membership.start()
     this.journal = new JournalWatch(connection.log)
+    process.on('exit', this.#killAll)
   }
 
   /** An installation on a server of its own, with a key; no process of Weir yet. */
@@ -91,8 +92,15 @@ export class Fleet {
     return new Fleet({ partitions, nats, connection, secret, folder: mkdtempSync(join(tmpdir(), 'weir-fleet-')) })
   }
 
+  /** None of them outlives this process, where it ends before its time. */
+  #killAll = (): void => {
+    for (const { child } of this.started) child.kill('SIGKILL')
+    void this.nats.kill()
+  }
+
   /** Kills what still runs, and removes everything. */
   async remove(): Promise<void> {
+    process.off('exit', this.#killAll)
     await Promise.all(this.started.map((process) => this.end(process, 'SIGKILL')))
     this.membership.stop()
     await this.journal.close()
