@@ -95,6 +95,14 @@ export class Committer<State, Effects> {
     this.#cancelTimer = null
   }
 
+  /** Begins a commit of what there is as soon as none is under way, and calls `run` in the same turn: every message so far is in a commit then. */
+  async level(run: () => void): Promise<void> {
+    while (this.#underWay) await this.#underWay
+    if (this.#state === 'closed') return
+    this.#soon()
+    if (this.isLevel) run()
+  }
+
   /** Commits what there is, and resolves when it is answered. */
   async flush(): Promise<void> {
     await this.#underWay

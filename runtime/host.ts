@@ -24,8 +24,8 @@ import type { Identity } from './identity.ts'
 import { Aborted, Fenced, JournalWriter, persist } from './journal-writer.ts'
 import type { Position, SnapshotRef } from './journal.ts'
 import { HOST_DRAIN_MAX_MS, MEMBER_CHECK_MS, RETRY_MIN_MS, SNAPSHOT_QUIET_MS, TICK_INTERVAL_MS } from './limits.ts'
-import { begun } from './log.ts'
 import type { LogMessage, LogReader } from './log.ts'
+import { PacedReader } from './paced-reader.ts'
 import { Preparation } from './preparation.ts'
 import { Snapshotter } from './snapshotter.ts'
 import { BUCKET_SNAPSHOTS, inputStream, inputSubject } from './topology.ts'
@@ -58,8 +58,8 @@ export class PartitionHost<State, Effects> {
   #preparation: Preparation | null = null
   /** What the preparation began with: null for the first message of the input, or where there is none. */
   #preparedFrom: SnapshotRef | null = null
-  /** A reader that goes on where the preparation ended. */
-  #readerAhead: LogReader | null = null
+  /** What the preparation reads with, and the owner goes on with. */
+  #prepared: PacedReader | null = null
   #writer: JournalWriter
   #snapshotter: Snapshotter<State, Effects>
   #committer: Committer<State, Effects>
@@ -122,7 +122,8 @@ export class PartitionHost<State, Effects> {
       this.#preparation = new Preparation({
         clock,
         make: () => this.#prepare(),
-        giveUp: () => void this.#reader?.close(),
+        follow: () => this.#followOwner(),
+        giveUp: () => void this.#prepared?.close(),
         onReady: () => options.onReady?.(),
         onError: (error) => logger.warn({ err: error }, 'a partition could not be prepared; its take-over takes longer'),
         signal: this.#quit.signal,
@@ -155,6 +156,15 @@ export class PartitionHost<State, Effects> {
     this.#preparation?.go()
   }
 
+  /** Spares the next owner a replay: takes a snapshot where that is worth its while, and resolves once a commit names it. It goes on meanwhile. */
+  async freshen(): Promise<void> {
+    if (this.#phase.kind !== 'running' || !this.#snapshotter.isWorthwhile) return
+    await this.#committer.level(() => void (this.#snapshotter.isIdle && this.#snapshotter.take()))
+    await this.#snapshotter.settled()
+    await this.#committer.level(() => {})
+    await this.#committer.underWay
+  }
+
   /** Looks at once whether another has claimed the partition, as after a long absence. */
   verify(): void {
     if (this.#phase.kind === 'running') void this.#measure()
@@ -170,8 +180,10 @@ export class PartitionHost<State, Effects> {
     if (this.#stopping === null) {
       this.#stopping = reason
       // Before it runs it has nothing to commit, and what it waits for may never come.
-      if (this.#phase.kind !== 'running') this.#quit.abort()
-      else this.#cancelDeadline = this.#context.clock.after(HOST_DRAIN_MAX_MS, () => this.#letGo())
+      if (this.#phase.kind !== 'running') {
+        this.#quit.abort()
+        void this.#prepared?.close()
+      } else this.#cancelDeadline = this.#context.clock.after(HOST_DRAIN_MAX_MS, () => this.#letGo())
       void this.#reader?.close()
     }
     return this.ended
@@ -199,7 +211,7 @@ export class PartitionHost<State, Effects> {
     this.#cancelLook()
     this.#cancelDeadline()
     this.#quit.abort()
-    await Promise.all([this.#reader, this.#readerAhead].map((reader) => reader?.close().catch(() => {})))
+    await Promise.all([this.#reader, this.#prepared].map((reader) => reader?.close().catch(() => {})))
     this.#move(end)
     return end
   }
@@ -231,6 +243,7 @@ export class PartitionHost<State, Effects> {
     if (this.#error !== null || this.#quit.signal.aborted) return
     this.#error = error
     this.#quit.abort()
+    void this.#prepared?.close()
     void this.#reader?.close()
   }
 
@@ -254,15 +267,20 @@ export class PartitionHost<State, Effects> {
     if (restored) this.#progress.state = restored.state
     this.#preparedFrom = restored?.ref ?? null
     this.#progress.at = from
-    if (from.seq < identity.target) {
-      this.#reader = this.#readFrom(from.seq + 1)
-      for await (const message of this.#reader) {
-        if (message.seq <= identity.target) this.#replay(message)
-        if (message.seq >= identity.target) break
-        await this.#breathe()
-      }
-    }
-    this.#readerAhead = begun(this.#readFrom(this.#progress.at.seq + 1))
+    this.#prepared = new PacedReader(this.#readFrom(from.seq + 1))
+    await this.#prepareUpTo(identity.target)
+  }
+
+  async #followOwner(): Promise<void> {
+    const newest = this.#prepared && (await this.#writer.newest())
+    if (newest && newest.position.created === this.#progress.at.created) await this.#prepareUpTo(newest.position.seq)
+  }
+
+  async #prepareUpTo(seq: number): Promise<void> {
+    await this.#prepared!.upTo(seq, this.#progress.at.seq, (message) => {
+      this.#replay(message)
+      return this.#breathe()
+    })
   }
 
   /** Claims, restores where that is not done yet; gives the sequence up to which the input is replayed. */
@@ -283,8 +301,8 @@ export class PartitionHost<State, Effects> {
       return inherited.target
     }
     this.#progress.state = actor.create()
-    void this.#readerAhead?.close()
-    this.#readerAhead = null
+    void this.#prepared?.close()
+    this.#prepared = null
     this.#snapshotter.open(await persist(() => connection.objects(BUCKET_SNAPSHOTS)))
     const restored = await this.#snapshotter.restore(snapshots)
     const identity = await this.#identify(position)
@@ -338,8 +356,8 @@ export class PartitionHost<State, Effects> {
     this.#move({ kind: 'replaying', epoch: this.epoch, target })
     if (this.#progress.at.seq >= target) this.#run()
     while (!this.#isEnding) {
-      this.#reader = this.#readerAhead ?? this.#readFrom(this.#progress.at.seq + 1)
-      this.#readerAhead = null
+      this.#reader = this.#prepared ?? this.#readFrom(this.#progress.at.seq + 1)
+      this.#prepared = null
       try {
         for await (const message of this.#reader) {
           while (this.#checking) await this.#checking

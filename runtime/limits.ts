@@ -113,6 +113,8 @@ export const HOST_DRAIN_MAX_MS = 3_000
 export const HANDOVER_MAX_MS = 1_000
 /** How long an owner goes on while the next one makes itself ready; then it lets go. */
 export const PREPARE_MAX_MS = 3_000
+/** How often who is ready comes level with the owner again. */
+export const PREPARE_FOLLOW_MS = 100
 /** How often a member asks the log how far behind its partitions are, and whether streams are still the same. */
 export const MEMBER_CHECK_MS = 2_000
 

@@ -137,25 +137,3 @@ export interface Connection {
   /** Flushes what is under way and closes. */
   close(): Promise<void>
 }
-
-/** A reader that reads its first message ahead, before anybody asks for it: so the time that the first one takes goes by beside other work. */
-export function begun(reader: LogReader): LogReader {
-  const iterator = reader[Symbol.asyncIterator]()
-  let first: Promise<IteratorResult<LogMessage>> | null = iterator.next()
-  // Whoever asks for it gets the error.
-  first.catch(() => {})
-  return {
-    close: () => reader.close(),
-    [Symbol.asyncIterator]: () => ({
-      next: () => {
-        const next = first ?? iterator.next()
-        first = null
-        return next
-      },
-      return: async () => {
-        await reader.close()
-        return { done: true, value: undefined }
-      },
-    }),
-  }
-}

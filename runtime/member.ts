@@ -94,6 +94,7 @@ class GroupMember<State, Effects> implements RunningMember {
   #stage: Stage = 'listening'
   /** Whether who is there has had the time to say so. */
   #hasHeard = false
+  #isStopping = false
   #cancelLook: (() => void) | null = null
   #cancelListening: (() => void)[] = []
   #ends: (() => void)[] = []
@@ -131,7 +132,9 @@ class GroupMember<State, Effects> implements RunningMember {
   }
 
   async stop(): Promise<void> {
-    if (this.#stage === 'leaving') return
+    if (this.#isStopping) return
+    this.#isStopping = true
+    await this.#freshen()
     this.#stage = 'leaving'
     this.membership.update({})
     this.#reconcile()
@@ -158,8 +161,14 @@ class GroupMember<State, Effects> implements RunningMember {
       partitions: hosts
         .filter(({ host }) => host.phase.kind !== 'preparing' && host.phase.kind !== 'claiming')
         .map(({ partition, host }) => ({ partition, epoch: host.epoch, seq: host.committed.seq })),
-      ready: hosts.filter(({ host }) => host.isReady).map(({ partition }) => partition),
+      ready: this.#ready().sort((a, b) => a - b),
     }
+  }
+
+  /** Partitions that it is ready for: all of those that it prepares, or none, since what is let go of early would wait for a thread busy with the others. */
+  #ready(): number[] {
+    const preparing = [...this.#hosts].filter(([, { host }]) => host.phase.kind === 'preparing')
+    return preparing.every(([, { host }]) => host.isReady) ? preparing.map(([partition]) => partition) : []
   }
 
   /** Who should own each partition, by this member's own view. */
@@ -204,6 +213,17 @@ class GroupMember<State, Effects> implements RunningMember {
     this.#askAround()
   }
 
+  /** Before it lets go of everything at once, it sees to it that those who are there for it have little to replay. */
+  async #freshen(): Promise<void> {
+    const { connection, clock } = this.#options
+    const heirs = this.membership.view('worker').filter((member) => member.id !== this.id && member.stage !== 'leaving')
+    if (heirs.length === 0 || !connection.connected()) return
+    const enough = new AbortController()
+    const fresh = Promise.all([...this.#hosts.values()].map(({ host }) => host.freshen()))
+    await Promise.race([fresh, clock.sleep(HANDOVER_MAX_MS, enough.signal)])
+    enough.abort()
+  }
+
   /** Brings what is hosted in line with the share. */
   #reconcile(): void {
     const { topology, connection, clock } = this.#options
@@ -233,7 +253,7 @@ class GroupMember<State, Effects> implements RunningMember {
     if (!host) this.#host(partition, { waits: isHeld || restMs > 0 || this.#stage === 'listening' })
     const waiting = this.#hosts.get(partition)!.host
     if (waiting.phase.kind !== 'preparing' || this.#stage === 'listening') return Infinity
-    if (isHeld && !waiting.isReady) return Infinity
+    if (isHeld && !this.#ready().includes(partition)) return Infinity
     if (isHeld && !this.#wantedSinceMs.has(partition)) this.#wantedSinceMs.set(partition, nowMs)
     const heldMs = isHeld ? this.#wantedSinceMs.get(partition)! + HANDOVER_MAX_MS - nowMs : 0
     const waitMs = Math.max(restMs, heldMs)
