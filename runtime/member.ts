@@ -88,7 +88,7 @@ class GroupMember<State, Effects> implements RunningMember {
   #failed = new Map<number, unknown>()
   /** Partitions that are not claimed before a time, and the pause that led to it. */
   #resting = new Map<number, { untilMs: number; pauseMs: number }>()
-  /** Since when a partition is waited for that another holds, and since when one waits here for its next owner. */
+  /** Since when a partition that it is ready for is waited for, and since when one waits here for its next owner. */
   #wantedSinceMs = new Map<number, number>()
   #promisedSinceMs = new Map<number, number>()
   #stage: Stage = 'listening'
@@ -140,7 +140,7 @@ class GroupMember<State, Effects> implements RunningMember {
     this.#reconcile()
     await Promise.all([...this.#hosts.values()].map(({ host }) => host.ended))
     this.#cancelLook?.()
-    for (const end of this.#ends) end()
+    for (const end of [...this.#ends, ...this.#cancelListening]) end()
     this.membership.stop()
   }
 
@@ -253,8 +253,9 @@ class GroupMember<State, Effects> implements RunningMember {
     if (!host) this.#host(partition, { waits: isHeld || restMs > 0 || this.#stage === 'listening' })
     const waiting = this.#hosts.get(partition)!.host
     if (waiting.phase.kind !== 'preparing' || this.#stage === 'listening') return Infinity
-    if (isHeld && !this.#ready().includes(partition)) return Infinity
-    if (isHeld && !this.#wantedSinceMs.has(partition)) this.#wantedSinceMs.set(partition, nowMs)
+    if (!isHeld || !this.#ready().includes(partition)) this.#wantedSinceMs.delete(partition)
+    else if (!this.#wantedSinceMs.has(partition)) this.#wantedSinceMs.set(partition, nowMs)
+    if (isHeld && !this.#wantedSinceMs.has(partition)) return Infinity
     const heldMs = isHeld ? this.#wantedSinceMs.get(partition)! + HANDOVER_MAX_MS - nowMs : 0
     const waitMs = Math.max(restMs, heldMs)
     if (waitMs > 0) return waitMs
@@ -268,12 +269,12 @@ class GroupMember<State, Effects> implements RunningMember {
     const host = this.#hosts.get(partition)?.host
     if (host?.phase.kind === 'preparing') void host.stop()
     // Until a newcomer can take it, it is in better hands here.
-    if (owner?.stage === 'listening') return Infinity
+    if (owner?.stage === 'listening' && this.#stage !== 'leaving') return Infinity
     this.#wantedSinceMs.delete(partition)
     this.#resting.delete(partition)
     if (this.#failed.delete(partition)) this.#metrics?.failed.remove({ partition: String(partition) })
     if (!host) return Infinity
-    const isReady = owner?.ready?.includes(partition) === true
+    const isReady = owner?.stage === 'working' && owner.ready?.includes(partition) === true
     const sinceMs = this.#promisedSinceMs.get(partition) ?? nowMs
     this.#promisedSinceMs.set(partition, sinceMs)
     const waitMs = sinceMs + PREPARE_MAX_MS - nowMs

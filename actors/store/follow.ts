@@ -17,6 +17,7 @@
 import type { Clock } from '../../runtime/clock.ts'
 import { OperatingError } from '../../runtime/errors.ts'
 import { identify } from '../../runtime/identity.ts'
+import { Aborted, persist } from '../../runtime/journal-writer.ts'
 import { JournalReader } from '../../runtime/journal.ts'
 import type { Commit, JournalHeader, Position } from '../../runtime/journal.ts'
 import { STORE_WAITING_BYTES } from '../../runtime/limits.ts'
@@ -137,6 +138,7 @@ export class Follower {
   #tasks: Promise<void>[] = []
   #life: 'new' | 'running' | 'stopped' = 'new'
   #failed = false
+  #ending = new AbortController()
 
   constructor(options: FollowerOptions) {
     this.#options = options
@@ -163,13 +165,23 @@ export class Follower {
   async stop(): Promise<void> {
     if (this.#life === 'stopped') return
     this.#life = 'stopped'
+    this.#ending.abort()
     this.#notify()
     await Promise.all([this.#results?.close(), ...[...this.#inputs.values()].map((s) => s.reader?.close())])
     await Promise.all(this.#tasks)
   }
 
-  /** Whether the streams are still those that were read; call it after a reconnection. Throws `OperatingError` `identity` otherwise. */
+  /**
+   * Whether the streams are still those that were read; call it after a reconnection. Asks until the log answers, or `stop` is called. Throws
+   * `OperatingError` `identity` where they are not.
+   */
   async check(): Promise<void> {
+    await persist(this.#options.clock, this.#ending.signal, () => this.#check()).catch((error) => {
+      if (!(error instanceof Aborted)) throw error
+    })
+  }
+
+  async #check(): Promise<void> {
     const { log, topology } = this.#options
     for (const [partition, { input }] of this.#covered) if (input.seq > 0) await identify(log, inputStream(topology, partition), inputSubject(partition), input)
     const streams: [string, string, number][] = [...this.#inputs.values()].map((s) => [s.stream, s.created, s.readSeq])

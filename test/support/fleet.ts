@@ -36,6 +36,9 @@ export interface FleetProcess {
   readonly child: ChildProcess
   /** The last of what it printed. */
   readonly output: () => string
+  /** On the clock of `performance`. */
+  readonly startedMs: number
+  readonly deno: boolean
   /** Whether someone told it to end. */
   asked: boolean
 }
@@ -135,7 +138,7 @@ export class Fleet {
     const child = spawn(command, [...before, ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''
     for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (chunk) => (output = (output + chunk).slice(-20_000)))
-    const started = { role, name, child, output: () => output, asked: false }
+    const started = { role, name, child, output: () => output, startedMs: performance.now(), deno, asked: false }
     this.started.push(started)
     return started
   }
