@@ -7,6 +7,8 @@
  * Wrong is: a reading that is missing, there twice, or from nowhere; windows that are not what SQL over the readings gives; a ledger that does
  * not add up; a results log in which an epoch or a position steps back; a process that ends without being told to, or that was told to and
  * does not end in good order; an answer to a sender that is none of the promised ones; a lake that does not settle.
+ *
+ * A process that could not start as the log's server was killed meanwhile is started again, as a supervisor does: it had not yet begun its work.
  */
 
 import { systemClock } from '../../runtime/clock.ts'
@@ -26,6 +28,8 @@ export interface ChaosOutcome {
   readonly readings: number
   readonly retries: number
   readonly repeats: number
+  /** Processes started once more, since the log's server was killed while they started. */
+  readonly restarts: number
   readonly claims: number
   readonly commits: number
   /** From the last deed until both lakes were settled. */
@@ -50,6 +54,8 @@ class Chaos {
   #edges: FleetProcess[] = []
   #stores: FleetProcess[] = []
   #senders: Senders | null = null
+  #serverKilledMs = -Infinity
+  #restarts = 0
   /** What goes on beside the plan, by what it is done to: deeds to one thing wait for each other. */
   #underWay = new Map<string, Promise<unknown>>()
 
@@ -70,6 +76,8 @@ class Chaos {
     this.#senders = senders
 
     const beganMs = performance.now()
+    const watched = new AbortController()
+    const watch = this.#watch(watched.signal)
     for (const { atMs, deed } of planOf(this.#options)) {
       await systemClock.sleep(Math.max(0, atMs - (performance.now() - beganMs)))
       say(`${((performance.now() - beganMs) / 1_000).toFixed(1).padStart(6)} s  ${inWords(deed)}`)
@@ -85,6 +93,8 @@ class Chaos {
     await this.#attempt(() => fleet.fact('the workers share the partitions again', () => fleet.sharedBy(...this.#workers.values()), 120_000))
     for (const store of this.#stores) await this.#attempt(async () => this.#wrong.push(...(await fleet.faultsOf(store, senders.account))))
     const settledMs = performance.now() - healMs
+    watched.abort()
+    await watch
     this.#wrong.push(...fleet.journal.breaches)
     for (const { role, name, child, output } of fleet.deserters()) {
       this.#wrong.push(`${role} ${name} ended by itself, by ${child.signalCode ?? `exit code ${child.exitCode}`}: ${output().slice(-2_000)}`)
@@ -100,6 +110,7 @@ class Chaos {
       readings: senders.account.must.size,
       retries: senders.retries,
       repeats: senders.repeats,
+      restarts: this.#restarts,
       claims: entries.filter((entry) => entry.kind === 'claim').length,
       commits: entries.filter((entry) => entry.kind === 'commit').length,
       settledMs,
@@ -143,11 +154,31 @@ class Chaos {
         break
       case 'server':
         this.#beside('server', async () => {
+          this.#serverKilledMs = performance.now()
           await fleet.nats.kill()
           await systemClock.sleep(deed.awayMs)
           await fleet.nats.restart()
         })
         break
+    }
+  }
+
+  /** Starts again what ended at its start, as a supervisor does. */
+  async #watch(signal: AbortSignal): Promise<void> {
+    const fleet = this.#fleet
+    for (; !signal.aborted; await systemClock.sleep(200, signal)) {
+      for (const ended of fleet.deserters()) {
+        const hadBegun = /worker joined|takes readings on|serves the lake on/.test(ended.output())
+        if (hadBegun || this.#serverKilledMs < ended.startedMs) continue
+        ended.asked = true
+        this.#restarts++
+        const { role, name, deno } = ended
+        this.#options.say(`          ${role} ${name} could not start without nats-server, and starts again`)
+        if (role === 'worker' && this.#workers.get(name) === ended) this.#workers.set(name, fleet.startWorker(name, { deno }))
+        else if (role === 'edge' && this.#edges.includes(ended)) this.#edges[this.#edges.indexOf(ended)] = fleet.startEdge()
+        else if (role === 'store' && this.#stores.includes(ended)) this.#stores[this.#stores.indexOf(ended)] = fleet.startStore(name)
+        this.#senders!.edges = [...this.#edges]
+      }
     }
   }
 
@@ -165,6 +196,8 @@ class Chaos {
   }
 
   async #endInOrder(process: FleetProcess): Promise<void> {
+    // It is named among those that ended by themselves.
+    if (this.#fleet.deserters().includes(process)) return
     const code = await this.#fleet.end(process, 'SIGTERM')
     // One that was told to end before it could hear the signal is killed by it.
     const { child, role, name, output } = process

@@ -36,6 +36,7 @@ const words = { join: 'joined', kill: 'SIGKILL', leave: 'SIGTERM', freeze: 'SIGS
 console.log(`\ndone       ${Object.entries(words).map(([kind, word]) => `${word} ${deeds[kind] ?? 0}`).join(', ')}`)
 console.log(`sent       ${outcome.acknowledged} readings acknowledged, ${outcome.readings} different ones, ${outcome.retries} retries, ${outcome.repeats} repeats`)
 console.log(`log        ${outcome.claims} claims, ${outcome.commits} commits`)
+if (outcome.restarts > 0) console.log(`restarted  ${outcome.restarts} that could not start without nats-server`)
 console.log(`settled    ${(outcome.settledMs / 1_000).toFixed(1)} s after the last reading`)
 for (const what of wrong) console.log(`WRONG      ${what}`)
 console.log(wrong.length === 0 ? 'All is right: every acknowledged reading is in both lakes exactly once.' : `${wrong.length} wrong; --seed ${seed}`)

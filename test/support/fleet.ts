@@ -146,8 +146,8 @@ export class Fleet {
   /** Tells a process to end; resolves with its exit code when it is gone, null where a signal killed it. */
   async end(process: FleetProcess, signal: NodeJS.Signals): Promise<number | null> {
     const { child } = process
-    process.asked = true
     if (child.exitCode === null && child.signalCode === null) {
+      process.asked = true
       const gone = once(child, 'exit')
       child.kill(signal)
       await gone
