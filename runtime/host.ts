@@ -1,10 +1,10 @@
 /**
- * Drives one partition: prepare where another still has it, claim, restore, replay, then read → step → commit → snapshot, until it is told to stop or someone else
- * owns it.
+ * Drives one partition: prepare where another still has it, claim, restore, replay, then read → step → commit → snapshot, until it is told to
+ * stop or someone else owns it.
  *
- * Owns the life cycle and the only await loop of a partition. Leaves what a step does to the actor (actor.ts), when to commit to
- * committer.ts, the compare-and-set of claims and commits to journal-writer.ts, snapshots to snapshotter.ts, and who should own
- * what to member.ts.
+ * Owns the life cycle and the only await loop of a partition. Leaves what a step does to the actor (actor.ts), how the partition becomes its own
+ * to take-over.ts, when to commit to committer.ts, the compare-and-set of claims and commits to journal-writer.ts, snapshots to
+ * snapshotter.ts, and who should own what to member.ts.
  *
  * - H1 A step happens between two awaits of this loop, in order of sequence, each message once. Encoding a commit and taking a
  *   snapshot's bytes are synchronous too, so both see the state after exactly the messages that their position covers.
@@ -16,19 +16,18 @@
 
 import assert from 'node:assert/strict'
 import { Committer } from './committer.ts'
-import { isOperating, OperatingError } from './errors.ts'
+import { isOperating } from './errors.ts'
 import { HOST_BOUNDS, HOST_MOVES } from './host-life.ts'
 import type { HostContext, HostEnd, HostOptions, HostPhase, Progress, StopReason } from './host-life.ts'
 import { identify } from './identity.ts'
 import type { Identity } from './identity.ts'
 import { Aborted, Fenced, JournalWriter, persist } from './journal-writer.ts'
-import type { Position, SnapshotRef } from './journal.ts'
+import type { Position } from './journal.ts'
 import { HOST_DRAIN_MAX_MS, MEMBER_CHECK_MS, RETRY_MIN_MS, SNAPSHOT_QUIET_MS, TICK_INTERVAL_MS } from './limits.ts'
 import type { LogMessage, LogReader } from './log.ts'
-import { PacedReader } from './paced-reader.ts'
-import { Preparation } from './preparation.ts'
 import { Snapshotter } from './snapshotter.ts'
-import { BUCKET_SNAPSHOTS, inputStream, inputSubject } from './topology.ts'
+import { TakeOver } from './take-over.ts'
+import { inputStream, inputSubject } from './topology.ts'
 
 /** How often a host looks whether it is quiet. */
 const LOOK_MS = TICK_INTERVAL_MS / 4
@@ -55,11 +54,7 @@ export class PartitionHost<State, Effects> {
   #stream: string
   #subject: string
   #phase: HostPhase
-  #preparation: Preparation | null = null
-  /** What the preparation began with: null for the first message of the input, or where there is none. */
-  #preparedFrom: SnapshotRef | null = null
-  /** What the preparation reads with, and the owner goes on with. */
-  #prepared: PacedReader | null = null
+  #takeOver: TakeOver<State, Effects>
   #writer: JournalWriter
   #snapshotter: Snapshotter<State, Effects>
   #committer: Committer<State, Effects>
@@ -118,17 +113,26 @@ export class PartitionHost<State, Effects> {
     })
     this.#snapshotter = new Snapshotter(this.#context, () => this.#committer.arm())
     this.#committer = new Committer(this.#context, this.#writer, this.#snapshotter)
-    if (options.waits) {
-      this.#preparation = new Preparation({
-        clock,
-        make: () => this.#prepare(),
-        follow: () => this.#followOwner(),
-        giveUp: () => void this.#prepared?.close(),
-        onReady: () => options.onReady?.(),
-        onError: (error) => logger.warn({ err: error }, 'a partition could not be prepared; its take-over takes longer'),
-        signal: this.#quit.signal,
-      })
-    }
+    this.#takeOver = new TakeOver({
+      connection: options.connection,
+      context: this.#context,
+      writer: this.#writer,
+      snapshotter: this.#snapshotter,
+      stream: this.#stream,
+      subject: this.#subject,
+      waits: options.waits === true,
+      signal: this.#quit.signal,
+      replay: (message) => {
+        this.#replay(message)
+        return this.#breathe()
+      },
+      onReady: () => options.onReady?.(),
+      onClaiming: () => {
+        if (options.waits) this.#move({ kind: 'claiming' })
+        this.#startedMs = clock.monotonic()
+      },
+      onClaimed: (epoch) => this.#move({ kind: 'restoring', epoch }),
+    })
     this.ended = this.#live()
   }
 
@@ -148,12 +152,12 @@ export class PartitionHost<State, Effects> {
 
   /** Whether it waits for nothing but `claim`. */
   get isReady(): boolean {
-    return this.#phase.kind === 'preparing' && this.#preparation!.isReady
+    return this.#phase.kind === 'preparing' && this.#takeOver.isReady
   }
 
   /** Claims the partition as soon as it is prepared, where it waits for that. */
   claim(): void {
-    this.#preparation?.go()
+    this.#takeOver.go()
   }
 
   /** Spares the next owner a replay: takes a snapshot where that is worth its while, and resolves once a commit names it. It goes on meanwhile. */
@@ -182,7 +186,7 @@ export class PartitionHost<State, Effects> {
       // Before it runs it has nothing to commit, and what it waits for may never come.
       if (this.#phase.kind !== 'running') {
         this.#quit.abort()
-        void this.#prepared?.close()
+        void this.#takeOver.close()
       } else this.#cancelDeadline = this.#context.clock.after(HOST_DRAIN_MAX_MS, () => this.#letGo())
       void this.#reader?.close()
     }
@@ -195,12 +199,12 @@ export class PartitionHost<State, Effects> {
     // From the next microtask on, so that who makes a host has it in hand before its first move.
     await Promise.resolve()
     const stopHearing = this.#options.connection.onReconnect(() => {
-      this.#preparation?.doubt()
+      this.#takeOver.doubt()
       void this.#check()
     })
     let end: HostEnd
     try {
-      await this.#read(await this.#takeOver())
+      await this.#read(await this.#takeOver.run())
       end = await this.#drain()
     } catch (error) {
       end = this.#endOf(this.#error ?? error)
@@ -211,7 +215,7 @@ export class PartitionHost<State, Effects> {
     this.#cancelLook()
     this.#cancelDeadline()
     this.#quit.abort()
-    await Promise.all([this.#reader, this.#prepared].map((reader) => reader?.close().catch(() => {})))
+    await Promise.all([this.#takeOver.close(), this.#reader?.close().catch(() => {})])
     this.#move(end)
     return end
   }
@@ -243,7 +247,7 @@ export class PartitionHost<State, Effects> {
     if (this.#error !== null || this.#quit.signal.aborted) return
     this.#error = error
     this.#quit.abort()
-    void this.#prepared?.close()
+    void this.#takeOver.close()
     void this.#reader?.close()
   }
 
@@ -251,113 +255,17 @@ export class PartitionHost<State, Effects> {
     return this.#stopping !== null || this.#error !== null
   }
 
-  // Taking over -----------------------------------------------------------------------------------------------------------------
-
-  /** Makes the state as of the newest commit, while another owns the partition; nothing, where that is more than saving time. */
-  async #prepare(): Promise<void> {
-    const { connection } = this.#options
-    const newest = await this.#writer.newest()
-    if (newest === null) return
-    const { position, snapshots } = newest
-    this.#snapshotter.open(await this.#context.persist(() => connection.objects(BUCKET_SNAPSHOTS)))
-    const restored = await this.#snapshotter.restore(snapshots)
-    const identity = await this.#identify(position)
-    const from = restored?.ref.position ?? { ...NOWHERE, created: position.created }
-    if (identity.kind === 'new-generation' || from.created !== position.created || (!restored && snapshots.length > 0)) return
-    if (restored) this.#progress.state = restored.state
-    this.#preparedFrom = restored?.ref ?? null
-    this.#progress.at = from
-    this.#prepared = new PacedReader(this.#readFrom(from.seq + 1))
-    await this.#prepareUpTo(identity.target)
-  }
-
-  async #followOwner(): Promise<void> {
-    const newest = this.#prepared && (await this.#writer.newest())
-    if (newest && newest.position.created === this.#progress.at.created) await this.#prepareUpTo(newest.position.seq)
-  }
-
-  async #prepareUpTo(seq: number): Promise<void> {
-    await this.#prepared!.upTo(seq, this.#progress.at.seq, (message) => {
-      this.#replay(message)
-      return this.#breathe()
-    })
-  }
-
-  /** Claims, restores where that is not done yet; gives the sequence up to which the input is replayed. */
-  async #takeOver(): Promise<number> {
-    const { connection, actor, clock } = this.#options
-    const { persist, logger } = this.#context
-    const isMade = this.#preparation !== null && (await this.#preparation.run())
-    if (this.#preparation) this.#move({ kind: 'claiming' })
-    this.#startedMs = clock.monotonic()
-    const { created } = await persist(() => connection.log.info(this.#stream))
-    let inherited: Identity | undefined
-    await this.#writer.claim({ created, seq: 0, timeMs: 0 }, async (position) => void (inherited = await this.#identify(position)))
-    const { epoch, position, snapshots } = this.#writer
-    this.#move({ kind: 'restoring', epoch })
-    this.#snapshotter.began(epoch)
-    if (isMade && inherited?.kind === 'same' && this.#isUsable(position, snapshots)) {
-      logger.debug({ epoch, position: position.seq, prepared: this.#progress.at.seq }, 'partition claimed')
-      return inherited.target
-    }
-    this.#progress.state = actor.create()
-    void this.#prepared?.close()
-    this.#prepared = null
-    this.#snapshotter.open(await persist(() => connection.objects(BUCKET_SNAPSHOTS)))
-    const restored = await this.#snapshotter.restore(snapshots)
-    const identity = await this.#identify(position)
-    if (restored) this.#progress.state = restored.state
-    else if (snapshots.length > 0 && identity.info.firstSeq > 1 && position.seq > 0) {
-      const names = snapshots.map((s) => s.name).join(', ')
-      throw new OperatingError(
-        'identity',
-        `Cannot make the state of partition ${this.partition} again as a snapshot of it must be whole, or its input held from the first ` +
-          `message on: none of ${names} is, and ${this.#stream} begins at ${identity.info.firstSeq}. ` +
-          `Restore bucket ${BUCKET_SNAPSHOTS} from a backup.`,
-      )
-    }
-    logger.debug({ epoch, position: position.seq, snapshot: restored?.ref.name ?? null }, 'partition claimed')
-    if (identity.kind === 'new-generation') {
-      await this.#beginGeneration({ created: identity.info.created, seq: 0, timeMs: 0 }, position)
-      return 0
-    }
-    const isOfThis = restored?.ref.position.created === position.created
-    this.#progress.at = isOfThis ? restored!.ref.position : { created: position.created, seq: 0, timeMs: 0 }
-    return identity.target
-  }
-
-  /** Whether what was prepared leads to the position that was claimed, and no message on the way there was purged while it was read. */
-  #isUsable(position: Position, snapshots: readonly SnapshotRef[]): boolean {
-    const { at } = this.#progress
-    if (at.seq === 0 || at.created !== position.created || at.seq > position.seq) return false
-    // The log is purged before the older snapshot that is named, so what follows one that is still named was there all the time.
-    return this.#preparedFrom === null ? snapshots.length === 0 : snapshots.some(({ name }) => name === this.#preparedFrom!.name)
-  }
-
-  /** The state goes on; a snapshot of it is the root of the new generation, since the log before it is gone. */
-  async #beginGeneration(at: Position, before: Position): Promise<void> {
-    const { actor, logger } = this.#context
-    logger.warn({ before, created: at.created }, 'the input stream was made anew: a new generation begins at its first message')
-    this.#progress.at = at
-    const ref = await this.#snapshotter.takeWhole()
-    const payload = actor.encode(actor.effects(), this.#progress.state)
-    await this.#writer.commit({ position: at, payload, snapshots: [ref, ...this.#writer.snapshots].slice(0, 2) })
-  }
-
-  #identify(position: Position) {
-    return this.#context.persist(() => identify(this.#options.connection.log, this.#stream, this.#subject, position))
-  }
-
   // Reading ---------------------------------------------------------------------------------------------------------------------
 
   /** The await loop. */
-  async #read(target: number): Promise<void> {
+  async #read({ target, reader }: { target: number; reader: LogReader | null }): Promise<void> {
+    const { log } = this.#options.connection
     const { clock, logger } = this.#context
     this.#move({ kind: 'replaying', epoch: this.epoch, target })
     if (this.#progress.at.seq >= target) this.#run()
     while (!this.#isEnding) {
-      this.#reader = this.#prepared ?? this.#readFrom(this.#progress.at.seq + 1)
-      this.#prepared = null
+      this.#reader = reader ?? log.read({ stream: this.#stream, subject: this.#subject, fromSeq: this.#progress.at.seq + 1 })
+      reader = null
       try {
         for await (const message of this.#reader) {
           while (this.#checking) await this.#checking
@@ -390,10 +298,6 @@ export class PartitionHost<State, Effects> {
       this.#run()
     }
     this.#committer.stepped(this.#step(message))
-  }
-
-  #readFrom(fromSeq: number): LogReader {
-    return this.#options.connection.log.read({ stream: this.#stream, subject: this.#subject, fromSeq })
   }
 
   /** Lets timers and sockets have their turn after much work. */
@@ -509,7 +413,7 @@ export class PartitionHost<State, Effects> {
   #check(): Promise<void> {
     if (this.#checking) return this.#checking
     if (this.#isEnding || (this.#phase.kind !== 'running' && this.#phase.kind !== 'replaying')) return Promise.resolve()
-    this.#checking = this.#identify(this.#progress.at).then(
+    this.#checking = this.#identify().then(
       (identity) => {
         this.#checking = null
         if (identity.kind === 'new-generation') void this.stop('new-generation')
@@ -520,6 +424,10 @@ export class PartitionHost<State, Effects> {
       },
     )
     return this.#checking
+  }
+
+  #identify(): Promise<Identity> {
+    return this.#context.persist(() => identify(this.#options.connection.log, this.#stream, this.#subject, this.#progress.at))
   }
 
   // The end ---------------------------------------------------------------------------------------------------------------------

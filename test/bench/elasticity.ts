@@ -7,8 +7,8 @@
  *
  * - after SIGKILL, SIGTERM, SIGSTOP: from the signal until a partition of the victim commits under another owner, for each of its partitions.
  *   Nobody says bye for the victim, as `weir up` would.
- * - pause of a moved partition: from the last commit of the owner before until the first of the joiner, for each partition that moves. A joiner is a
- *   new process, or a frozen one that goes on.
+ * - pause of a moved partition: from the last commit of the owner before until the first of the next one, for each partition that a joiner takes or
+ *   a leaver (SIGTERM) hands over. A joiner is a new process, or a frozen one that goes on.
  * - between commits: the same pause where nothing moves, so that it is known what of the pause is due to moving.
  *
  * It also holds the group to moving nothing but what must move, and ends with an error where something else did.
@@ -35,7 +35,7 @@ const STEADY_COMMITS = 64
 type Change = 'SIGKILL' | 'SIGTERM' | 'SIGSTOP'
 
 class Elasticity {
-  readonly samples = { SIGKILL: [] as number[], SIGTERM: [] as number[], SIGSTOP: [] as number[], join: [] as number[], steady: [] as number[] }
+  readonly samples = { SIGKILL: [] as number[], SIGTERM: [] as number[], SIGSTOP: [] as number[], join: [] as number[], leave: [] as number[], steady: [] as number[] }
   readonly events = { SIGKILL: 0, SIGTERM: 0, SIGSTOP: 0, join: 0 }
   #fleet: Fleet
   #workers: FleetProcess[] = []
@@ -103,6 +103,7 @@ class Elasticity {
     for (const partition of theirs) {
       const first = await this.#fleet.fact(`partition ${partition} goes on`, () => journal.firstByAnother(partition, id, from))
       this.samples[change].push(first.timeMs - atMs)
+      if (change === 'SIGTERM') this.samples.leave.push(first.timeMs - journal.lastBefore(first)!.timeMs)
     }
     this.#expectMoves(from, new Map(theirs.map((partition) => [partition, owners.get(partition)!])))
     this.events[change]++
@@ -166,6 +167,7 @@ export const run: Bench = async ({ size }) => {
       ...rowsOf('after SIGTERM, to the first commit of another', samples.SIGTERM, events.SIGTERM),
       ...rowsOf('after SIGSTOP, to the first commit of another', samples.SIGSTOP, events.SIGSTOP),
       ...rowsOf('pause of a partition that a joiner takes', samples.join, events.join),
+      ...rowsOf('pause of a partition that a leaver hands over', samples.leave, events.SIGTERM),
       ...rowsOf('between commits, nothing moving', samples.steady, null),
     ]
   } finally {
