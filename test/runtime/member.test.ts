@@ -184,7 +184,8 @@ describe('a group of members', () => {
     clock.freeze()
     b.connection.freeze()
     await g.s.clock.until(() => [...g.runners().values()].flat().filter((id) => id === 'a').length === PARTITIONS, { maxMs: 2 * DEAD_AFTER_MS })
-    await sayToAll(g.s, 'meanwhile')
+    // Of the others it learns nothing by its commits, as it has nothing to commit.
+    for (let p = 0; p < PARTITIONS; p += 2) await g.s.say(['meanwhile'], p)
     clock.thaw()
     b.connection.thaw()
     await g.s.clock.until(() => g.owned(a, b), { maxMs: 2 * HEARTBEAT_MS })
@@ -192,6 +193,36 @@ describe('a group of members', () => {
     await expectExactlyOnce(g.s)
     expect(Math.max(...Array.from({ length: PARTITIONS }, (_, p) => g.s.told(p).claims.length))).toBeLessThanOrEqual(3)
     await Promise.all([a, b].map((m) => m.stop()))
+  })
+
+  it('acts on no old news when it wakes: what moved while it slept stays where it is, but for its own share', async () => {
+    const g = await party()
+    const clock = new FreezableClock(g.s.clock)
+    const [a, b] = [g.join('a'), g.join('b', g.s.world.connect(), clock)]
+    await g.s.clock.until(() => g.owned(a, b))
+    clock.freeze()
+    b.connection.freeze()
+    const c = g.join('c')
+    const runs = (id: string) => [...g.runners()].filter(([, ids]) => ids.includes(id)).map(([p]) => p).sort((x, y) => x - y)
+    const shares = (...ids: string[]) => (id: string) => [...ownersOf(PARTITIONS, ids)].filter(([, owner]) => owner === id).map(([p]) => p)
+    const wanted = shares('a', 'c')
+    await g.s.clock.until(() => ['a', 'c'].every((id) => String(runs(id)) === String(wanted(id))))
+    // One whose goodbye it sleeps through, too.
+    const d = g.join('d')
+    await g.s.clock.until(() => runs('d').length > 0)
+    let left = false
+    void d.stop().then(() => (left = true))
+    await g.s.clock.until(() => left && ['a', 'c'].every((id) => String(runs(id)) === String(wanted(id))))
+    await g.s.clock.advance(1_000)
+    const before = Array.from({ length: PARTITIONS }, (_, p) => g.s.told(p).claims.length)
+    clock.thaw()
+    b.connection.thaw()
+    await g.s.clock.until(() => g.owned(a, b, c), { maxMs: 2_000 })
+    const claims = before.flatMap((count, p) => g.s.told(p).claims.slice(count).map(({ owner }) => ({ p, owner })))
+    expect(claims).toEqual(shares('a', 'b', 'c')('b').map((p) => ({ p, owner: 'b' })))
+    await sayToAll(g.s, 'after')
+    await expectExactlyOnce(g.s)
+    await Promise.all([a, b, c].map((m) => m.stop()))
   })
 
   it('takes over from a member that is killed, within a second where the server knows that its connection is gone', async () => {
