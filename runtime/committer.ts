@@ -24,6 +24,8 @@ export class Committer<State, Effects> {
   #underWay: Promise<void> | null = null
   /** The next one should follow the one under way at once. */
   #due = false
+  /** The next commit ends the pause of a take-over, so it waits for no beat. */
+  #isAwaited = false
   #cancelTimer: (() => void) | null = null
   /** Commits begin by themselves only while the host runs. */
   #state: 'closed' | 'open' = 'closed'
@@ -63,9 +65,10 @@ export class Committer<State, Effects> {
     if (actor.count(this.#effects) >= bounds.commitResultsMax) this.#effects = actor.effects()
   }
 
-  /** Commits what is stepped from now on, and nothing of before. */
-  open(): void {
+  /** Commits what is stepped from now on, and nothing of before; `promptly`: the first message at once, since readers wait for it. */
+  open({ promptly }: { promptly: boolean }): void {
     this.#effects = this.#context.actor.effects()
+    this.#isAwaited = promptly
     this.#state = 'open'
   }
 
@@ -75,7 +78,7 @@ export class Committer<State, Effects> {
     this.#messages++
     this.#stepMs += ms
     const enough = this.#messages >= COMMIT_MESSAGES_MAX || actor.count(this.#effects) >= bounds.commitResultsMax
-    if (enough || actor.urgent(this.#effects)) this.#soon()
+    if (enough || this.#isAwaited || actor.urgent(this.#effects)) this.#soon()
     else this.arm()
   }
 
@@ -90,6 +93,14 @@ export class Committer<State, Effects> {
     this.#state = 'closed'
     this.#cancelTimer?.()
     this.#cancelTimer = null
+  }
+
+  /** Begins a commit of what there is as soon as none is under way, and calls `run` in the same turn: every message so far is in a commit then. */
+  async level(run: () => void): Promise<void> {
+    while (this.#underWay) await this.#underWay
+    if (this.#state === 'closed') return
+    this.#soon()
+    if (this.isLevel) run()
   }
 
   /** Commits what there is, and resolves when it is answered. */
@@ -122,6 +133,7 @@ export class Committer<State, Effects> {
     this.#effects = actor.effects()
     this.#messages = 0
     this.#stepMs = 0
+    this.#isAwaited = false
     const named = this.#snapshotter.nameNext()
     const snapshots = named ? [named, ...this.#writer.snapshots].slice(0, 2) : this.#writer.snapshots
     if (this.#snapshotter.isDue) this.#snapshotter.take()

@@ -11,6 +11,7 @@ import type { Topology } from './topology.ts'
 
 /** Where a host is in its life. The last three are ends. */
 export type HostPhase =
+  | { readonly kind: 'preparing' }
   | { readonly kind: 'claiming' }
   | { readonly kind: 'restoring'; readonly epoch: number }
   | { readonly kind: 'replaying'; readonly epoch: number; readonly target: number }
@@ -21,10 +22,14 @@ export type HostPhase =
   | { readonly kind: 'failed'; readonly error: unknown }
 export type HostEnd = Extract<HostPhase, { kind: 'stopped' | 'fenced' | 'failed' }>
 
-/** `new-generation`: the input stream was made anew; who should own the partition takes it over again, from the new first message. */
-export type StopReason = 'asked' | 'new-generation'
+/**
+ * `new-generation`: the input stream was made anew; who should own the partition takes it over again, from the new first message.
+ * `handed-over`: the next owner has made itself ready.
+ */
+export type StopReason = 'asked' | 'handed-over' | 'new-generation'
 
 export const HOST_MOVES: Record<HostPhase['kind'], readonly HostPhase['kind'][]> = {
+  preparing: ['claiming', 'stopped', 'failed'],
   claiming: ['restoring', 'stopped', 'fenced', 'failed'],
   restoring: ['replaying', 'stopped', 'fenced', 'failed'],
   replaying: ['running', 'stopped', 'fenced', 'failed'],
@@ -69,6 +74,10 @@ export interface HostOptions<State, Effects> {
   readonly logger: Logger
   readonly metrics?: HostMetrics
   readonly bounds?: Partial<HostBounds>
+  /** Whether it prepares itself and claims the partition only once `claim` is called, instead of at once. */
+  readonly waits?: boolean
+  /** Called when it waits for nothing but `claim`. */
+  readonly onReady?: () => void
   /** Called after each move of the life cycle. */
   readonly onMove?: (phase: HostPhase) => void
 }

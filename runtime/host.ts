@@ -1,10 +1,10 @@
 /**
- * Drives one partition: claim, restore, replay, then read → step → commit → snapshot, until it is told to stop or someone else
- * owns it.
+ * Drives one partition: prepare where another still has it, claim, restore, replay, then read → step → commit → snapshot, until it is told to
+ * stop or someone else owns it.
  *
- * Owns the life cycle and the only await loop of a partition. Leaves what a step does to the actor (actor.ts), when to commit to
- * committer.ts, the compare-and-set of claims and commits to journal-writer.ts, snapshots to snapshotter.ts, and who should own
- * what to member.ts.
+ * Owns the life cycle and the only await loop of a partition. Leaves what a step does to the actor (actor.ts), how the partition becomes its own
+ * to take-over.ts, when to commit to committer.ts, the compare-and-set of claims and commits to journal-writer.ts, snapshots to
+ * snapshotter.ts, and who should own what to member.ts.
  *
  * - H1 A step happens between two awaits of this loop, in order of sequence, each message once. Encoding a commit and taking a
  *   snapshot's bytes are synchronous too, so both see the state after exactly the messages that their position covers.
@@ -16,16 +16,18 @@
 
 import assert from 'node:assert/strict'
 import { Committer } from './committer.ts'
-import { isOperating, OperatingError } from './errors.ts'
+import { isOperating } from './errors.ts'
 import { HOST_BOUNDS, HOST_MOVES } from './host-life.ts'
 import type { HostContext, HostEnd, HostOptions, HostPhase, Progress, StopReason } from './host-life.ts'
-import { identify, isUnpurged } from './identity.ts'
+import { identify } from './identity.ts'
+import type { Identity } from './identity.ts'
 import { Aborted, Fenced, JournalWriter, persist } from './journal-writer.ts'
 import type { Position } from './journal.ts'
 import { HOST_DRAIN_MAX_MS, MEMBER_CHECK_MS, RETRY_MIN_MS, SNAPSHOT_QUIET_MS, TICK_INTERVAL_MS } from './limits.ts'
 import type { LogMessage, LogReader } from './log.ts'
 import { Snapshotter } from './snapshotter.ts'
-import { BUCKET_SNAPSHOTS, inputStream, inputSubject } from './topology.ts'
+import { TakeOver } from './take-over.ts'
+import { inputStream, inputSubject } from './topology.ts'
 
 /** How often a host looks whether it is quiet. */
 const LOOK_MS = TICK_INTERVAL_MS / 4
@@ -33,6 +35,8 @@ const LOOK_MS = TICK_INTERVAL_MS / 4
 const BURST_MS = 20
 /** A tick, or an introduction, that was not read back for so long no longer keeps another from being sent. */
 const TICK_LOST_MS = 5 * TICK_INTERVAL_MS
+
+const NOWHERE: Position = { created: '', seq: 0, timeMs: 0 }
 
 /**
  * @example
@@ -49,7 +53,8 @@ export class PartitionHost<State, Effects> {
   #progress: Progress<State>
   #stream: string
   #subject: string
-  #phase: HostPhase = { kind: 'claiming' }
+  #phase: HostPhase
+  #takeOver: TakeOver<State, Effects>
   #writer: JournalWriter
   #snapshotter: Snapshotter<State, Effects>
   #committer: Committer<State, Effects>
@@ -83,8 +88,9 @@ export class PartitionHost<State, Effects> {
     this.#settings = options.settings
     this.#stream = inputStream(topology, partition)
     this.#subject = inputSubject(partition)
+    this.#phase = { kind: options.waits ? 'preparing' : 'claiming' }
     this.#startedMs = clock.monotonic()
-    this.#progress = { state: actor.create(), at: { created: '', seq: 0, timeMs: 0 } }
+    this.#progress = { state: actor.create(), at: NOWHERE }
     this.#context = {
       partition,
       actor,
@@ -111,6 +117,26 @@ export class PartitionHost<State, Effects> {
     })
     this.#snapshotter = new Snapshotter(this.#context, () => this.#committer.arm())
     this.#committer = new Committer(this.#context, this.#writer, this.#snapshotter)
+    this.#takeOver = new TakeOver({
+      connection: options.connection,
+      context: this.#context,
+      writer: this.#writer,
+      snapshotter: this.#snapshotter,
+      stream: this.#stream,
+      subject: this.#subject,
+      waits: options.waits === true,
+      signal: this.#quit.signal,
+      replay: (message) => {
+        this.#replay(message)
+        return this.#breathe()
+      },
+      onReady: () => options.onReady?.(),
+      onClaiming: () => {
+        if (options.waits) this.#move({ kind: 'claiming' })
+        this.#startedMs = clock.monotonic()
+      },
+      onClaimed: (epoch) => this.#move({ kind: 'restoring', epoch }),
+    })
     this.ended = this.#live()
   }
 
@@ -128,18 +154,44 @@ export class PartitionHost<State, Effects> {
     return this.#writer.position
   }
 
+  /** Whether it waits for nothing but `claim`. */
+  get isReady(): boolean {
+    return this.#phase.kind === 'preparing' && this.#takeOver.isReady
+  }
+
+  /** Claims the partition as soon as it is prepared, where it waits for that. */
+  claim(): void {
+    this.#takeOver.go()
+  }
+
+  /** Spares the next owner a replay: takes a snapshot where that is worth its while, and resolves once a commit names it. It goes on meanwhile. */
+  async freshen(): Promise<void> {
+    if (this.#phase.kind !== 'running' || !this.#snapshotter.isWorthwhile) return
+    await this.#committer.level(() => void (this.#snapshotter.isIdle && this.#snapshotter.take()))
+    await this.#snapshotter.settled()
+    await this.#committer.level(() => {})
+    await this.#committer.underWay
+  }
+
+  /** Looks at once whether another has claimed the partition, as after a long absence. */
+  verify(): void {
+    if (this.#phase.kind === 'running') void this.#measure()
+  }
+
   /** For tests to look at. */
   get state(): State {
     return this.#progress.state
   }
 
-  /** Commits what it has, takes a snapshot, and lets go. Resolves at the end of its life, whatever the end is. */
+  /** Commits what it has, takes a snapshot unless the next owner is ready, and lets go. Resolves at the end of its life, whatever the end is. */
   stop(reason: StopReason = 'asked'): Promise<HostEnd> {
     if (this.#stopping === null) {
       this.#stopping = reason
       // Before it runs it has nothing to commit, and what it waits for may never come.
-      if (this.#phase.kind !== 'running') this.#quit.abort()
-      else this.#cancelDeadline = this.#context.clock.after(HOST_DRAIN_MAX_MS, () => this.#letGo())
+      if (this.#phase.kind !== 'running') {
+        this.#quit.abort()
+        void this.#takeOver.close()
+      } else this.#cancelDeadline = this.#context.clock.after(HOST_DRAIN_MAX_MS, () => this.#letGo())
       void this.#reader?.close()
     }
     return this.ended
@@ -150,10 +202,13 @@ export class PartitionHost<State, Effects> {
   async #live(): Promise<HostEnd> {
     // From the next microtask on, so that who makes a host has it in hand before its first move.
     await Promise.resolve()
-    const stopHearing = this.#options.connection.onReconnect(() => void this.#check())
+    const stopHearing = this.#options.connection.onReconnect(() => {
+      this.#takeOver.doubt()
+      void this.#check()
+    })
     let end: HostEnd
     try {
-      await this.#read(await this.#takeOver())
+      await this.#read(await this.#takeOver.run())
       end = await this.#drain()
     } catch (error) {
       end = this.#endOf(this.#error ?? error)
@@ -164,7 +219,7 @@ export class PartitionHost<State, Effects> {
     this.#cancelLook()
     this.#cancelDeadline()
     this.#quit.abort()
-    await this.#reader?.close().catch(() => {})
+    await Promise.all([this.#takeOver.close(), this.#reader?.close().catch(() => {})])
     this.#move(end)
     return end
   }
@@ -196,6 +251,7 @@ export class PartitionHost<State, Effects> {
     if (this.#error !== null || this.#quit.signal.aborted) return
     this.#error = error
     this.#quit.abort()
+    void this.#takeOver.close()
     void this.#reader?.close()
   }
 
@@ -203,74 +259,24 @@ export class PartitionHost<State, Effects> {
     return this.#stopping !== null || this.#error !== null
   }
 
-  // Taking over -----------------------------------------------------------------------------------------------------------------
-
-  /** Claims, restores; gives the sequence up to which the input is replayed. */
-  async #takeOver(): Promise<number> {
-    const { connection } = this.#options
-    const { persist, logger } = this.#context
-    const { created } = await persist(() => connection.log.info(this.#stream))
-    await this.#writer.claim({ created, seq: 0, timeMs: 0 }, async (position) => void (await this.#identify(position)))
-    const { epoch, position, snapshots } = this.#writer
-    this.#move({ kind: 'restoring', epoch })
-    this.#snapshotter.open(await persist(() => connection.objects(BUCKET_SNAPSHOTS)), epoch)
-    const restored = await this.#snapshotter.restore(snapshots)
-    const identity = await this.#identify(position)
-    if (restored) this.#progress.state = restored.state
-    else if (snapshots.length > 0 && !isUnpurged(identity.info) && position.seq > 0) {
-      const names = snapshots.map((s) => s.name).join(', ')
-      throw new OperatingError(
-        'identity',
-        `Cannot make the state of partition ${this.partition} again as a snapshot of it must be whole, or its input held from the first ` +
-          `message on: none of ${names} is, and ${this.#stream} holds ${identity.info.messages} of its ${identity.info.lastSeq} messages. ` +
-          `Restore bucket ${BUCKET_SNAPSHOTS} from a backup.`,
-      )
-    }
-    logger.debug({ epoch, position: position.seq, snapshot: restored?.ref.name ?? null }, 'partition claimed')
-    if (identity.kind === 'new-generation') {
-      await this.#beginGeneration({ created: identity.info.created, seq: 0, timeMs: 0 }, position)
-      return 0
-    }
-    const isOfThis = restored?.ref.position.created === position.created
-    this.#progress.at = isOfThis ? restored!.ref.position : { created: position.created, seq: 0, timeMs: 0 }
-    return identity.target
-  }
-
-  /** The state goes on; a snapshot of it is the root of the new generation, since the log before it is gone. */
-  async #beginGeneration(at: Position, before: Position): Promise<void> {
-    const { actor, logger } = this.#context
-    logger.warn({ before, created: at.created }, 'the input stream was made anew: a new generation begins at its first message')
-    this.#progress.at = at
-    const ref = await this.#snapshotter.takeWhole()
-    const payload = actor.encode(actor.effects(), this.#progress.state)
-    await this.#writer.commit({ position: at, payload, snapshots: [ref, ...this.#writer.snapshots].slice(0, 2) })
-  }
-
-  #identify(position: Position) {
-    const { persist, clock } = this.#context
-    return persist(() => identify(this.#options.connection.log, clock, this.#stream, this.#subject, position))
-  }
-
   // Reading ---------------------------------------------------------------------------------------------------------------------
 
   /** The await loop. */
-  async #read(target: number): Promise<void> {
+  async #read({ target, reader }: { target: number; reader: LogReader | null }): Promise<void> {
     const { log } = this.#options.connection
     const { clock, logger } = this.#context
     this.#move({ kind: 'replaying', epoch: this.epoch, target })
     if (this.#progress.at.seq >= target) this.#run()
     while (!this.#isEnding) {
-      this.#reader = log.read({ stream: this.#stream, subject: this.#subject, fromSeq: this.#progress.at.seq + 1 })
+      this.#reader = reader ?? log.read({ stream: this.#stream, subject: this.#subject, fromSeq: this.#progress.at.seq + 1 })
+      reader = null
       try {
         for await (const message of this.#reader) {
           while (this.#checking) await this.#checking
           if (this.#isEnding) break
           this.#take(message, target)
           if (this.#committer.isFull) await this.#committer.underWay
-          if (this.#burstMs > BURST_MS) {
-            this.#burstMs = 0
-            await clock.sleep(0)
-          }
+          await this.#breathe()
         }
       } catch (error) {
         if (!isOperating(error) || !(error.retry || error.code === 'identity')) throw error
@@ -289,15 +295,26 @@ export class PartitionHost<State, Effects> {
   #take(message: LogMessage, target: number): void {
     if (this.#phase.kind === 'replaying') {
       if (message.seq <= target) {
-        this.#step(message)
-        this.#committer.replayed()
-        this.#context.metrics?.replayed.inc(this.#context.labels)
+        this.#replay(message)
         if (message.seq === target) this.#run()
         return
       }
       this.#run()
     }
     this.#committer.stepped(this.#step(message))
+  }
+
+  /** Lets timers and sockets have their turn after much work. */
+  #breathe(): Promise<void> | void {
+    if (this.#burstMs <= BURST_MS) return
+    this.#burstMs = 0
+    return this.#context.clock.sleep(0)
+  }
+
+  #replay(message: LogMessage): void {
+    this.#step(message)
+    this.#committer.replayed()
+    this.#context.metrics?.replayed.inc(this.#context.labels)
   }
 
   /** Applies a message; gives the time that it took. */
@@ -318,7 +335,7 @@ export class PartitionHost<State, Effects> {
     const nowMs = clock.monotonic()
     // Where the end of what was committed is purged, the replay ends before it.
     if (this.#progress.at.seq < this.committed.seq) this.#progress.at = this.committed
-    this.#committer.open()
+    this.#committer.open({ promptly: this.epoch > 1 })
     this.#move({ kind: 'running', epoch: this.epoch })
     this.#lastReadMs = this.#measuredMs = nowMs
     metrics?.takeOverSeconds.observe((nowMs - this.#startedMs) / 1_000)
@@ -430,7 +447,7 @@ export class PartitionHost<State, Effects> {
   #check(): Promise<void> {
     if (this.#checking) return this.#checking
     if (this.#isEnding || (this.#phase.kind !== 'running' && this.#phase.kind !== 'replaying')) return Promise.resolve()
-    this.#checking = this.#identify(this.#progress.at).then(
+    this.#checking = this.#identify().then(
       (identity) => {
         this.#checking = null
         if (identity.kind === 'new-generation') void this.stop('new-generation')
@@ -443,6 +460,10 @@ export class PartitionHost<State, Effects> {
     return this.#checking
   }
 
+  #identify(): Promise<Identity> {
+    return this.#context.persist(() => identify(this.#options.connection.log, this.#context.clock, this.#stream, this.#subject, this.#progress.at))
+  }
+
   // The end ---------------------------------------------------------------------------------------------------------------------
 
   async #drain(): Promise<HostEnd> {
@@ -450,6 +471,8 @@ export class PartitionHost<State, Effects> {
     this.#committer.close()
     this.#cancelLook()
     await this.#flush()
+    // Who takes over has the state, and waits for this.
+    if (this.#stopping === 'handed-over') return { kind: 'stopped', reason: this.#stopping }
     // Where the log before it is gone, a snapshot is all that there is of the state.
     const isLast = this.#stopping === 'new-generation' && this.#snapshotter.isIdle
     if ((this.#snapshotter.isWorthwhile || isLast) && this.#committer.isLevel) this.#snapshotter.take()

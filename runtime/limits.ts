@@ -84,6 +84,8 @@ export const IDEMPOTENCY_KEYS_MAX = 524_288
 export const MINUTE_READINGS_MAX = 262_144
 
 export const HEARTBEAT_MS = 400
+/** Silence after which a member counts as gone where its connection is gone, too: longer than one that broke takes to come back. */
+export const ABSENT_AFTER_MS = 500
 /** Silence after which a member counts as dead. */
 export const DEAD_AFTER_MS = 1_600
 
@@ -109,8 +111,12 @@ export const RETRY_MAX_MS = 2_000
 export const STALE_LEADER_MS = 15_000
 /** A host that can't commit what it has when it drains gives up after this: its successor steps it again. */
 export const HOST_DRAIN_MAX_MS = 3_000
-/** How long a new owner waits for the old one to let go in good order, before it claims. */
+/** How long a new owner that is ready waits for the old one to let go in good order, before it claims. */
 export const HANDOVER_MAX_MS = 1_000
+/** How long an owner goes on while the next one makes itself ready; then it lets go. */
+export const PREPARE_MAX_MS = 3_000
+/** How often who is ready comes level with the owner again. */
+export const PREPARE_FOLLOW_MS = 100
 /** How often a member asks the log how far behind its partitions are, and whether streams are still the same. */
 export const MEMBER_CHECK_MS = 2_000
 
@@ -193,5 +199,6 @@ assert(COMMIT_PART_BYTES < PAYLOAD_MAX_BYTES, 'a part of a commit must fit a mes
 assert(BLOCK_ROWS_MAX * (32 + DEVICE_CHARS_MAX + METRIC_CHARS_MAX) < PAYLOAD_MAX_BYTES, 'a block of the longest names must fit a message')
 assert(TICK_INTERVAL_MS < QUIET_STEP_MAX_MS, 'ticks must come more often than the longest step of quiet time')
 assert(COMMIT_RESULTS_MAX <= COMMIT_WAITING_RESULTS_MAX && COMMIT_MESSAGES_MAX <= COMMIT_WAITING_MESSAGES_MAX)
+assert(HEARTBEAT_MS < ABSENT_AFTER_MS && ABSENT_AFTER_MS < DEAD_AFTER_MS, 'a heartbeat in time must never be overdue')
 assert(HEARTBEAT_MS * 3 <= DEAD_AFTER_MS, 'a member must be able to miss two heartbeats')
 assert(BLOCK_LINGER_MS < COMMIT_INTERVAL_MS)

@@ -111,7 +111,11 @@ export interface ObjectStore {
 
 /** Fire and forget: no storage, no promise of delivery. Subjects may end in `>`. */
 export interface Bus {
-  send(subject: string, data: Uint8Array): void
+  /**
+   * `onNobody` is called, soon and at most once, where the server says that nobody at all listens to the subject: of one that listened, the
+   * connection is gone then. That it is not called says nothing.
+   */
+  send(subject: string, data: Uint8Array, onNobody?: () => void): void
   listen(subject: string, onMessage: (data: Uint8Array, subject: string) => void): () => void
 }
 

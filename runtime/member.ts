@@ -5,10 +5,13 @@
  * hosts: a member that is wrong about the others costs time, never a result (I4).
  *
  * - M1 One host a partition at a time.
- * - M2 A newcomer claims nothing before it has listened for a round of heartbeats.
- * - M3 A partition that a living member still holds is claimed once that one has let go, or after HANDOVER_MAX_MS.
+ * - M2 A newcomer claims nothing before it has listened for a round of heartbeats; until then nobody lets go of anything for it, nor claims what
+ *   will be its own. One that was away so long that it was taken for dead is a newcomer.
+ * - M3 A partition moves from a living member to another in three steps: who should have it makes itself ready, beside the owner; the owner hears
+ *   so and lets go; the other claims. Each waits for the other only so long: PREPARE_MAX_MS the owner, HANDOVER_MAX_MS the one that is ready.
  * - M4 A partition that failed stays down on this member, until it has been another's in the meantime: what stopped it needs a person.
- * - M5 A partition whose log or snapshot is of a newer version is given up for the life of this member, which says so with each heartbeat:
+ * - M5 One that leaves says so first, and hands its partitions over likewise; those that nobody is there for it leaves behind at once.
+ * - M6 A partition whose log or snapshot is of a newer version is given up for the life of this member, which says so with each heartbeat:
  *   the others share it among themselves. Nothing is switched on in a log that a living member does not know.
  */
 
@@ -20,10 +23,10 @@ import type { HostMetrics } from './host-metrics.ts'
 import { PartitionHost } from './host.ts'
 import type { HostBounds, HostEnd, HostPhase } from './host-life.ts'
 import { isOperating } from './errors.ts'
-import { HANDOVER_MAX_MS, HEARTBEAT_MS, RETRY_MAX_MS, RETRY_MIN_MS } from './limits.ts'
+import { HANDOVER_MAX_MS, HEARTBEAT_MS, PREPARE_MAX_MS, RETRY_MAX_MS, RETRY_MIN_MS } from './limits.ts'
 import type { Connection } from './log.ts'
 import { Membership, runtimeName } from './membership.ts'
-import type { Member } from './membership.ts'
+import type { Member, Stage } from './membership.ts'
 import { ownersOf } from './ownership.ts'
 import type { Logger, Metrics } from './telemetry.ts'
 import type { Topology } from './topology.ts'
@@ -90,10 +93,15 @@ class GroupMember<State, Effects> implements RunningMember {
   #cannot = new Set<number>()
   /** Partitions that are not claimed before a time, and the pause that led to it. */
   #resting = new Map<number, { untilMs: number; pauseMs: number }>()
-  /** Since when a partition is waited for that another holds. */
+  /** Since when a partition that it is ready for is waited for, and since when one waits here for its next owner. */
   #wantedSinceMs = new Map<number, number>()
-  #phase: 'listening' | 'working' | 'stopping' = 'listening'
+  #promisedSinceMs = new Map<number, number>()
+  #stage: Stage = 'listening'
+  /** Whether who is there has had the time to say so. */
+  #hasHeard = false
+  #isStopping = false
   #cancelLook: (() => void) | null = null
+  #cancelListening: (() => void)[] = []
   #ends: (() => void)[] = []
 
   constructor(options: MemberOptions<State, Effects>) {
@@ -112,9 +120,10 @@ class GroupMember<State, Effects> implements RunningMember {
       flags: options.actor.flags,
     }
     const connected = () => connection.connected()
-    this.membership = new Membership({ bus: connection.bus, clock, self, connected, partitions: () => this.#held() })
+    this.membership = new Membership({ bus: connection.bus, clock, self, connected, present: () => this.#present() })
     this.#ends.push(this.membership.onChange(() => this.#reconcile()))
-    this.#ends.push(connection.onReconnect(() => this.#listen()))
+    this.#ends.push(connection.onReconnect(() => this.#askAround()))
+    this.#ends.push(this.membership.onAbsence(() => this.#beginAnew()))
     this.membership.start()
     this.#listen()
   }
@@ -129,38 +138,54 @@ class GroupMember<State, Effects> implements RunningMember {
   }
 
   async stop(): Promise<void> {
-    if (this.#phase === 'stopping') return
-    this.#phase = 'stopping'
+    if (this.#isStopping) return
+    this.#isStopping = true
+    await this.#freshen()
+    this.#stage = 'leaving'
+    this.membership.update({})
+    this.#reconcile()
+    await Promise.all([...this.#hosts.values()].map(({ host }) => host.ended))
     this.#cancelLook?.()
-    for (const end of this.#ends) end()
-    await Promise.all([...this.#hosts.values()].map(({ host }) => host.stop()))
+    for (const end of [...this.#ends, ...this.#cancelListening]) end()
     this.membership.stop()
   }
 
   #waitsFor(connected: boolean): string {
     if (!connected) return 'The connection to the log is down.'
-    if (this.#phase !== 'working') return `The worker is ${this.#phase}.`
+    if (this.#stage !== 'working') return `The worker is ${this.#stage}.`
     if (this.#cannot.size > 0) {
       return `Partitions ${numbers(this.#cannot)} are of a newer version than this worker, and left to workers of that one; the log of this process says why.`
     }
     if (this.#failed.size > 0) return `Partitions ${[...this.#failed.keys()].join(', ')} are stopped by errors; the log of this process has them.`
-    const waiting = [...this.#share()].filter((partition) => this.#hosts.get(partition)?.host.phase.kind !== 'running')
+    const share = [...this.#owners()].filter(([, owner]) => owner.id === this.id).map(([partition]) => partition)
+    const waiting = share.filter((partition) => this.#hosts.get(partition)?.host.phase.kind !== 'running')
     return waiting.length === 0 ? '' : `Partitions ${waiting.join(', ')} are being taken over.`
   }
 
-  #held(): Member['partitions'] {
-    return [...this.#hosts]
-      .filter(([, { host }]) => host.phase.kind !== 'claiming')
-      .map(([partition, { host }]) => ({ partition, epoch: host.epoch, seq: host.committed.seq }))
-      .sort((a, b) => a.partition - b.partition)
+  /** What it says of itself. */
+  #present(): Pick<Member, 'stage' | 'partitions' | 'ready'> {
+    const hosts = [...this.#hosts].map(([partition, { host }]) => ({ partition, host })).sort((a, b) => a.partition - b.partition)
+    return {
+      stage: this.#stage,
+      partitions: hosts
+        .filter(({ host }) => host.phase.kind !== 'preparing' && host.phase.kind !== 'claiming')
+        .map(({ partition, host }) => ({ partition, epoch: host.epoch, seq: host.committed.seq })),
+      ready: this.#ready().sort((a, b) => a - b),
+    }
   }
 
-  /** What should be this member's, by its own view. */
-  #share(): Set<number> {
-    const members = new Map(this.membership.view('worker').map((member) => [member.id, member]))
+  /** Partitions that it is ready for: all of those that it prepares, or none, since what is let go of early would wait for a thread busy with the others. */
+  #ready(): number[] {
+    const preparing = [...this.#hosts].filter(([, { host }]) => host.phase.kind === 'preparing')
+    return preparing.every(([, { host }]) => host.isReady) ? preparing.map(([partition]) => partition) : []
+  }
+
+  /** Who should own each partition, by this member's own view. */
+  #owners(): Map<number, Member> {
+    const members = new Map(this.membership.view('worker').filter((member) => member.stage !== 'leaving').map((member) => [member.id, member]))
     const cannot = (id: string, partition: number) => members.get(id)!.cannot?.includes(partition) ?? false
     const owners = ownersOf(this.#options.topology.partitions, [...members.keys()], cannot)
-    return new Set([...owners].filter(([, id]) => id === this.id).map(([partition]) => partition))
+    return new Map([...owners].map(([partition, id]) => [partition, members.get(id)!]))
   }
 
   /** Flags that every living worker knows, this one included. */
@@ -169,53 +194,112 @@ class GroupMember<State, Effects> implements RunningMember {
     return this.#options.actor.flags.filter((flag) => workers.every((member) => member.flags?.includes(flag)))
   }
 
-  /** Asks who is there, and gives everyone a round of heartbeats to say so. */
+  #askAround(): void {
+    if (this.#stage === 'leaving') return
+    this.membership.refresh()
+    this.#listen()
+  }
+
+  /** Gives everyone a round of heartbeats to say that it is there. */
   #listen(): void {
-    if (this.#phase === 'stopping') return
-    if (this.#phase === 'working') this.membership.refresh()
-    this.#options.clock.after(HEARTBEAT_MS, () => {
-      if (this.#phase === 'listening') this.#phase = 'working'
-      this.#reconcile()
-    })
+    const { clock } = this.#options
+    for (const cancel of this.#cancelListening) cancel()
+    this.#cancelListening = [
+      // Who is there has answered by then, and what is to be taken over can be made ready beside the listening.
+      clock.after(HEARTBEAT_MS / 4, () => {
+        this.#hasHeard = true
+        this.#reconcile()
+      }),
+      clock.after(HEARTBEAT_MS, () => {
+        if (this.#stage === 'listening') {
+          this.#stage = 'working'
+          this.membership.update({})
+        }
+        this.#reconcile()
+      }),
+    ]
+  }
+
+  /** Who was away so long that others have its partitions is a newcomer: they keep them until it can take them back. */
+  #beginAnew(): void {
+    if (this.#stage === 'leaving') return
+    this.#stage = 'listening'
+    this.#hasHeard = false
+    for (const { host } of this.#hosts.values()) host.verify()
+    this.#askAround()
+  }
+
+  /** Before it lets go of everything at once, it sees to it that those who are there for it have little to replay. */
+  async #freshen(): Promise<void> {
+    const { connection, clock } = this.#options
+    const heirs = this.membership.view('worker').filter((member) => member.id !== this.id && member.stage !== 'leaving')
+    if (heirs.length === 0 || !connection.connected()) return
+    const enough = new AbortController()
+    const fresh = Promise.all([...this.#hosts.values()].map(({ host }) => host.freshen()))
+    await Promise.race([fresh, clock.sleep(HANDOVER_MAX_MS, enough.signal)])
+    enough.abort()
   }
 
   /** Brings what is hosted in line with the share. */
   #reconcile(): void {
-    if (this.#phase !== 'working' || !this.#options.connection.connected()) return
-    const nowMs = this.#options.clock.monotonic()
-    const share = this.#share()
+    const { topology, connection, clock } = this.#options
+    const isConnected = connection.connected()
+    if (this.#stage !== 'leaving' && (!this.#hasHeard || !isConnected)) return
+    const nowMs = clock.monotonic()
+    const owners = this.#owners()
     let lookAgainMs = Infinity
-    for (let partition = 0; partition < this.#options.topology.partitions; partition++) {
-      const host = this.#hosts.get(partition)?.host
-      if (!share.has(partition)) {
-        void host?.stop()
-        this.#wantedSinceMs.delete(partition)
-        this.#resting.delete(partition)
-        if (this.#failed.delete(partition)) this.#metrics?.failed.remove({ partition: String(partition) })
-        continue
-      }
-      if (host || this.#failed.has(partition)) continue
-      const waitMs = this.#mustWaitMs(partition, nowMs)
-      if (waitMs > 0) lookAgainMs = Math.min(lookAgainMs, waitMs)
-      else this.#host(partition)
+    for (let partition = 0; partition < topology.partitions; partition++) {
+      const owner = owners.get(partition)
+      const waitMs = owner?.id === this.id ? this.#take(partition, nowMs) : this.#leave(partition, isConnected ? owner : undefined, nowMs)
+      lookAgainMs = Math.min(lookAgainMs, waitMs)
     }
     this.#cancelLook?.()
     // At least a millisecond: a fraction of one may be lost in the sum, and the timer be due before its time for ever.
-    this.#cancelLook = lookAgainMs === Infinity ? null : this.#options.clock.after(Math.ceil(lookAgainMs), () => this.#reconcile())
+    this.#cancelLook = lookAgainMs === Infinity ? null : clock.after(Math.ceil(lookAgainMs), () => this.#reconcile())
   }
 
-  /** Time until the partition may be claimed; 0 for now. */
-  #mustWaitMs(partition: number, nowMs: number): number {
+  /** Has a partition of the share hosted; gives the time until it should be looked at again. */
+  #take(partition: number, nowMs: number): number {
+    this.#promisedSinceMs.delete(partition)
+    const host = this.#hosts.get(partition)?.host
+    if (this.#failed.has(partition) || (host && host.phase.kind !== 'preparing')) return Infinity
     const restMs = (this.#resting.get(partition)?.untilMs ?? 0) - nowMs
-    if (restMs > 0) return restMs
     const others = this.membership.view('worker').filter((member) => member.id !== this.id)
-    if (!others.some((member) => member.partitions.some((p) => p.partition === partition))) return 0
-    const sinceMs = this.#wantedSinceMs.get(partition) ?? nowMs
-    this.#wantedSinceMs.set(partition, sinceMs)
-    return sinceMs + HANDOVER_MAX_MS - nowMs
+    const isHeld = others.some((member) => member.partitions.some((p) => p.partition === partition))
+    if (!host) this.#host(partition, { waits: isHeld || restMs > 0 || this.#stage === 'listening' })
+    const waiting = this.#hosts.get(partition)!.host
+    if (waiting.phase.kind !== 'preparing' || this.#stage === 'listening') return Infinity
+    if (!isHeld || !this.#ready().includes(partition)) this.#wantedSinceMs.delete(partition)
+    else if (!this.#wantedSinceMs.has(partition)) this.#wantedSinceMs.set(partition, nowMs)
+    if (isHeld && !this.#wantedSinceMs.has(partition)) return Infinity
+    const heldMs = isHeld ? this.#wantedSinceMs.get(partition)! + HANDOVER_MAX_MS - nowMs : 0
+    const waitMs = Math.max(restMs, heldMs)
+    if (waitMs > 0) return waitMs
+    this.#hosts.get(partition)!.sinceMs = nowMs
+    waiting.claim()
+    return Infinity
   }
 
-  #host(partition: number): void {
+  /** Lets go of a partition for its next owner, once that one is ready, and at once where there is none; gives the time until it should be looked at again. */
+  #leave(partition: number, owner: Member | undefined, nowMs: number): number {
+    const host = this.#hosts.get(partition)?.host
+    if (host?.phase.kind === 'preparing') void host.stop()
+    // Until a newcomer can take it, it is in better hands here.
+    if (owner?.stage === 'listening' && this.#stage !== 'leaving') return Infinity
+    this.#wantedSinceMs.delete(partition)
+    this.#resting.delete(partition)
+    if (this.#failed.delete(partition)) this.#metrics?.failed.remove({ partition: String(partition) })
+    if (!host) return Infinity
+    const isReady = owner?.stage === 'working' && owner.ready?.includes(partition) === true
+    const sinceMs = this.#promisedSinceMs.get(partition) ?? nowMs
+    this.#promisedSinceMs.set(partition, sinceMs)
+    const waitMs = sinceMs + PREPARE_MAX_MS - nowMs
+    if (owner !== undefined && !isReady && host.phase.kind === 'running' && waitMs > 0) return waitMs
+    void host.stop(isReady ? 'handed-over' : 'asked')
+    return Infinity
+  }
+
+  #host(partition: number, { waits }: { waits: boolean }): void {
     const { connection, actor, topology, settings, clock, logger, bounds } = this.#options
     this.#wantedSinceMs.delete(partition)
     const host = new PartitionHost({
@@ -230,6 +314,11 @@ class GroupMember<State, Effects> implements RunningMember {
       logger,
       metrics: this.#metrics,
       bounds,
+      waits,
+      onReady: () => {
+        this.membership.update({})
+        this.#reconcile()
+      },
       onMove: (phase) => {
         if (phase.kind === 'restoring' || phase.kind === 'running') this.membership.update({})
       },
@@ -242,6 +331,7 @@ class GroupMember<State, Effects> implements RunningMember {
     const nowMs = this.#options.clock.monotonic()
     const { sinceMs } = this.#hosts.get(partition)!
     this.#hosts.delete(partition)
+    this.#promisedSinceMs.delete(partition)
     if (this.#metrics) forgetPartition(this.#metrics, partition)
     if (end.kind === 'failed' && isOperating(end.error, 'version')) {
       this.#cannot.add(partition)
@@ -253,7 +343,7 @@ class GroupMember<State, Effects> implements RunningMember {
       const pauseMs = Math.min(RETRY_MAX_MS, Math.max(4 * RETRY_MIN_MS, 2 * before))
       this.#resting.set(partition, { pauseMs, untilMs: nowMs + pauseMs * (0.5 + this.#options.clock.random()) })
     }
-    if (this.#phase !== 'stopping') this.membership.update(this.#cannot.size > 0 ? { cannot: [...this.#cannot].sort((a, b) => a - b) } : {})
+    this.membership.update(this.#cannot.size > 0 ? { cannot: [...this.#cannot].sort((a, b) => a - b) } : {})
     this.#reconcile()
   }
 }

@@ -38,8 +38,8 @@ export class MemoryConnection implements Connection {
     this.serverVersion = world.serverVersion
     this.log = new MemoryLog(world, this)
     this.bus = {
-      send: (subject, data) => {
-        if (!this.#cut && !this.#closed && !this.#dead) world.broadcast(subject, data)
+      send: (subject, data, onNobody) => {
+        if (this.connected()) world.broadcast(subject, data, () => void (this.connected() && onNobody?.()))
       },
       listen: (subject, run) => {
         const listener = { subject, run }
@@ -91,7 +91,7 @@ export class MemoryConnection implements Connection {
     for (const run of [...this.#reconnects]) run()
   }
 
-  /** The process is stopped, as by SIGSTOP: it sends nothing and sees no answer until `resume`. */
+  /** The process is stopped, as by SIGSTOP: its connection stands, what comes waits for it, and it sends nothing until `resume`. Its timers are its clock's. */
   pause(): void {
     if (this.#pause) return
     let end = () => {}
@@ -162,6 +162,12 @@ export class MemoryConnection implements Connection {
     if (!this.connected()) return
     if (this.#pause) return void this.#pause.heard.push(() => this.hear(subject, data))
     for (const listener of [...this.#listeners]) if (subjectMatches(listener.subject, subject)) listener.run(data, subject)
+  }
+
+  /** Whether the server has a subscription of it for the subject: that of a dead process it drops, that of one that is cut off only where it notices. */
+  listensTo(subject: string, { cutIsNoticed }: { cutIsNoticed: boolean }): boolean {
+    if (this.#dead || this.#closed || (this.#cut && cutIsNoticed)) return false
+    return [...this.#listeners].some((listener) => subjectMatches(listener.subject, subject))
   }
 
   addReader(reader: MemoryReader): void {

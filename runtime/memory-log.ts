@@ -46,6 +46,8 @@ export class MemoryWorld {
   latencyMs: (() => number) | null = null
   /** Told of each message that is stored, at that moment. */
   onStored: ((message: LogMessage) => void) | null = null
+  /** Whether the server knows of a cut connection that it is cut, and so that nobody listens there; it always knows of a dead one. */
+  cutIsNoticed = false
   /** Asked for each publish that no queued fault applies to; null or no answer: it goes well. */
   publishFault: ((subject: string, data: Uint8Array) => PublishFault | null) | null = null
 
@@ -246,9 +248,11 @@ export class MemoryWorld {
     return bucket
   }
 
-  broadcast(subject: string, data: Uint8Array): void {
+  broadcast(subject: string, data: Uint8Array, onNobody: () => void = () => {}): void {
     const copy = data.slice()
     const deliver = () => {
+      const { cutIsNoticed } = this
+      if (![...this.#connections].some((connection) => connection.listensTo(subject, { cutIsNoticed }))) return onNobody()
       for (const connection of this.#connections) connection.hear(subject, copy)
     }
     if (this.busDelayMs > 0) this.clock.after(this.busDelayMs, deliver)

@@ -1,5 +1,5 @@
 /**
- * The log port on NATS JetStream: puts the client, the reader and the buckets together as log.ts asks.
+ * The log port on NATS JetStream: puts the client, the reader, the bus and the buckets together as log.ts asks.
  */
 
 import type {
@@ -17,6 +17,7 @@ import type {
   StreamInfo,
   StreamOptions,
 } from './log.ts'
+import { NatsBus } from './nats-bus.ts'
 import { expecting, NatsClient } from './nats-client.ts'
 import type { NatsOptions } from './nats-client.ts'
 import { openKeyValue } from './nats-kv.ts'
@@ -129,28 +130,5 @@ class NatsLog implements Log {
     // A purge up to sequence 0 would be taken for one without a bound.
     if (options.beforeSeq <= 1) return
     await this.#client.api(`STREAM.PURGE.${stream}`, { filter: options.subject, seq: options.beforeSeq }, 10_000)
-  }
-}
-
-class NatsBus implements Bus {
-  #client: NatsClient
-
-  constructor(client: NatsClient) {
-    this.#client = client
-  }
-
-  send(subject: string, data: Uint8Array): void {
-    if (this.#client.connected()) this.#client.nc.publish(subject, data)
-  }
-
-  listen(subject: string, onMessage: (data: Uint8Array, subject: string) => void): () => void {
-    const subscription = this.#client.nc.subscribe(subject, {
-      callback: (error, message) => {
-        if (error === null) onMessage(message.data, message.subject)
-      },
-    })
-    return () => {
-      if (!this.#client.closed) subscription.unsubscribe()
-    }
   }
 }

@@ -35,9 +35,13 @@ export class Snapshotter<State, Effects> {
     this.#takenMs = context.clock.monotonic()
   }
 
-  /** Reads and writes objects from now on, under the epoch of a claim. */
-  open(objects: ObjectStore, epoch: number): void {
+  /** Reads objects from now on. */
+  open(objects: ObjectStore): void {
     this.#objects = objects
+  }
+
+  /** Names what it writes by the epoch of a claim from now on. */
+  began(epoch: number): void {
     this.#epoch = epoch
   }
 

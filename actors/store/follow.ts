@@ -15,11 +15,12 @@
  */
 
 import type { Clock } from '../../runtime/clock.ts'
-import { isOperating, OperatingError } from '../../runtime/errors.ts'
+import { OperatingError } from '../../runtime/errors.ts'
 import { identify, infoShowing } from '../../runtime/identity.ts'
+import { Aborted, persist } from '../../runtime/journal-writer.ts'
 import { JournalReader } from '../../runtime/journal.ts'
 import type { Commit, JournalHeader, Position } from '../../runtime/journal.ts'
-import { RETRY_MAX_MS, RETRY_MIN_MS, STORE_WAITING_BYTES } from '../../runtime/limits.ts'
+import { STORE_WAITING_BYTES } from '../../runtime/limits.ts'
 import type { Log, LogReader } from '../../runtime/log.ts'
 import { RESULTS, inputStream, inputStreams, inputSubject, partitionOf } from '../../runtime/topology.ts'
 import type { Topology } from '../../runtime/topology.ts'
@@ -139,6 +140,7 @@ export class Follower {
   #tasks: Promise<void>[] = []
   #life: 'new' | 'running' | 'stopped' = 'new'
   #failed = false
+  #ending = new AbortController()
 
   constructor(options: FollowerOptions) {
     this.#options = options
@@ -166,24 +168,20 @@ export class Follower {
   async stop(): Promise<void> {
     if (this.#life === 'stopped') return
     this.#life = 'stopped'
+    this.#ending.abort()
     this.#notify()
     await Promise.all([this.#results?.close(), ...[...this.#inputs.values()].map((s) => s.reader?.close())])
     await Promise.all(this.#tasks)
   }
 
   /**
-   * Whether the streams are still those that were read; call it after a reconnection. Throws `OperatingError` `identity` otherwise. Asks
-   * again while the log does not answer: a server that has just come back may not yet, and that says nothing of the streams.
+   * Whether the streams are still those that were read; call it after a reconnection. Asks until the log answers, or `stop` is called. Throws
+   * `OperatingError` `identity` where they are not.
    */
   async check(): Promise<void> {
-    for (let pauseMs = RETRY_MIN_MS; this.#life === 'running'; pauseMs = Math.min(RETRY_MAX_MS, 2 * pauseMs)) {
-      try {
-        return await this.#check()
-      } catch (error) {
-        if (!isOperating(error) || !error.retry) throw error
-      }
-      await this.#options.clock.sleep(pauseMs)
-    }
+    await persist(this.#options.clock, this.#ending.signal, () => this.#check()).catch((error) => {
+      if (!(error instanceof Aborted)) throw error
+    })
   }
 
   async #check(): Promise<void> {

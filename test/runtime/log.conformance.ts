@@ -408,6 +408,24 @@ export function logConformance(name: string, open: () => Promise<Conformed>): vo
       expect(seen.sort()).toEqual([`exact ${x}.a.1 hello`, `prefix ${x}.a.1 hello`, `prefix ${x}.c end`])
     })
 
+    it('tells who sends to a subject of the bus that nobody listens to so, and who sends to another nothing', async () => {
+      const x = `bus${++names}`
+      const nobody: string[] = []
+      const send = (subject: string) => connection.bus.send(subject, text('?'), () => nobody.push(subject))
+      const heard = once<void>()
+      const stop = connection.bus.listen(`${x}.here`, () => heard.resolve())
+      await log.info((await stream()).stream)
+      send(`${x}.here`)
+      send(`${x}.gone`)
+      await heard.promise
+      stop()
+      await log.info((await stream()).stream)
+      send(`${x}.here`)
+      const deadline = performance.now() + 30_000
+      while (nobody.length < 2 && performance.now() < deadline) await new Promise((resolve) => setImmediate(resolve))
+      expect(nobody).toEqual([`${x}.gone`, `${x}.here`])
+    })
+
     it('tells a version of its server, and that it is connected', () => {
       expect(connection.serverVersion).toMatch(/^\d+\.\d+\.\d+/)
       expect(connection.connected()).toBe(true)

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { pack } from '../../runtime/codec.ts'
-import { DEAD_AFTER_MS, HEARTBEAT_MS } from '../../runtime/limits.ts'
+import { ABSENT_AFTER_MS, DEAD_AFTER_MS, HEARTBEAT_MS } from '../../runtime/limits.ts'
 import { Membership, sayByeFor, watchMembers } from '../../runtime/membership.ts'
 import type { Member, MemberRole } from '../../runtime/membership.ts'
 import { MemoryWorld } from '../../runtime/memory-log.ts'
@@ -84,16 +84,72 @@ describe('membership', () => {
     expect(g.ids(a)).toEqual(['a'])
   })
 
-  it('counts a silent member as dead after its time, and not before it missed two heartbeats', async () => {
+  it('counts a silent member that still has its connection as dead after its time, and not before it missed two heartbeats', async () => {
     const g = group()
     const [a, b] = [g.member('a'), g.member('b')]
     for (const m of [a, b]) m.membership.start()
     await g.clock.advance(10 * HEARTBEAT_MS)
-    b.connection.die()
+    b.connection.cut()
     await g.clock.advance(2 * HEARTBEAT_MS)
     expect(g.ids(a)).toEqual(['a', 'b'])
     await g.clock.advance(DEAD_AFTER_MS - HEARTBEAT_MS)
     expect(g.ids(a)).toEqual(['a'])
+  })
+
+  it('counts a member as gone once a heartbeat is overdue and its connection is gone, and not before', async () => {
+    const g = group()
+    const [a, b, c] = ['a', 'b', 'c'].map((id) => g.member(id))
+    for (const m of [a, b, c]) m.membership.start()
+    await g.clock.advance(10 * HEARTBEAT_MS)
+    b.connection.die()
+    await g.clock.advance(ABSENT_AFTER_MS - HEARTBEAT_MS)
+    expect(g.ids(a)).toEqual(['a', 'b', 'c'])
+    await g.clock.advance(HEARTBEAT_MS + HEARTBEAT_MS / 4)
+    for (const m of [a, c]) expect(g.ids(m)).toEqual(['a', 'c'])
+  })
+
+  it('leaves a member whose connection comes back in time alone, and all of them where the server was away', async () => {
+    const g = group()
+    g.world.cutIsNoticed = true
+    const [a, b] = [g.member('a'), g.member('b')]
+    for (const m of [a, b]) {
+      m.connection.onReconnect(() => m.membership.refresh())
+      m.membership.start()
+    }
+    await g.clock.advance(10 * HEARTBEAT_MS)
+    let changes = 0
+    for (const m of [a, b]) m.membership.onChange(() => changes++)
+    b.connection.cut()
+    await g.clock.advance(ABSENT_AFTER_MS - HEARTBEAT_MS)
+    b.connection.heal()
+    await g.clock.advance(10 * HEARTBEAT_MS)
+    g.world.killServer()
+    await g.clock.advance(10 * HEARTBEAT_MS)
+    a.connection.heal()
+    await g.clock.advance(DEAD_AFTER_MS - HEARTBEAT_MS)
+    expect(g.ids(a)).toEqual(['a', 'b'])
+    b.connection.heal()
+    await g.clock.advance(10 * HEARTBEAT_MS)
+    expect(changes).toBe(0)
+  })
+
+  it('is told that it was away so long that the others gave it up, before it says anything else', async () => {
+    const g = group()
+    const own = new ManualClock()
+    const a = g.member('a', 'worker', g.world.connect(), own)
+    const b = g.member('b')
+    for (const m of [a, b]) m.membership.start()
+    const told: string[] = []
+    a.membership.onAbsence(() => told.push(`absent, said ${spoken}`))
+    let spoken = 0
+    await settle()
+    const watcher = g.world.connect()
+    watcher.bus.listen('weir.members.worker.a', () => spoken++)
+    own.sleepThrough(60_000)
+    await own.advance(HEARTBEAT_MS)
+    await settle()
+    expect(told).toEqual(['absent, said 0'])
+    expect(spoken).toBeGreaterThan(0)
   })
 
   it('does not take its own absence for the others’: who was stopped, or cut off, still sees them when it is back', async () => {

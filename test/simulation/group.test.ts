@@ -1,5 +1,5 @@
 /**
- * A group of members in a world of faults: a seed draws who joins, dies, leaves or is cut off, which answers are lost and which
+ * A group of members in a world of faults: a seed draws who joins, dies, leaves, freezes or is cut off, which answers are lost and which
  * messages delayed, which snapshots are harmed, where the server's clock steps. Then everything heals, and each partition must have
  * said exactly what its input alone says.
  *
@@ -7,11 +7,13 @@
  */
 
 import { describe, expect, it } from 'vitest'
+import { DEAD_AFTER_MS } from '../../runtime/limits.ts'
 import { startMember } from '../../runtime/member.ts'
 import type { RunningMember } from '../../runtime/member.ts'
 import type { MemoryConnection } from '../../runtime/memory-log.ts'
 import { ownersOf } from '../../runtime/ownership.ts'
 import { BUCKET_SNAPSHOTS, inputStream, inputSubject } from '../../runtime/topology.ts'
+import { ProcessClock } from '../support/process-clock.ts'
 import { quietLogger } from '../support/quiet-logger.ts'
 import { seeded } from '../support/random.ts'
 import { oracle, stage } from '../support/stage.ts'
@@ -25,6 +27,7 @@ const FIRST_SEED = Number(process.env.WEIR_SIMULATION_SEED ?? 1)
 interface Actor {
   readonly member: RunningMember
   readonly connection: MemoryConnection
+  readonly clock: ProcessClock
 }
 
 async function simulate(seed: number): Promise<{ faults: Record<string, number> }> {
@@ -37,20 +40,27 @@ async function simulate(seed: number): Promise<{ faults: Record<string, number> 
   const { clock, world } = s
   const { logger } = quietLogger()
   const alive: Actor[] = []
+  const gone: Actor[] = []
   const releases: (() => void)[] = []
   let born = 0
 
   const join = () => {
     const connection = world.connect()
+    const own = new ProcessClock(clock)
     const bounds = { commitPartBytes: 500, commitResultsMax: 30, replayCostMs: 0.4, quietCostMs: 0.06 }
-    const member = startMember({ connection, actor: toyActor(), topology: s.topology, settings: `s${born % 2}`, clock, logger, id: `m${born++}`, bounds })
-    alive.push({ member, connection })
+    const member = startMember({ connection, actor: toyActor(), topology: s.topology, settings: `s${born % 2}`, clock: own, logger, id: `m${born++}`, bounds })
+    alive.push({ member, connection, clock: own })
   }
   const lossRate = draw() * 0.2
   world.publishFault = (subject) => {
     if (!subject.startsWith('results') || !chance(lossRate)) return null
     count('publish')
     return pick(['lost-ack', 'lost', 'unavailable', 'full'] as const)
+  }
+
+  const thaw = (one: Actor) => {
+    one.clock.resume()
+    one.connection.resume()
   }
 
   const deeds: Record<string, () => Promise<void> | void> = {
@@ -64,7 +74,10 @@ async function simulate(seed: number): Promise<{ faults: Record<string, number> 
       victim.connection.dieAt(victim.connection.points + Math.floor(draw() * 40))
     },
     leave: () => {
-      if (alive.length > 1) void alive.splice(Math.floor(draw() * alive.length), 1)[0].member.stop()
+      if (alive.length < 2) return
+      const [leaver] = alive.splice(Math.floor(draw() * alive.length), 1)
+      void leaver.member.stop()
+      gone.push(leaver)
     },
     cut: () => pick(alive).connection.cut(),
     heal: () => pick(alive).connection.heal(),
@@ -77,6 +90,13 @@ async function simulate(seed: number): Promise<{ faults: Record<string, number> 
     holdInput: () => void releases.push(world.holdDeliveries(`readings.${Math.floor(draw() * PARTITIONS)}`)),
     release: () => void releases.pop()?.(),
     clockStep: () => void (world.timeOffsetMs += Math.floor((draw() - 0.5) * 20_000)),
+    noticeCuts: () => void (world.cutIsNoticed = chance(0.5)),
+    freeze: () => {
+      const one = pick(alive)
+      one.clock.pause()
+      one.connection.pause()
+    },
+    thaw: () => thaw(pick(alive)),
     slowBus: () => void (world.busDelayMs = chance(0.5) ? Math.floor(draw() * 300) : 0),
     harm: () => {
       // The newest of a partition only: of two that are gone the log tells all, but that is another law.
@@ -104,13 +124,17 @@ async function simulate(seed: number): Promise<{ faults: Record<string, number> 
   world.publishFault = null
   world.busDelayMs = 0
   for (const release of releases) release()
+  for (const one of [...alive, ...gone]) thaw(one)
   world.restartServer()
+  // Who froze or was cut off learns who is still there, and who is not.
+  await clock.advance(2 * DEAD_AFTER_MS)
   const owners = () => ownersOf(PARTITIONS, alive.map(({ member }) => member.id))
   const runs = (partition: number, id: string) => {
     const { member } = alive.find((one) => one.member.id === id)!
     return member.status().partitions.some((p) => p.partition === partition && p.phase === 'running')
   }
   await clock.until(() => [...owners()].every(([partition, id]) => runs(partition, id)), { what: 'every partition runs where it should' })
+  await clock.until(() => alive.every(({ member }) => member.status().ready), { what: 'nobody waits for anything' })
   for (let p = 0; p < PARTITIONS; p++) await s.say(['end'], p)
   for (let p = 0; p < PARTITIONS; p++) {
     await s.covered(p)
@@ -138,7 +162,7 @@ describe('a group in a world of faults', () => {
         throw new Error(`Seed ${seed} (WEIR_SIMULATION_SEED=${seed} WEIR_SIMULATION_SEEDS=1 runs it alone)`, { cause: error })
       }
     }
-    const drawn = ['publish', 'kill', 'killSoon', 'cut', 'server', 'holdResults', 'harm', 'clockStep']
+    const drawn = ['publish', 'kill', 'killSoon', 'cut', 'freeze', 'noticeCuts', 'server', 'holdResults', 'harm', 'clockStep']
     if (SEEDS >= 20) for (const what of drawn) expect(faults[what]).toBeGreaterThan(0)
   }, 300_000)
 })

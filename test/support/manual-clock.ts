@@ -96,6 +96,11 @@ export class ManualClock implements Clock {
     return this.#live
   }
 
+  /** Lets `ms` pass as a frozen process does: no timer runs, and all that was due meanwhile is overdue. */
+  sleepThrough(ms: number): void {
+    this.#move(this.#elapsedMs + ms)
+  }
+
   /** Lets `ms` pass: runs what is due on the way in order, each followed by what it sets going. */
   async advance(ms: number): Promise<void> {
     const untilMs = this.#elapsedMs + ms

@@ -76,6 +76,40 @@ describe('a follower', () => {
     expect(passed).toHaveLength(strange.length * PARTITIONS)
   })
 
+  test('asks again whether the streams are still the same where the log does not answer, and fails only where they are not', async () => {
+    await fill(0, 50)
+    let silent = 0
+    const shy: Log = {
+      publish: (...args) => log.publish(...args),
+      read: (options) => log.read(options),
+      last: (...args) => log.last(...args),
+      at: (...args) => log.at(...args),
+      ensureStream: (options) => log.ensureStream(options),
+      purge: (...args) => log.purge(...args),
+      info: async (stream) => {
+        if (silent-- > 0) throw new OperatingError('timeout', 'Cannot ask for it: no answer in time')
+        return log.info(stream)
+      },
+    }
+    const f = follower({ log: shy, onCommit: () => {} })
+    await f.start()
+    silent = 3
+    let checked = false
+    void f.check().then(() => (checked = true))
+    await clock.until(() => checked)
+    world.recreateStream('READINGS_1')
+    silent = 2
+    let error: unknown = null
+    f.check().catch((e) => (error = e))
+    await clock.until(() => error !== null)
+    expect(isOperating(error, 'identity')).toBe(true)
+    // One that is stopped waits for no answer.
+    silent = Infinity
+    const unanswered = f.check()
+    await f.stop()
+    await unanswered
+  })
+
   test('gives each message once, with the commit that covers it, in order', async () => {
     await fill(0, 400)
     const commits: CoveredCommit[] = []
