@@ -5,6 +5,7 @@
  * - worker-core  the partition actor alone: decode, step, encode
  * - store        covered commits to sealed segments, alone
  * - system       the real processes on this machine, load generator included
+ * - memory       what each process holds over ten minutes of steady load
  */
 
 import { parseArgs } from 'node:util'
@@ -17,6 +18,7 @@ const benches: Record<string, () => Promise<{ run: Bench }>> = {
   'worker-core': () => import('./worker-core.ts'),
   store: () => import('./store.ts'),
   system: () => import('./system.ts'),
+  memory: () => import('./memory.ts'),
 }
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { smoke: { type: 'boolean', default: false } } })

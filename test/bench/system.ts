@@ -6,38 +6,20 @@
  * - acknowledged: the same readings over the time of posting alone
  */
 
-import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { withLake } from '../support/law.ts'
-import { ADMIN_KEY, descendants, eventually, startSystem } from '../support/system.ts'
+import { descendants, eventually, startSystem } from '../support/system.ts'
 import type { System } from '../support/system.ts'
 import type { Bench, BenchRow } from './bench.ts'
-
-interface Loaded {
-  accepted: number
-  refused: number
-  lost: number
-  seconds: number
-}
+import { load } from './load-client.ts'
 
 interface Status {
   accepted: number
   processed: number
   sealed: number
   partitions: { partition: number; owner: string; epoch: number }[]
-}
-
-function load(system: System, kind: string, seconds: number, connections: number, rate = 0): Promise<Loaded> {
-  return new Promise((resolve, reject) => {
-    const args = [join(import.meta.dirname, 'load.ts'), system.url, ADMIN_KEY, kind, String(seconds), String(connections), String(rate)]
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-    let output = ''
-    child.stdout.on('data', (chunk) => (output += chunk))
-    child.on('error', reject)
-    child.on('exit', () => resolve(JSON.parse(output)))
-  })
 }
 
 function sealedUpTo(system: System, timeoutMs = 180_000): Promise<Status> {
@@ -156,11 +138,11 @@ export const run: Bench = async ({ size }) => {
   ] as const) {
     const system = await startSystem()
     try {
-      await load(system, kind, Math.max(1, seconds / 5), connections)
+      await load(system.url, { kind, seconds: Math.max(1, seconds / 5), connections })
       const base = await sealedUpTo(system)
       const cpuBefore = cpuSeconds(system)
       const started = performance.now()
-      const loaded = await load(system, kind, seconds, connections)
+      const loaded = await load(system.url, { kind, seconds, connections })
       const done = await sealedUpTo(system)
       const wallSeconds = (performance.now() - started) / 1000
       const cpuAfter = cpuSeconds(system)
@@ -175,7 +157,7 @@ export const run: Bench = async ({ size }) => {
       rows.push({ name: `${label}: log`, value: folderBytes(join(system.dataDir, 'nats')) / count, unit: 'bytes/reading', hash })
       rows.push({ name: `${label}: lake`, value: folderBytes(join(system.dataDir, 'lake', 'segments')) / count, unit: 'bytes/reading', hash })
       if (kind === 'columns') {
-        const background = load(system, 'columns', seconds + 2, 8, 75_000)
+        const background = load(system.url, { kind: 'columns', seconds: seconds + 2, connections: 8, rate: 75_000 })
         await new Promise((resolve) => setTimeout(resolve, 1_500))
         const took = await latencies(system, seconds)
         const half = await background
