@@ -3,31 +3,17 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { ADMIN_KEY } from '../support/system.ts'
+import type { Loaded, LoadOrder } from './load.ts'
 
-export interface Loaded {
-  accepted: number
-  refused: number
-  lost: number
-  seconds: number
-}
+export type { Loaded } from './load.ts'
 
-export interface LoadOptions {
-  /** `columns`, `json` or `single`. */
-  readonly kind: string
-  readonly seconds: number
-  readonly connections: number
-  /** Readings a second; 0 for as many as are answered. */
-  readonly rate?: number
-  readonly key?: string
-}
-
-export function load(url: string, { kind, seconds, connections, rate = 0, key = ADMIN_KEY }: LoadOptions): Promise<Loaded> {
+export function load(url: string, order: Omit<LoadOrder, 'url' | 'key'> & { readonly key?: string }): Promise<Loaded> {
   return new Promise((resolve, reject) => {
-    const args = [join(import.meta.dirname, 'load.ts'), url, key, kind, String(seconds), String(connections), String(rate)]
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+    const full: LoadOrder = { url, key: ADMIN_KEY, ...order }
+    const child = spawn(process.execPath, [join(import.meta.dirname, 'load.ts'), JSON.stringify(full)], { stdio: ['ignore', 'pipe', 'inherit'] })
     let output = ''
     child.stdout.on('data', (chunk) => (output += chunk))
     child.on('error', reject)
-    child.on('exit', () => resolve(JSON.parse(output)))
+    child.on('exit', (code) => (code === 0 ? resolve(JSON.parse(output) as Loaded) : reject(new Error(`load.ts ended with ${code}`))))
   })
 }

@@ -5,6 +5,8 @@
  * - worker-core  the partition actor alone: decode, step, encode
  * - store        covered commits to sealed segments, alone
  * - system       the real processes on this machine, load generator included
+ * - skew         even load beside one hot device, and beside one hot partition
+ * - backlog      an hour's outage caught up
  * - memory       what each process holds over ten minutes of steady load
  */
 
@@ -18,6 +20,8 @@ const benches: Record<string, () => Promise<{ run: Bench }>> = {
   'worker-core': () => import('./worker-core.ts'),
   store: () => import('./store.ts'),
   system: () => import('./system.ts'),
+  skew: () => import('./skew.ts'),
+  backlog: () => import('./backlog.ts'),
   memory: () => import('./memory.ts'),
 }
 

@@ -14,6 +14,7 @@ import { descendants, eventually, startSystem } from '../support/system.ts'
 import type { System } from '../support/system.ts'
 import type { Bench, BenchRow } from './bench.ts'
 import { load } from './load-client.ts'
+import { percentile, probe } from './probe.ts'
 
 interface Status {
   accepted: number
@@ -41,57 +42,6 @@ async function lakeHash(system: System): Promise<{ hash: string; count: number }
     query('SELECT count(*)::DOUBLE AS n, bit_xor(hash(device, metric, ts, value))::VARCHAR AS x FROM readings'),
   )
   return { hash: createHash('sha256').update(`${row.n} ${row.x}`).digest('hex').slice(0, 12), count: Number(row.n) }
-}
-
-function percentile(sorted: number[], q: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.ceil(q * sorted.length) - 1)]
-}
-
-/** Posts a reading every 50 ms and times its way to an open live stream. */
-async function latencies(system: System, seconds: number): Promise<number[]> {
-  const abort = new AbortController()
-  const response = await system.fetch('/v1/live?device=latency-probe&kind=reading', { signal: abort.signal })
-  const sentAt = new Map<number, number>()
-  const took: number[] = []
-  const reading = (async () => {
-    const decoder = new TextDecoder()
-    let rest = ''
-    try {
-      for await (const chunk of response.body!) {
-        const now = performance.now()
-        rest += decoder.decode(chunk as Uint8Array, { stream: true })
-        const events = rest.split('\n\n')
-        rest = events.pop()!
-        for (const event of events) {
-          const data = /^data: ?(.*)$/m.exec(event)?.[1]
-          if (data === undefined || !/^event: ?reading$/m.test(event)) continue
-          const { value } = JSON.parse(data) as { value: number }
-          const sent = sentAt.get(value)
-          if (sent !== undefined) {
-            took.push(now - sent)
-            sentAt.delete(value)
-          }
-        }
-      }
-    } catch {
-      // Aborted below.
-    }
-  })()
-  const end = performance.now() + seconds * 1000
-  for (let n = 1; performance.now() < end; n++) {
-    sentAt.set(n, performance.now())
-    const posted = await system.fetch('/v1/readings', {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ device: 'latency-probe', metric: 'n', ts: Date.now(), value: n }),
-    })
-    await posted.body?.cancel()
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-  await eventually('the last probes arrive', () => sentAt.size === 0, 10_000).catch(() => console.log(`${sentAt.size} probes never came`))
-  abort.abort()
-  await reading
-  return took.sort((a, b) => a - b)
 }
 
 /** From SIGKILL of a worker until each of its partitions is claimed anew. */
@@ -159,7 +109,7 @@ export const run: Bench = async ({ size }) => {
       if (kind === 'columns') {
         const background = load(system.url, { kind: 'columns', seconds: seconds + 2, connections: 8, rate: 75_000 })
         await new Promise((resolve) => setTimeout(resolve, 1_500))
-        const took = await latencies(system, seconds)
+        const { liveMs: took } = await probe(system, { device: 'latency-probe', seconds })
         const half = await background
         const unit = `ms at ${Math.round(half.accepted / half.seconds / 1000)}k/s`
         rows.push({ name: 'reading to live event: p50', value: percentile(took, 0.5), unit, hash: String(took.length) })

@@ -30,7 +30,8 @@ export function residentBytes(pid: number): number | null {
 
 /** Names of processes: their titles, numbered in order of pid where there are several. */
 export function named(processes: readonly { pid: number; title: string }[]): Watched[] {
-  const sorted = [...processes].sort((a, b) => a.pid - b.pid)
+  // A process has its title once it has begun its work.
+  const sorted = processes.filter(({ title }) => /^(weir|nats)-/.test(title)).sort((a, b) => a.pid - b.pid)
   return sorted.map(({ pid, title }) => {
     const alike = sorted.filter((other) => other.title === title)
     return { pid, name: alike.length === 1 ? title : `${title} ${alike.findIndex((other) => other.pid === pid) + 1}` }
@@ -67,14 +68,14 @@ export class MemoryWatch {
   /** The maxima of the first and of the last third of what was watched, by process. */
   rows(label: string): BenchRow[] {
     const all = [...this.#series.values()].flat().map((s) => s.atMs)
-    const [from, to] = [Math.min(...all), Math.max(...all)]
-    const third = (to - from) / 3
+    const wholeMs = Math.max(...all) - Math.min(...all)
     const rows: BenchRow[] = []
     for (const [name, samples] of this.#series) {
-      const most = (first: number, last: number) => Math.max(...samples.filter((s) => s.atMs >= first && s.atMs <= last).map((s) => s.bytes))
-      const parts = [most(from, from + third), most(from + third, to - third), most(to - third, to)].map((bytes) => bytes / 2 ** 20)
+      const [from, to] = [samples[0].atMs, samples[samples.length - 1].atMs]
+      const third = (to - from) / 3
+      const most = (first: number, last: number) => Math.max(...samples.filter((s) => s.atMs >= first && s.atMs <= last).map((s) => s.bytes)) / 2 ** 20
       // One that lived for a part of the time only, a merge say, has no thirds to compare.
-      const told = parts.every(Number.isFinite) ? (['first', 'middle', 'last'] as const).map((part, i) => [`${part} third`, parts[i]] as const) : [['most', Math.max(...samples.map((s) => s.bytes)) / 2 ** 20] as const]
+      const told = to - from > wholeMs / 2 ? ([['first third', most(from, from + third)], ['last third', most(to - third, to)]] as const) : ([['most', most(from, to)]] as const)
       for (const [part, value] of told) rows.push({ name: `${label}: memory of ${name}, ${part}`, value, unit: 'MiB', hash: String(samples.length) })
     }
     return rows
@@ -89,11 +90,18 @@ export class MemoryWatch {
   }
 }
 
-/** Gauges of a page of /metrics without labels, or with: the sum over all of a name. */
-export function metricOf(page: string, name: string): number {
-  let sum = 0
+/** The values of a metric on a page of /metrics, by their labels as text. */
+export function labelled(page: string, name: string): [labels: string, value: number][] {
+  const found: [string, number][] = []
   for (const line of page.split('\n')) {
-    if (line.startsWith(name) && /^[ {]/.test(line.slice(name.length))) sum += Number(line.slice(line.lastIndexOf(' ') + 1))
+    if (!line.startsWith(name) || !/^[ {]/.test(line.slice(name.length))) continue
+    const at = line.lastIndexOf(' ')
+    found.push([line.slice(name.length, at), Number(line.slice(at + 1))])
   }
-  return sum
+  return found
+}
+
+/** The sum over all labels. */
+export function metricOf(page: string, name: string): number {
+  return labelled(page, name).reduce((sum, [, value]) => sum + value, 0)
 }
