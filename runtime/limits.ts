@@ -40,6 +40,8 @@ export const REJECTS_DEVICES_MAX = 10_000
 export const REJECTS_SAMPLES_MAX = 200
 /** Edge: tenants and keys whose quota is remembered; at the bound all start anew. */
 export const QUOTAS_MAX = 10_000
+/** Edge: how often the others are told what was let in under a quota. */
+export const QUOTA_TELL_MS = 200
 /** Edge: a store that refused a connection is not asked for so long, where there is another. */
 export const PROXY_AVOID_MS = 2_000
 /** Characters of an Idempotency-Key. */
