@@ -26,11 +26,11 @@ import { HOST_DRAIN_MAX_MS, MEMBER_CHECK_MS, RETRY_MIN_MS, SNAPSHOT_QUIET_MS, TI
 import type { LogMessage, LogReader } from './log.ts'
 import { Snapshotter } from './snapshotter.ts'
 import { BUCKET_SNAPSHOTS, inputStream, inputSubject } from './topology.ts'
+import { turnOf } from './turns.ts'
+import type { Turn } from './turns.ts'
 
 /** How often a host looks whether it is quiet. */
 const LOOK_MS = TICK_INTERVAL_MS / 4
-/** Step time after which the loop lets timers and sockets have their turn. */
-const BURST_MS = 20
 /** A tick that was not read back for so long no longer keeps another from being sent. */
 const TICK_LOST_MS = 5 * TICK_INTERVAL_MS
 
@@ -67,7 +67,8 @@ export class PartitionHost<State, Effects> {
   #startedMs: number
   #lastReadMs = 0
   #measuredMs = 0
-  #burstMs = 0
+  /** Shared with the other partitions of the process. */
+  #turn: Turn
   /** The tick that was appended last. */
   #tick: { seq: number; sentMs: number } | null = null
 
@@ -80,6 +81,7 @@ export class PartitionHost<State, Effects> {
     this.#stream = inputStream(topology, partition)
     this.#subject = inputSubject(partition)
     this.#startedMs = clock.monotonic()
+    this.#turn = turnOf(clock)
     this.#progress = { state: actor.create(), at: { created: '', seq: 0, timeMs: 0 } }
     this.#context = {
       partition,
@@ -258,14 +260,10 @@ export class PartitionHost<State, Effects> {
       this.#reader = log.read({ stream: this.#stream, subject: this.#subject, fromSeq: this.#progress.at.seq + 1 })
       try {
         for await (const message of this.#reader) {
-          while (this.#checking) await this.#checking
+          while (this.#checking || this.#turn.isOver) await (this.#checking ?? this.#turn.next())
           if (this.#isEnding) break
           this.#take(message, target)
           if (this.#committer.isFull) await this.#committer.underWay
-          if (this.#burstMs > BURST_MS) {
-            this.#burstMs = 0
-            await clock.sleep(0)
-          }
         }
       } catch (error) {
         if (!isOperating(error) || !(error.retry || error.code === 'identity')) throw error
@@ -303,7 +301,7 @@ export class PartitionHost<State, Effects> {
     this.#progress.at = { created: this.#progress.at.created, seq: message.seq, timeMs: message.timeMs }
     this.#lastReadMs = clock.monotonic()
     const tookMs = this.#lastReadMs - beganMs
-    this.#burstMs += tookMs
+    this.#turn.spent(tookMs)
     this.#snapshotter.worked(tookMs)
     return tookMs
   }

@@ -100,6 +100,8 @@ export const SNAPSHOT_QUIET_MS = 700
 export const SNAPSHOT_QUIET_COST_MS = 20
 /** …and one with anything new takes one at this age, so that the log before it can be purged. */
 export const SNAPSHOT_AGE_MAX_MS = 15 * 60_000
+/** Time in steps, encoding and snapshots, of all partitions of a process together, after which timers and sockets have their turn. */
+export const TURN_MS = 20
 /** A host stops stepping, until its commit is answered, when so many results or messages wait beside it. */
 export const COMMIT_WAITING_RESULTS_MAX = 2 * COMMIT_RESULTS_MAX
 export const COMMIT_MESSAGES_MAX = 4_096
