@@ -53,17 +53,21 @@ export type FreshView = readonly (readonly FreshCommit[])[]
 
 export class FreshRows {
   #partitions: FreshCommit[][]
+  /** Rows kept of each partition. */
+  #rowsOf: number[]
   /** Rows kept. */
   rows = 0
   #rowsMax: number
 
   constructor(partitions: number, rowsMax: number) {
     this.#partitions = Array.from({ length: partitions }, () => [])
+    this.#rowsOf = new Array<number>(partitions).fill(0)
     this.#rowsMax = rowsMax
   }
 
   add(commit: FreshCommit): void {
     this.#partitions[commit.partition].push(commit)
+    this.#rowsOf[commit.partition] += commit.rows
     this.rows += commit.rows
   }
 
@@ -75,7 +79,7 @@ export class FreshRows {
   /** Takes them out, and gives them. */
   settle(coveredSeq: (partition: number) => number): FreshCommit[] {
     const settled = this.#partitions.flatMap((commits, partition) => commits.splice(0, countUntil(commits, coveredSeq(partition))))
-    for (const commit of settled) this.rows -= commit.rows
+    for (const commit of settled) this.#forget(commit)
     return settled
   }
 
@@ -83,14 +87,17 @@ export class FreshRows {
   shed(): FreshCommit[] {
     const shed: FreshCommit[] = []
     while (this.rows > this.#rowsMax) {
-      const rowsOf = (commits: FreshCommit[]) => commits.reduce((sum, c) => sum + c.rows, 0)
-      const fullest = this.#partitions.reduce((a, b) => (rowsOf(b) > rowsOf(a) ? b : a))
-      const commit = fullest.shift()
-      if (commit === undefined) break
-      this.rows -= commit.rows
+      const fullest = this.#rowsOf.indexOf(Math.max(...this.#rowsOf))
+      const commit = this.#partitions[fullest].shift()!
+      this.#forget(commit)
       shed.push(commit)
     }
     return shed
+  }
+
+  #forget({ partition, rows }: FreshCommit): void {
+    this.#rowsOf[partition] -= rows
+    this.rows -= rows
   }
 
   /** The commits of this moment; what comes later does not change the answer. */
