@@ -381,6 +381,8 @@ export class PartitionHost<State, Effects> {
       if (created !== at.created || lastSeq < at.seq) void this.#check()
       const last = await log.last(this.#stream, this.#subject)
       metrics?.behind.set(labels, Math.max(0, (last?.seq ?? 0) - this.#progress.at.seq))
+      // Commits alone say how old what they hold is: a partition that is level would keep the last one's age for ever.
+      if ((last?.seq ?? 0) <= this.committed.seq) metrics?.lagSeconds.set(labels, 0)
       // A partition with nothing to commit would else not learn that it was taken over.
       const newest = await this.#writer.newest()
       if (newest && newest.epoch > this.epoch) this.#give(new Fenced(newest.owner, newest.epoch))

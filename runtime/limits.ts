@@ -65,6 +65,11 @@ export const REJECT_TEXT_MAX = 512
 export const KEY_CACHE_MAX = 10_000
 /** A closing HTTP server waits so long for the requests under way, then cuts them. */
 export const HTTP_GRACE_MS = 5_000
+/**
+ * A kept connection may be idle for so long. Devices often send every 5 or 10 seconds: were the server to close just then, as by its default
+ * of 5, their requests would be lost on the way.
+ */
+export const HTTP_IDLE_MS = 75_000
 
 export const DEVICE_CHARS_MAX = 128
 export const METRIC_CHARS_MAX = 64

@@ -32,7 +32,9 @@ export interface Loaded {
   /** Answered otherwise than by 202; `throttled` of them by 429. */
   refused: number
   throttled: number
+  /** Without an answer; `errors` by the system's code. */
   lost: number
+  errors: Record<string, number>
   seconds: number
 }
 
@@ -70,7 +72,7 @@ function post(bytes: Uint8Array | string): Promise<number> {
 
 const start = performance.now()
 const end = start + seconds * 1000
-const loaded: Loaded = { accepted: 0, refused: 0, throttled: 0, lost: 0, seconds: 0 }
+const loaded: Loaded = { accepted: 0, refused: 0, throttled: 0, lost: 0, errors: {}, seconds: 0 }
 
 async function connection(): Promise<void> {
   while (performance.now() < end && sent < rows) {
@@ -93,7 +95,9 @@ async function connection(): Promise<void> {
         }
         loaded.refused += count
         if (status === 429) loaded.throttled += count
-      } catch {
+      } catch (error) {
+        const code = (error as NodeJS.ErrnoException).code ?? String(error)
+        loaded.errors[code] = (loaded.errors[code] ?? 0) + 1
         loaded.lost += count
       }
       await new Promise((resolve) => setTimeout(resolve, 100))
