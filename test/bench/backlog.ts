@@ -92,7 +92,7 @@ class StoreWatch {
 }
 
 export const run: Bench = async ({ size }) => {
-  const total = Number(process.env.WEIR_BENCH_ROWS ?? (size === 'real' ? 10_000_000 : 100_000))
+  const total = Number(process.env.WEIR_BENCH_ROWS ?? (size === 'real' ? 10_000_000 : 50_000))
   const rows: BenchRow[] = []
   const apart = await Apart.install({ partitions: PARTITIONS, settings: SETTINGS })
   const { connection } = apart

@@ -10,7 +10,7 @@ export interface Probed {
   readonly answerMs: readonly number[]
   /** Answers that were no 202. */
   readonly refused: number
-  /** Events that did not come within 10 s of the last POST. */
+  /** Events that did not come within a minute of the last POST. */
   readonly missing: number
 }
 
@@ -92,7 +92,7 @@ export async function probe(client: Client, { device, seconds }: { device: strin
   })()
   const end = performance.now() + seconds * 1000
   await poster.run(() => performance.now() >= end)
-  await eventually('the last probes arrive', () => poster.sentAt.size === 0, 10_000).catch(() => {})
+  await eventually('the last probes arrive', () => poster.sentAt.size === 0).catch(() => {})
   abort.abort()
   await reading
   liveMs.sort((a, b) => a - b)
