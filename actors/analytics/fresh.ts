@@ -133,13 +133,35 @@ export interface Range {
   readonly to: number
 }
 
+/** What is told of a fresh reading; `isOld`: it may be in the lake already. */
+type FreshVisit = (entry: SeriesEntry, ts: number, value: number, receivedAt: number, isOld: boolean) => void
+
+/** Visits the fresh readings that pass, in no order. `range` is looked at for each, so that a visit may narrow it. */
+export function eachFresh(view: FreshView, tenant: string, filter: SeriesFilter, range: Range, visit: FreshVisit): void {
+  for (const commits of view) {
+    for (const commit of commits) {
+      for (const { block, entries, fates, timeMs, tsMin, tsMax } of commit.blocks) {
+        if (block.tenant !== tenant || tsMax < range.from || tsMin >= range.to) continue
+        const wanted = wantedSeries(entries, filter)
+        if (wanted === null) continue
+        const { row, ts, value } = block
+        for (let i = 0; i < ts.length; i++) {
+          const t = ts[i]
+          if (t < range.from || t >= range.to || wanted[row[i]] === 0) continue
+          const fate = fates === null ? FATE_KEPT : fates[i]
+          if (fate <= FATE_OLD) visit(entries[row[i]], t, value[i], timeMs, fate === FATE_OLD)
+        }
+      }
+    }
+  }
+}
+
 /**
  * Fresh readings that pass, in no order. With `limit`, those whose times can't be among the `limit` earliest may be left out.
  */
 export function freshReadings(view: FreshView, tenant: string, filter: SeriesFilter, range: Range, limit = Infinity): FreshReadings {
   const out: FreshReadings = { device: [], metric: [], ts: [], value: [], receivedAt: [], old: false }
-  const { from } = range
-  let { to } = range
+  const within = { ...range }
   const cut = () => {
     // The rows beyond the limit's time are of no use, and neither are later ones that come: the range shrinks.
     const bound = Float64Array.from(out.ts).sort()[limit - 1]
@@ -153,37 +175,21 @@ export function freshReadings(view: FreshView, tenant: string, filter: SeriesFil
       out.receivedAt[kept++] = out.receivedAt[i]
     }
     for (const column of [out.device, out.metric, out.ts, out.value, out.receivedAt]) column.length = kept
-    to = Math.min(to, bound + 1)
+    within.to = Math.min(within.to, bound + 1)
   }
   let next = limit * 4 + 10_000
-  for (const commits of view) {
-    for (const commit of commits) {
-      for (const { block, entries, fates, timeMs, tsMin, tsMax } of commit.blocks) {
-        if (block.tenant !== tenant || tsMax < from || tsMin >= to) continue
-        const wanted = wantedSeries(entries, filter)
-        if (wanted === null) continue
-        const { row, ts, value } = block
-        for (let i = 0; i < ts.length; i++) {
-          const t = ts[i]
-          if (t < from || t >= to || wanted[row[i]] === 0) continue
-          if (fates !== null && fates[i] !== FATE_KEPT) {
-            if (fates[i] !== FATE_OLD) continue
-            out.old = true
-          }
-          const entry = entries[row[i]]
-          out.device.push(entry.device)
-          out.metric.push(entry.metric)
-          out.ts.push(t)
-          out.value.push(value[i])
-          out.receivedAt.push(timeMs)
-        }
-        if (out.ts.length > next) {
-          cut()
-          next = Math.max(limit * 4 + 10_000, out.ts.length * 2)
-        }
-      }
+  eachFresh(view, tenant, filter, within, (entry, ts, value, receivedAt, isOld) => {
+    if (isOld) out.old = true
+    out.device.push(entry.device)
+    out.metric.push(entry.metric)
+    out.ts.push(ts)
+    out.value.push(value)
+    out.receivedAt.push(receivedAt)
+    if (out.ts.length > next) {
+      cut()
+      next = Math.max(limit * 4 + 10_000, out.ts.length * 2)
     }
-  }
+  })
   return out
 }
 
