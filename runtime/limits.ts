@@ -125,10 +125,11 @@ export const MEMBER_CHECK_MS = 2_000
 export const SEAL_INTERVAL_MS = 2_000
 export const SEAL_ROWS_MAX = 1_000_000
 /**
- * Store: bytes read and not yet covered by a commit; beyond it the reader of that stream waits. Decoded they take several times as much, in the
- * lake's writer and in the API's process alike, and reading further ahead of the workers makes nothing faster.
+ * Store: bytes read and not yet covered by a commit; beyond it the reader of that stream waits. Decoded they take several times as much. The API
+ * reads far ahead of the workers, since it shows readings before any commit covers them; to the lake's writer that would be of no use.
  */
-export const STORE_WAITING_BYTES = 64 * 1024 * 1024
+export const STORE_WAITING_BYTES = 256 * 1024 * 1024
+export const WRITER_WAITING_BYTES = 64 * 1024 * 1024
 /** Store: how long it waits for the lock of one that is about to end; then it gives up. */
 export const STORE_LOCK_WAIT_MS = 5_000
 /** Memory of the writer's own DuckDB, and of a compaction's; beyond it they spill to the lake's `tmp` folder. */

@@ -19,9 +19,12 @@ export const FATE_OLD = 1
 export const FATE_DUPLICATE = 2
 export const FATE_EXPIRED = 3
 
+/** Columns of a block: its names are in the entries. */
+export type FreshColumns = Pick<Block, 'tenant' | 'row' | 'ts' | 'value'>
+
 export interface FreshBlock {
   readonly timeMs: number
-  readonly block: Block
+  readonly block: FreshColumns
   /** By the block's series index. */
   readonly entries: readonly SeriesEntry[]
   /** Rows of each series that count: neither duplicate nor expired. */
@@ -46,6 +49,20 @@ export interface FreshCommit {
   readonly blocks: readonly FreshBlock[]
   readonly rejects: readonly FreshRejects[]
   readonly rows: number
+}
+
+/**
+ * What is kept of a block, in one piece of memory of its own: as they were decoded, columns may be views that hold the whole message, and
+ * what came with it.
+ */
+export function columnsOf({ tenant, row, ts, value }: FreshColumns): FreshColumns {
+  const n = ts.length
+  const memory = new ArrayBuffer(n * (2 * ts.BYTES_PER_ELEMENT + row.BYTES_PER_ELEMENT))
+  const kept = { tenant, ts: new Float64Array(memory, 0, n), value: new Float64Array(memory, n * 8, n), row: new Uint16Array(memory, n * 16, n) }
+  kept.ts.set(ts)
+  kept.value.set(value)
+  kept.row.set(row)
+  return kept
 }
 
 /** Fresh commits of one moment, by partition, each in order. */

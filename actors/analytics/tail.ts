@@ -19,7 +19,7 @@ import type { Block } from '../reading/input.ts'
 import type { CoveredCommit, CoveredMessage, InputSeen } from '../store/follow.ts'
 import type { Manifest } from '../store/manifest.ts'
 import { eachCount, planCounts, readCounts } from './counts.ts'
-import { FATE_DUPLICATE, FATE_EXPIRED, FATE_OLD, FreshRows } from './fresh.ts'
+import { columnsOf, FATE_DUPLICATE, FATE_EXPIRED, FATE_OLD, FreshRows } from './fresh.ts'
 import type { FreshBlock, FreshCommit, FreshRejects, FreshView } from './fresh.ts'
 import type { Columns, Lake, LakeVersion } from './lake.ts'
 import { SeriesCatalog } from './series-catalog.ts'
@@ -249,7 +249,7 @@ export class Tail {
       // A series all of whose rows were too old was never there.
       if (fates !== null && entries[s].count === 0) this.catalog.forget(entries[s])
     }
-    return { timeMs: message.timeMs, block, entries, counts, fates, tsMin, tsMax }
+    return { timeMs: message.timeMs, block: columnsOf(block), entries, counts, fates, tsMin, tsMax }
   }
 
   async #work(): Promise<void> {

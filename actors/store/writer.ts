@@ -12,7 +12,7 @@
 import { readdir, rm, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../../runtime/clock.ts'
-import { KEEP_SUPERSEDED_MS, SEAL_INTERVAL_MS, SEAL_ROWS_MAX } from '../../runtime/limits.ts'
+import { KEEP_SUPERSEDED_MS, SEAL_INTERVAL_MS, SEAL_ROWS_MAX, WRITER_WAITING_BYTES } from '../../runtime/limits.ts'
 import type { Log } from '../../runtime/log.ts'
 import { RESULTS, inputStream } from '../../runtime/topology.ts'
 import type { Topology } from '../../runtime/topology.ts'
@@ -114,7 +114,7 @@ export class LakeWriter {
       topology: options.topology,
       clock: options.clock,
       logger: options.logger,
-      waitingBytesMax: options.waitingBytesMax,
+      waitingBytesMax: options.waitingBytesMax ?? WRITER_WAITING_BYTES,
       from: held.fresh ? null : manifest.covered,
       ...known,
       onCommit: (covered) => this.#take(covered),

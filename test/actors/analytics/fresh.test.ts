@@ -54,11 +54,25 @@ describe('fresh rows beyond their bound', () => {
   })
 })
 
-describe('counts of series', () => {
+describe('in the tail', () => {
   let house: House
   afterEach(() => house.close())
 
-  it('are right as soon as rows that had left memory are sealed, whatever manifests came between', async () => {
+  it('fresh rows keep their columns alone, and nothing of the message that brought them', async () => {
+    house = await House.open()
+    await house.post(Array.from({ length: 300 }, (_, i) => ({ device: `probe-${i % 50}`, ts: T0 + i, value: i })))
+    await house.commit()
+    const view = house.analytics.tail.view()
+    const blocks = view.fresh.flat().flatMap((commit) => commit.blocks)
+    expect(blocks.reduce((sum, { block }) => sum + block.ts.length, 0)).toBe(300)
+    for (const { block } of blocks) {
+      expect(Object.keys(block).sort()).toEqual(['row', 'tenant', 'ts', 'value'])
+      for (const column of [block.ts, block.value, block.row]) expect(column.buffer.byteLength).toBe(18 * block.ts.length)
+    }
+    view.release()
+  })
+
+  it('counts of series are right as soon as rows that had left memory are sealed, whatever manifests came between', async () => {
     house = await House.open({ freshRowsMax: 10 })
     const post = async (from: number, n: number) => {
       await house.post(Array.from({ length: n }, (_, i) => ({ device: 'a', ts: T0 + from + i, value: from + i })))
