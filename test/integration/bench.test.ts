@@ -3,6 +3,7 @@
 import { expect, test } from 'vitest'
 import type { BenchRow } from '../bench/bench.ts'
 import { run as backlog } from '../bench/backlog.ts'
+import { run as memory } from '../bench/memory.ts'
 import { run as skew } from '../bench/skew.ts'
 
 function valuesOf(rows: readonly BenchRow[]) {
@@ -30,4 +31,12 @@ test('a backlog is caught up with, whole, while live readings are answered', asy
   expect(of('times live').every((times) => times > 0)).toBe(true)
   expect(of('meanwhile, answer, p50')[0]).toBeGreaterThan(0)
   expect(of('catching up: memory of weir-worker').length).toBeGreaterThan(0)
+})
+
+test('the memory of each process is watched over time', async () => {
+  const of = valuesOf(await memory({ size: 'smoke' }))
+  for (const process of ['nats-server', 'weir-edge', 'weir-worker 1', 'weir-worker 2', 'weir-store']) {
+    for (const mebibytes of of(`memory of ${process}, `)) expect(mebibytes).toBeGreaterThan(1)
+  }
+  expect(of('acknowledged')[0]).toBeGreaterThan(0)
 })
