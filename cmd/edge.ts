@@ -24,7 +24,7 @@ const SPEC = {
   data: { type: 'string', default: './data', help: 'data folder of a weir up to join' },
   host: { type: 'string', default: '127.0.0.1', help: 'address to listen on' },
   port: { type: 'number', default: 8080, integer: true, min: 0, max: 65_535, help: 'port to listen on; 0 for any that is free' },
-  quota: { type: 'number', default: null, min: 1, help: 'readings a second of each tenant; without it, no bound' },
+  quota: { type: 'number', default: null, min: 1, help: 'readings a second of each tenant, through all edges together; without it, no bound' },
   bodyMax: { type: 'bytes', default: BODY_MAX_BYTES, help: 'largest body of a request, before and after inflating' },
   partitions: { type: 'number', default: null, integer: true, min: 1, max: 1024, help: 'partitions, fixed at the first start of any process: 64 unless said otherwise' },
   replicas: { type: 'number', default: 1, integer: true, min: 1, max: 5, help: 'copies that the servers keep of the log, fixed at the first start' },

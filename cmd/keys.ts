@@ -19,7 +19,7 @@ const SPEC = {
   tenant: { type: 'string', default: DEFAULT_TENANT, help: 'create, list: whose keys' },
   role: { type: 'string', default: 'device', choices: ROLES, help: 'create: device writes, analyst reads, admin does both' },
   prefix: { type: 'string', default: null, help: 'create: device ids must start with this, or one of these, separated by commas' },
-  quota: { type: 'number', default: null, min: 1, help: 'create: readings a second of this key' },
+  quota: { type: 'number', default: null, min: 1, help: 'create: readings a second of this key, through all edges together' },
   grace: { type: 'duration', default: 0, help: 'rotate: how long the old secret holds beside the new one; at once it ends by default' },
   json: { type: 'boolean', default: false, help: 'print JSON' },
 } as const satisfies FlagSpec

@@ -12,6 +12,7 @@ import type { HostContext } from './host-life.ts'
 import type { JournalWriter } from './journal-writer.ts'
 import { COMMIT_MESSAGES_MAX, COMMIT_RESULTS_MAX, COMMIT_WAITING_MESSAGES_MAX, COMMIT_WAITING_RESULTS_MAX } from './limits.ts'
 import type { Snapshotter } from './snapshotter.ts'
+import { turnOf } from './turns.ts'
 
 export class Committer<State, Effects> {
   #context: HostContext<State, Effects>
@@ -127,9 +128,11 @@ export class Committer<State, Effects> {
   #begin(): void {
     const { actor, progress, clock } = this.#context
     if (this.#messages === 0 && !this.#snapshotter.hasStored) return
+    const encodingMs = clock.monotonic()
     const payload = actor.encode(this.#effects, progress.state)
     const results = actor.count(this.#effects)
     const done = { position: progress.at, messages: this.#messages, results, stepMs: this.#stepMs, beganMs: clock.monotonic() }
+    turnOf(clock).spent(done.beganMs - encodingMs)
     this.#effects = actor.effects()
     this.#messages = 0
     this.#stepMs = 0

@@ -34,7 +34,7 @@ export function createHostMetrics(registry: Metrics): HostMetrics {
     fenced: counter('weir_partition_fenced', 'Times that another owner claimed the partition'),
     stepSeconds: counter('weir_partition_step_seconds', 'Time spent in steps'),
     behind: gauge('weir_partition_behind_messages', 'Sequences between what is stepped and the newest of the partition; 0 when level'),
-    lagSeconds: gauge('weir_partition_lag_seconds', 'Age of the newest committed message at its commit'),
+    lagSeconds: gauge('weir_partition_lag_seconds', 'Age of the newest committed message at its commit; 0 once the partition is level'),
     epoch: gauge('weir_partition_epoch', 'Epoch of the claim'),
     commitSeconds: histogram('weir_commit_seconds', 'From the end of a commit’s steps to its acknowledgement'),
     takeOverSeconds: histogram('weir_take_over_seconds', 'From the first try of a claim to the first new message'),

@@ -28,11 +28,11 @@ import type { LogMessage, LogReader } from './log.ts'
 import { Snapshotter } from './snapshotter.ts'
 import { TakeOver } from './take-over.ts'
 import { inputStream, inputSubject } from './topology.ts'
+import { turnOf } from './turns.ts'
+import type { Turn } from './turns.ts'
 
 /** How often a host looks whether it is quiet. */
 const LOOK_MS = TICK_INTERVAL_MS / 4
-/** Step time after which the loop lets timers and sockets have their turn. */
-const BURST_MS = 20
 /** A tick, or an introduction, that was not read back for so long no longer keeps another from being sent. */
 const TICK_LOST_MS = 5 * TICK_INTERVAL_MS
 
@@ -72,7 +72,8 @@ export class PartitionHost<State, Effects> {
   #startedMs: number
   #lastReadMs = 0
   #measuredMs = 0
-  #burstMs = 0
+  /** Shared with the other partitions of the process. */
+  #turn: Turn
   /** The tick that was appended last. */
   #tick: { seq: number; sentMs: number } | null = null
   /** The introduction that was appended last, and the settings that are yet to be introduced. */
@@ -90,6 +91,7 @@ export class PartitionHost<State, Effects> {
     this.#subject = inputSubject(partition)
     this.#phase = { kind: options.waits ? 'preparing' : 'claiming' }
     this.#startedMs = clock.monotonic()
+    this.#turn = turnOf(clock)
     this.#progress = { state: actor.create(), at: NOWHERE }
     this.#context = {
       partition,
@@ -128,7 +130,7 @@ export class PartitionHost<State, Effects> {
       signal: this.#quit.signal,
       replay: (message) => {
         this.#replay(message)
-        return this.#breathe()
+        return this.#turn.isOver ? this.#turn.next() : undefined
       },
       onReady: () => options.onReady?.(),
       onClaiming: () => {
@@ -272,11 +274,10 @@ export class PartitionHost<State, Effects> {
       reader = null
       try {
         for await (const message of this.#reader) {
-          while (this.#checking) await this.#checking
+          while (this.#checking || this.#turn.isOver) await (this.#checking ?? this.#turn.next())
           if (this.#isEnding) break
           this.#take(message, target)
           if (this.#committer.isFull) await this.#committer.underWay
-          await this.#breathe()
         }
       } catch (error) {
         if (!isOperating(error) || !(error.retry || error.code === 'identity')) throw error
@@ -304,13 +305,6 @@ export class PartitionHost<State, Effects> {
     this.#committer.stepped(this.#step(message))
   }
 
-  /** Lets timers and sockets have their turn after much work. */
-  #breathe(): Promise<void> | void {
-    if (this.#burstMs <= BURST_MS) return
-    this.#burstMs = 0
-    return this.#context.clock.sleep(0)
-  }
-
   #replay(message: LogMessage): void {
     this.#step(message)
     this.#committer.replayed()
@@ -325,7 +319,7 @@ export class PartitionHost<State, Effects> {
     this.#progress.at = { created: this.#progress.at.created, seq: message.seq, timeMs: message.timeMs }
     this.#lastReadMs = clock.monotonic()
     const tookMs = this.#lastReadMs - beganMs
-    this.#burstMs += tookMs
+    this.#turn.spent(tookMs)
     this.#snapshotter.worked(tookMs)
     return tookMs
   }
@@ -435,6 +429,8 @@ export class PartitionHost<State, Effects> {
       if (created !== at.created || lastSeq < at.seq) void this.#check()
       const last = await log.last(this.#stream, this.#subject)
       metrics?.behind.set(labels, Math.max(0, (last?.seq ?? 0) - this.#progress.at.seq))
+      // Commits alone say how old what they hold is: a partition that is level would keep the last one's age for ever.
+      if ((last?.seq ?? 0) <= this.committed.seq) metrics?.lagSeconds.set(labels, 0)
       // A partition with nothing to commit would else not learn that it was taken over.
       const newest = await this.#writer.newest()
       if (newest && newest.epoch > this.epoch) this.#give(new Fenced(newest.owner, newest.epoch))

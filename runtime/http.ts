@@ -16,7 +16,7 @@ import { systemClock } from './clock.ts'
 import type { Clock } from './clock.ts'
 import { ErrorCode, isOperating, OperatingError } from './errors.ts'
 import type { Keyring, Principal, Role } from './keys.ts'
-import { HTTP_GRACE_MS } from './limits.ts'
+import { HTTP_GRACE_MS, HTTP_IDLE_MS } from './limits.ts'
 
 /** An error answer. `extra` adds members of its own to the problem. */
 export interface ProblemOptions {
@@ -128,6 +128,7 @@ export interface Served {
 export async function serveApp(options: { app: { fetch: Hono['fetch'] }; host?: string; port: number; clock?: Clock }): Promise<Served> {
   const host = options.host ?? '127.0.0.1'
   const server = createAdaptorServer({ fetch: options.app.fetch as never, hostname: host }) as Server
+  server.keepAliveTimeout = HTTP_IDLE_MS
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const taken = error.code === 'EADDRINUSE' ? 'it is taken by another process' : `the system says ${error.code ?? error.message}`

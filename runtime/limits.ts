@@ -40,6 +40,8 @@ export const REJECTS_DEVICES_MAX = 10_000
 export const REJECTS_SAMPLES_MAX = 200
 /** Edge: tenants and keys whose quota is remembered; at the bound all start anew. */
 export const QUOTAS_MAX = 10_000
+/** Edge: how often the others are told what was let in under a quota. */
+export const QUOTA_TELL_MS = 200
 /** Edge: a store that refused a connection is not asked for so long, where there is another. */
 export const PROXY_AVOID_MS = 2_000
 /** Characters of an Idempotency-Key. */
@@ -63,6 +65,11 @@ export const REJECT_TEXT_MAX = 512
 export const KEY_CACHE_MAX = 10_000
 /** A closing HTTP server waits so long for the requests under way, then cuts them. */
 export const HTTP_GRACE_MS = 5_000
+/**
+ * A kept connection may be idle for so long. Devices often send every 5 or 10 seconds: were the server to close just then, as by its default
+ * of 5, their requests would be lost on the way.
+ */
+export const HTTP_IDLE_MS = 75_000
 
 export const DEVICE_CHARS_MAX = 128
 export const METRIC_CHARS_MAX = 64
@@ -100,6 +107,8 @@ export const SNAPSHOT_QUIET_MS = 700
 export const SNAPSHOT_QUIET_COST_MS = 20
 /** …and one with anything new takes one at this age, so that the log before it can be purged. */
 export const SNAPSHOT_AGE_MAX_MS = 15 * 60_000
+/** Time in steps, encoding and snapshots, of all partitions of a process together, after which timers and sockets have their turn. */
+export const TURN_MS = 20
 /** A host stops stepping, until its commit is answered, when so many results or messages wait beside it. */
 export const COMMIT_WAITING_RESULTS_MAX = 2 * COMMIT_RESULTS_MAX
 export const COMMIT_MESSAGES_MAX = 4_096
@@ -123,8 +132,12 @@ export const MEMBER_CHECK_MS = 2_000
 /** Store: a segment is sealed at this age of its first row, or at this many rows. */
 export const SEAL_INTERVAL_MS = 2_000
 export const SEAL_ROWS_MAX = 1_000_000
-/** Store: rows read and not yet covered by a commit; beyond it the reader of that stream waits. */
+/**
+ * Store: bytes read and not yet covered by a commit; beyond it the reader of that stream waits. Decoded they take several times as much. The API
+ * reads far ahead of the workers, since it shows readings before any commit covers them; to the lake's writer that would be of no use.
+ */
 export const STORE_WAITING_BYTES = 256 * 1024 * 1024
+export const WRITER_WAITING_BYTES = 64 * 1024 * 1024
 /** Store: how long it waits for the lock of one that is about to end; then it gives up. */
 export const STORE_LOCK_WAIT_MS = 5_000
 /** Memory of the writer's own DuckDB, and of a compaction's; beyond it they spill to the lake's `tmp` folder. */

@@ -15,6 +15,7 @@ import type { Position, SnapshotRef } from './journal.ts'
 import { SNAPSHOT_AGE_MAX_MS, SNAPSHOT_COST_FACTOR } from './limits.ts'
 import type { ObjectStore } from './log.ts'
 import { restoreNewest, sweepSnapshots, writeSnapshot } from './snapshots.ts'
+import { turnOf } from './turns.ts'
 
 export class Snapshotter<State, Effects> {
   #context: HostContext<State, Effects>
@@ -131,6 +132,7 @@ export class Snapshotter<State, Effects> {
     const bytes = actor.snapshot(progress.state)
     this.#takenMs = clock.monotonic()
     this.#tookMs = this.#takenMs - beganMs
+    turnOf(clock).spent(this.#tookMs)
     this.#replayMs = 0
     metrics?.snapshotBytes.set(labels, bytes.byteLength)
     return bytes

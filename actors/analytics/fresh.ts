@@ -19,9 +19,12 @@ export const FATE_OLD = 1
 export const FATE_DUPLICATE = 2
 export const FATE_EXPIRED = 3
 
+/** Columns of a block: its names are in the entries. */
+export type FreshColumns = Pick<Block, 'tenant' | 'row' | 'ts' | 'value'>
+
 export interface FreshBlock {
   readonly timeMs: number
-  readonly block: Block
+  readonly block: FreshColumns
   /** By the block's series index. */
   readonly entries: readonly SeriesEntry[]
   /** Rows of each series that count: neither duplicate nor expired. */
@@ -48,22 +51,40 @@ export interface FreshCommit {
   readonly rows: number
 }
 
+/**
+ * What is kept of a block, in one piece of memory of its own: as they were decoded, columns may be views that hold the whole message, and
+ * what came with it.
+ */
+export function columnsOf({ tenant, row, ts, value }: FreshColumns): FreshColumns {
+  const n = ts.length
+  const memory = new ArrayBuffer(n * (2 * ts.BYTES_PER_ELEMENT + row.BYTES_PER_ELEMENT))
+  const kept = { tenant, ts: new Float64Array(memory, 0, n), value: new Float64Array(memory, n * 8, n), row: new Uint16Array(memory, n * 16, n) }
+  kept.ts.set(ts)
+  kept.value.set(value)
+  kept.row.set(row)
+  return kept
+}
+
 /** Fresh commits of one moment, by partition, each in order. */
 export type FreshView = readonly (readonly FreshCommit[])[]
 
 export class FreshRows {
   #partitions: FreshCommit[][]
+  /** Rows kept of each partition. */
+  #rowsOf: number[]
   /** Rows kept. */
   rows = 0
   #rowsMax: number
 
   constructor(partitions: number, rowsMax: number) {
     this.#partitions = Array.from({ length: partitions }, () => [])
+    this.#rowsOf = new Array<number>(partitions).fill(0)
     this.#rowsMax = rowsMax
   }
 
   add(commit: FreshCommit): void {
     this.#partitions[commit.partition].push(commit)
+    this.#rowsOf[commit.partition] += commit.rows
     this.rows += commit.rows
   }
 
@@ -75,7 +96,7 @@ export class FreshRows {
   /** Takes them out, and gives them. */
   settle(coveredSeq: (partition: number) => number): FreshCommit[] {
     const settled = this.#partitions.flatMap((commits, partition) => commits.splice(0, countUntil(commits, coveredSeq(partition))))
-    for (const commit of settled) this.rows -= commit.rows
+    for (const commit of settled) this.#forget(commit)
     return settled
   }
 
@@ -83,14 +104,17 @@ export class FreshRows {
   shed(): FreshCommit[] {
     const shed: FreshCommit[] = []
     while (this.rows > this.#rowsMax) {
-      const rowsOf = (commits: FreshCommit[]) => commits.reduce((sum, c) => sum + c.rows, 0)
-      const fullest = this.#partitions.reduce((a, b) => (rowsOf(b) > rowsOf(a) ? b : a))
-      const commit = fullest.shift()
-      if (commit === undefined) break
-      this.rows -= commit.rows
+      const fullest = this.#rowsOf.indexOf(Math.max(...this.#rowsOf))
+      const commit = this.#partitions[fullest].shift()!
+      this.#forget(commit)
       shed.push(commit)
     }
     return shed
+  }
+
+  #forget({ partition, rows }: FreshCommit): void {
+    this.#rowsOf[partition] -= rows
+    this.rows -= rows
   }
 
   /** The commits of this moment; what comes later does not change the answer. */
@@ -126,13 +150,35 @@ export interface Range {
   readonly to: number
 }
 
+/** What is told of a fresh reading; `isOld`: it may be in the lake already. */
+type FreshVisit = (entry: SeriesEntry, ts: number, value: number, receivedAt: number, isOld: boolean) => void
+
+/** Visits the fresh readings that pass, in no order. `range` is looked at for each, so that a visit may narrow it. */
+export function eachFresh(view: FreshView, tenant: string, filter: SeriesFilter, range: Range, visit: FreshVisit): void {
+  for (const commits of view) {
+    for (const commit of commits) {
+      for (const { block, entries, fates, timeMs, tsMin, tsMax } of commit.blocks) {
+        if (block.tenant !== tenant || tsMax < range.from || tsMin >= range.to) continue
+        const wanted = wantedSeries(entries, filter)
+        if (wanted === null) continue
+        const { row, ts, value } = block
+        for (let i = 0; i < ts.length; i++) {
+          const t = ts[i]
+          if (t < range.from || t >= range.to || wanted[row[i]] === 0) continue
+          const fate = fates === null ? FATE_KEPT : fates[i]
+          if (fate <= FATE_OLD) visit(entries[row[i]], t, value[i], timeMs, fate === FATE_OLD)
+        }
+      }
+    }
+  }
+}
+
 /**
  * Fresh readings that pass, in no order. With `limit`, those whose times can't be among the `limit` earliest may be left out.
  */
 export function freshReadings(view: FreshView, tenant: string, filter: SeriesFilter, range: Range, limit = Infinity): FreshReadings {
   const out: FreshReadings = { device: [], metric: [], ts: [], value: [], receivedAt: [], old: false }
-  const { from } = range
-  let { to } = range
+  const within = { ...range }
   const cut = () => {
     // The rows beyond the limit's time are of no use, and neither are later ones that come: the range shrinks.
     const bound = Float64Array.from(out.ts).sort()[limit - 1]
@@ -146,37 +192,21 @@ export function freshReadings(view: FreshView, tenant: string, filter: SeriesFil
       out.receivedAt[kept++] = out.receivedAt[i]
     }
     for (const column of [out.device, out.metric, out.ts, out.value, out.receivedAt]) column.length = kept
-    to = Math.min(to, bound + 1)
+    within.to = Math.min(within.to, bound + 1)
   }
   let next = limit * 4 + 10_000
-  for (const commits of view) {
-    for (const commit of commits) {
-      for (const { block, entries, fates, timeMs, tsMin, tsMax } of commit.blocks) {
-        if (block.tenant !== tenant || tsMax < from || tsMin >= to) continue
-        const wanted = wantedSeries(entries, filter)
-        if (wanted === null) continue
-        const { row, ts, value } = block
-        for (let i = 0; i < ts.length; i++) {
-          const t = ts[i]
-          if (t < from || t >= to || wanted[row[i]] === 0) continue
-          if (fates !== null && fates[i] !== FATE_KEPT) {
-            if (fates[i] !== FATE_OLD) continue
-            out.old = true
-          }
-          const entry = entries[row[i]]
-          out.device.push(entry.device)
-          out.metric.push(entry.metric)
-          out.ts.push(t)
-          out.value.push(value[i])
-          out.receivedAt.push(timeMs)
-        }
-        if (out.ts.length > next) {
-          cut()
-          next = Math.max(limit * 4 + 10_000, out.ts.length * 2)
-        }
-      }
+  eachFresh(view, tenant, filter, within, (entry, ts, value, receivedAt, isOld) => {
+    if (isOld) out.old = true
+    out.device.push(entry.device)
+    out.metric.push(entry.metric)
+    out.ts.push(ts)
+    out.value.push(value)
+    out.receivedAt.push(receivedAt)
+    if (out.ts.length > next) {
+      cut()
+      next = Math.max(limit * 4 + 10_000, out.ts.length * 2)
     }
-  }
+  })
   return out
 }
 

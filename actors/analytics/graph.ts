@@ -4,13 +4,15 @@
  * - P1 No extreme is lost: each point carries the least and the greatest value of its bucket.
  * - P2 The source is readings while the range holds few of them, else the coarsest windows that still give a point a pixel; what has
  *   no closed window yet is added from readings.
- * - P3 A gap is where the series was silent for longer than three of its usual intervals (the median of the intervals shown).
+ * - P3 Readings that are many, in the lake or still fresh, are never looked at one by one as rows: the lake puts its own into buckets,
+ *   and fresh ones are folded into them. So a series of thousands a second costs others little.
+ * - P4 A gap is where the series was silent for longer than three of its usual intervals (the median of the intervals shown).
  */
 
 import { GRAPH_ANOMALIES_MAX, GRAPH_READINGS_MAX } from '../../runtime/limits.ts'
 import { WINDOW_SIZES_MS, WINDOW_SIZE_NAMES } from '../reading/window.ts'
 import type { Range } from './fresh.ts'
-import { freshReadings } from './fresh.ts'
+import { eachFresh, freshReadings } from './fresh.ts'
 import { freshWindows } from './query-windows.ts'
 import { freshAnomalies, rangeSql, scopeSql } from './query-readings.ts'
 import type { Scope } from './query-readings.ts'
@@ -96,7 +98,9 @@ async function holdsMany(tail: Tail, view: View, scope: Scope, range: Range): Pr
   const [[count]] = await tail.lake.query(
     `SELECT count(*)::DOUBLE FROM ${view.version.relation('readings', range)} WHERE ${scopeSql(scope)}${rangeSql('ts', range)}`,
   )
-  return count > GRAPH_READINGS_MAX
+  let all = count as number
+  if (all <= GRAPH_READINGS_MAX) eachFresh(view.fresh, scope.tenant, scope.filter, range, () => all++)
+  return all > GRAPH_READINGS_MAX
 }
 
 /** Every reading a point; readings of one instant are one point. */
@@ -121,13 +125,26 @@ async function fromBuckets(tail: Tail, view: View, scope: Scope, range: Range, s
     `SELECT floor(epoch_ms(ts) / ${stepMs}) * ${stepMs} AS bucket, min(value), max(value), sum(value), count(*)::DOUBLE
      FROM ${view.version.relation('readings', range)} WHERE ${scopeSql(scope)}${rangeSql('ts', range)} GROUP BY bucket ORDER BY bucket`,
   )
-  const points = noPoints()
+  const buckets = new Map<number, Point>()
   for (let i = 0; i < (columns[0]?.length ?? 0); i++) {
     const [ts, min, max, sum, count] = columns.map((column) => column[i] as number)
-    add(points, { ts, end: ts + stepMs, min, max, sum, count })
+    buckets.set(ts, { ts, end: ts + stepMs, min, max, sum, count })
   }
-  const fresh = freshReadings(view.fresh, scope.tenant, scope.filter, range)
-  return merged(points, bucket(instants(fresh.ts, fresh.value), stepMs))
+  eachFresh(view.fresh, scope.tenant, scope.filter, range, (_entry, t, v) => {
+    const ts = Math.floor(t / stepMs) * stepMs
+    const there = buckets.get(ts)
+    if (there === undefined) {
+      buckets.set(ts, { ts, end: ts + stepMs, min: v, max: v, sum: v, count: 1 })
+      return
+    }
+    if (v < there.min) there.min = v
+    if (v > there.max) there.max = v
+    there.sum += v
+    there.count++
+  })
+  const points = noPoints()
+  for (const point of [...buckets.values()].sort((a, b) => a.ts - b.ts)) add(points, point)
+  return points
 }
 
 /** Closed windows of one size, and readings from where they end. */
@@ -157,7 +174,9 @@ async function fromWindows(tail: Tail, view: View, scope: Scope, range: Range, s
   for (const row of closed) add(points, row)
   const rest = { from: Math.max(range.from, closed.at(-1)?.end ?? range.from), to: range.to }
   // In buckets of the same size, so that the usual interval of the whole has a meaning.
-  return rest.from >= rest.to ? points : merged(points, bucket(await fromReadings(tail, view, scope, rest), sizeMs))
+  if (rest.from >= rest.to) return points
+  const many = await holdsMany(tail, view, scope, rest)
+  return merged(points, many ? await fromBuckets(tail, view, scope, rest, sizeMs) : bucket(await fromReadings(tail, view, scope, rest), sizeMs))
 }
 
 async function anomaliesOf(tail: Tail, view: View, scope: Scope, range: Range): Promise<Graph['anomalies']> {
@@ -172,7 +191,14 @@ async function anomaliesOf(tail: Tail, view: View, scope: Scope, range: Range): 
   return { ts: column(2), value: column(3), score: column(4), expected: column(5), lower: column(6), upper: column(7), reason: column(8) }
 }
 
-type Point = { ts: number; end: number; min: number; max: number; sum: number; count: number }
+interface Point {
+  ts: number
+  end: number
+  min: number
+  max: number
+  sum: number
+  count: number
+}
 
 function noPoints(): Points {
   return { ts: [], end: [], min: [], max: [], sum: [], count: [] }
@@ -205,13 +231,6 @@ const at = (points: Points, i: number): Point => ({
   sum: points.sum[i],
   count: points.count[i],
 })
-
-function instants(ts: readonly number[], values: readonly number[]): Points {
-  const order = Array.from(ts.keys()).sort((a, b) => ts[a] - ts[b])
-  const points = noPoints()
-  for (const i of order) add(points, { ts: ts[i], end: ts[i], min: values[i], max: values[i], sum: values[i], count: 1 })
-  return points
-}
 
 function merged(a: Points, b: Points): Points {
   const points = noPoints()

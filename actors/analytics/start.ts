@@ -44,6 +44,8 @@ export interface AnalyticsOptions {
   readonly clock: Clock
   readonly logger: FollowerLogger
   readonly metrics?: Metrics
+  /** Rows kept in memory until a manifest covers them; `FRESH_ROWS_MAX` by default. */
+  readonly freshRowsMax?: number
 }
 
 export interface Analytics {
@@ -74,7 +76,7 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
 
   const hub = new LiveHub({ topology, clock, generation: generationOf(infos) })
   const lake = await Lake.open({ folder, clock })
-  const tail = new Tail({ lake, topology, resultsCreated, clock, logger, listener: hub })
+  const tail = new Tail({ lake, topology, resultsCreated, clock, logger, listener: hub, freshRowsMax: options.freshRowsMax })
   const manifest = await openNewest(folder, tail)
   for (const [partition, state] of tail.partitions.entries()) {
     const covered = manifest?.covered[partition]

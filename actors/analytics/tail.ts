@@ -19,11 +19,14 @@ import type { Block } from '../reading/input.ts'
 import type { CoveredCommit, CoveredMessage, InputSeen } from '../store/follow.ts'
 import type { Manifest } from '../store/manifest.ts'
 import { eachCount, planCounts, readCounts } from './counts.ts'
-import { FATE_DUPLICATE, FATE_EXPIRED, FATE_OLD, FreshRows } from './fresh.ts'
-import type { FreshBlock, FreshRejects, FreshView } from './fresh.ts'
+import { columnsOf, FATE_DUPLICATE, FATE_EXPIRED, FATE_OLD, FreshRows } from './fresh.ts'
+import type { FreshBlock, FreshCommit, FreshRejects, FreshView } from './fresh.ts'
 import type { Columns, Lake, LakeVersion } from './lake.ts'
 import { SeriesCatalog } from './series-catalog.ts'
 import type { SeriesEntry } from './series-catalog.ts'
+
+/** How often it is said that fresh rows are at their bound. */
+const SHED_SAID_MS = 60_000
 
 export interface TailLogger {
   info(fields: object, message: string): void
@@ -73,8 +76,10 @@ export class Tail {
   #resolved = new WeakMap<Block, { entries: readonly SeriesEntry[]; forgotten: number }>()
   /** Readings in the lake, by the catalog's own count. */
   #sealed = 0
-  /** Whether fresh commits were let go before a manifest covered them. */
-  #shed = false
+  /** By partition, the newest of the fresh commits that were let go before a manifest covered them. */
+  #shedSeq: number[]
+  /** When it was last said that some were. */
+  #shedSaidMs = -Infinity
   #rebuiltAt = -Infinity
   #retry: () => void = () => {}
   #next: Manifest | null = null
@@ -96,6 +101,7 @@ export class Tail {
     this.#logger = options.logger
     this.#listener = options.listener ?? null
     this.#fresh = new FreshRows(options.topology.partitions, options.freshRowsMax ?? FRESH_ROWS_MAX)
+    this.#shedSeq = new Array<number>(options.topology.partitions).fill(0)
     const unknown = () => ({ owner: null, epoch: 0, position: 0, resultsSeq: 0, contentSeq: 0, accepted: 0, pending: 0 })
     this.partitions = Array.from({ length: options.topology.partitions }, unknown)
   }
@@ -205,12 +211,19 @@ export class Tail {
     }
     this.#fresh.add({ partition, seq: commit.seq, effects, blocks, rejects, rows })
     const shed = this.#fresh.shed()
-    if (shed.length > 0) {
-      const { length: commits } = shed
-      this.#logger.warn({ commits, rows: this.#fresh.rows }, 'fresh rows are at their bound: the oldest show again once they are sealed')
-      for (const commit of shed) eachCount(commit, (entry, count) => (entry.fresh -= count))
-      this.#shed = true
+    if (shed.length > 0) this.#letGo(shed)
+  }
+
+  #letGo(shed: readonly FreshCommit[]): void {
+    for (const commit of shed) {
+      eachCount(commit, (entry, count) => (entry.fresh -= count))
+      this.#shedSeq[commit.partition] = commit.seq
     }
+    // At the bound each commit lets one go: a line for each would say no more.
+    const nowMs = this.#clock.monotonic()
+    if (nowMs - this.#shedSaidMs < SHED_SAID_MS) return
+    this.#shedSaidMs = nowMs
+    this.#logger.warn({ commits: shed.length, rows: this.#fresh.rows }, 'fresh rows are at their bound: the oldest show again once they are sealed')
   }
 
   /** The fates of a block's rows, and the counts of its series. */
@@ -236,7 +249,7 @@ export class Tail {
       // A series all of whose rows were too old was never there.
       if (fates !== null && entries[s].count === 0) this.catalog.forget(entries[s])
     }
-    return { timeMs: message.timeMs, block, entries, counts, fates, tsMin, tsMax }
+    return { timeMs: message.timeMs, block: columnsOf(block), entries, counts, fates, tsMin, tsMax }
   }
 
   async #work(): Promise<void> {
@@ -266,7 +279,7 @@ export class Tail {
     try {
       const plan = planCounts(before, version, {
         fresh: this.#fresh,
-        shed: this.#shed,
+        shed: this.#shedSeq.some((seq, partition) => seq > this.coveredSeq(partition)),
         sealed: this.#sealed,
         resultsCreated: this.resultsCreated,
         newest: this.partitions.map((state) => state.resultsSeq),
@@ -290,7 +303,6 @@ export class Tail {
         })
       }
       this.#apply(counts, plan.whole)
-      this.#shed = false
       if (plan.whole) this.#forgetEmpty()
       else if (this.#sealed !== version.readings) this.#againLater(manifest)
     } finally {

@@ -34,7 +34,7 @@ export interface EdgeOptions {
   readonly logger: { warn(fields: object, message: string): void; error(fields: object, message: string): void }
   /** A registry of prom-client. */
   readonly metrics: Registry
-  /** Readings a second of each tenant; null (the default) for no bound. */
+  /** Readings a second of each tenant through all edges together; null (the default) for no bound. */
   readonly quota?: number | null
   /** Bytes of a body, before and after inflating; `BODY_MAX_BYTES` by default. */
   readonly bodyMaxBytes?: number
@@ -90,7 +90,7 @@ export function createEdge(options: EdgeOptions): Edge {
       logger.warn({ count }, 'the ledger will not show these rejected readings, as the log is away')
     },
   })
-  const quotas = new Quotas({ clock, perTenant: options.quota ?? null })
+  const quotas = new Quotas({ clock, bus: connection.bus, perTenant: options.quota ?? null })
   const proxy = new Proxy({ stores: options.membership, clock })
   const ingest = new Ingest({
     keyring,
@@ -125,6 +125,7 @@ export function createEdge(options: EdgeOptions): Edge {
       open = false
       await batcher.drain()
       await rejects.drain()
+      quotas.close()
       proxy.close()
     },
   }

@@ -237,7 +237,7 @@ function assertSound(block: Block): void {
     const series = seriesDevice.length
     for (let i = 0; i < row.length; i++) {
       // Written so that NaN fails each comparison.
-      sound &&= row[i] < series && Math.abs(value[i]) <= VALUE_MAGNITUDE_MAX && Math.abs(ts[i]) <= TS_MAGNITUDE_MAX_MS && ts[i] % 1 === 0
+      sound &&= row[i] < series && Math.abs(value[i]) <= VALUE_MAGNITUDE_MAX && Math.abs(ts[i]) <= TS_MAGNITUDE_MAX_MS && Math.floor(ts[i]) === ts[i]
     }
     for (const { hash, from, to } of block.keyed) {
       sound &&= typeof hash === 'string' && Number.isInteger(from) && Number.isInteger(to) && from >= 0 && from <= to && to <= row.length

@@ -13,7 +13,7 @@ import { join } from 'node:path'
 import type { Clock } from '../../runtime/clock.ts'
 import { systemDisk } from '../../runtime/disk.ts'
 import type { Disk } from '../../runtime/disk.ts'
-import { KEEP_SUPERSEDED_MS, SEAL_INTERVAL_MS, SEAL_ROWS_MAX } from '../../runtime/limits.ts'
+import { KEEP_SUPERSEDED_MS, SEAL_INTERVAL_MS, SEAL_ROWS_MAX, WRITER_WAITING_BYTES } from '../../runtime/limits.ts'
 import type { Log } from '../../runtime/log.ts'
 import { RESULTS, inputStream } from '../../runtime/topology.ts'
 import type { Topology } from '../../runtime/topology.ts'
@@ -116,7 +116,7 @@ export class LakeWriter {
       topology: options.topology,
       clock: options.clock,
       logger: options.logger,
-      waitingBytesMax: options.waitingBytesMax,
+      waitingBytesMax: options.waitingBytesMax ?? WRITER_WAITING_BYTES,
       from: held.fresh ? null : manifest.covered,
       ...known,
       onCommit: (covered) => this.#take(covered),

@@ -1,57 +1,57 @@
 /**
- * A load generator as a process of its own: posts readings of a fleet as fast as answers come, or at a given rate, and prints what was
- * acknowledged.
+ * A load generator as a process of its own: posts readings of a fleet (fleet.ts) as fast as answers come, or at a given rate, and prints what
+ * was acknowledged.
  *
- * The fleet is 5,000 devices behind gateways: a batch is 50 devices with 10 readings each, 10 ms apart, up to now. It does not measure networks,
- * TLS, or devices' own clients.
+ * Its argument is a `LoadOrder` as JSON. It does not measure networks, TLS, or devices' own clients.
  */
 
 import { Agent, request } from 'node:http'
 import { pack } from '../../runtime/codec.ts'
+import { Fleet } from './fleet.ts'
+import type { Shape } from './fleet.ts'
 
-const [url, key, kind, secondsText, connectionsText, rateText] = process.argv.slice(2)
-const seconds = Number(secondsText)
-const rate = Number(rateText)
-const DEVICES = 5_000
-const PER_BATCH = 50
-const READINGS_EACH = 10
-const names = Array.from({ length: DEVICES }, (_, d) => `gateway-${Math.floor(d / PER_BATCH)}/probe-${d}`)
+export interface LoadOrder {
+  readonly url: string
+  readonly key: string
+  /** `columns` and `json` in batches; `single` a reading a request. */
+  readonly kind: 'columns' | 'json' | 'single'
+  /** `even` by default. */
+  readonly shape?: Shape
+  readonly seconds: number
+  readonly connections: number
+  /** Readings a second; 0 (the default) for as many as are answered. */
+  readonly rate?: number
+  /** Ends after so many readings, and with it the times of a backlog begin at `fromMs` and span `spanMs`. */
+  readonly rows?: number
+  readonly fromMs?: number
+  readonly spanMs?: number
+}
+
+export interface Loaded {
+  accepted: number
+  /** Answered otherwise than by 202; `throttled` of them by 429. */
+  refused: number
+  throttled: number
+  /** Without an answer; `errors` by the system's code. */
+  lost: number
+  errors: Record<string, number>
+  seconds: number
+}
+
+const { url, key, kind, shape = 'even', seconds, connections, rate = 0, rows = Infinity, fromMs, spanMs } = JSON.parse(process.argv[2]) as LoadOrder
+const fleet = new Fleet(shape, { rate, fromMs, spanMs, rows: rows === Infinity ? 0 : rows })
 
 const TYPES: Record<string, string> = { json: 'application/json', columns: 'application/msgpack', single: 'application/json' }
 const agent = new Agent({ keepAlive: true, maxSockets: 256 })
 const target = new URL('/v1/readings', url)
 
-let counter = 0
-let batchNumber = 0
-
-/** A slow wave with a little ripple, without a random draw a reading. */
-function valueOf(device: number, n: number): number {
-  return Math.round((20 + (device % 17) + 3 * Math.sin(n / 5000 + device) + ((n * 2654435761) % 1000) / 2000) * 100) / 100
-}
-
+let sent = 0
 function body(): { bytes: Uint8Array | string; count: number } {
-  const now = Date.now()
-  if (kind === 'single') {
-    const d = counter % DEVICES
-    counter++
-    return { bytes: `{"device":"${names[d]}","metric":"soil_moisture","ts":${now},"value":${valueOf(d, counter)}}`, count: 1 }
-  }
-  const first = (batchNumber++ * PER_BATCH) % DEVICES
-  const device: string[] = []
-  const ts: number[] = []
-  const value: number[] = []
-  for (let i = 0; i < PER_BATCH; i++) {
-    for (let j = 0; j < READINGS_EACH; j++) {
-      device.push(names[first + i])
-      ts.push(now - (READINGS_EACH - j) * 10)
-      value.push(valueOf(first + i, counter++))
-    }
-  }
-  if (kind === 'columns') return { bytes: pack({ device, metric: 'soil_moisture', ts, value }), count: ts.length }
-  return {
-    bytes: JSON.stringify(device.map((name, i) => ({ device: name, metric: 'soil_moisture', ts: ts[i], value: value[i] }))),
-    count: ts.length,
-  }
+  if (kind === 'single') return { bytes: JSON.stringify({ ...fleet.one(), ts: Date.now() }), count: 1 }
+  const columns = fleet.next(Date.now())
+  const { device, metric, ts, value } = columns
+  if (kind === 'columns') return { bytes: pack(columns), count: ts.length }
+  return { bytes: JSON.stringify(device.map((name, i) => ({ device: name, metric, ts: ts[i], value: value[i] }))), count: ts.length }
 }
 
 function post(bytes: Uint8Array | string): Promise<number> {
@@ -72,33 +72,40 @@ function post(bytes: Uint8Array | string): Promise<number> {
 
 const start = performance.now()
 const end = start + seconds * 1000
-let accepted = 0
-let refused = 0
-let lost = 0
+const loaded: Loaded = { accepted: 0, refused: 0, throttled: 0, lost: 0, errors: {}, seconds: 0 }
 
 async function connection(): Promise<void> {
-  while (performance.now() < end) {
+  while (performance.now() < end && sent < rows) {
     if (rate > 0) {
-      const dueMs = start + (counter / rate) * 1000
+      const dueMs = start + (sent / rate) * 1000
       const wait = dueMs - performance.now()
       if (wait > 1) await new Promise((resolve) => setTimeout(resolve, wait))
-      if (performance.now() >= end) return
+      if (performance.now() >= end || sent >= rows) return
     }
     const { bytes, count } = body()
-    try {
-      const status = await post(bytes)
-      if (status === 202) accepted += count
-      else {
-        refused += count
-        await new Promise((resolve) => setTimeout(resolve, 100))
+    sent += count
+    // What is finite must arrive whole; what is not goes on with the next.
+    for (let stored = false; !stored; stored ||= rows === Infinity) {
+      try {
+        const status = await post(bytes)
+        if (status === 202) {
+          loaded.accepted += count
+          stored = true
+          continue
+        }
+        loaded.refused += count
+        if (status === 429) loaded.throttled += count
+      } catch (error) {
+        const code = (error as NodeJS.ErrnoException).code ?? String(error)
+        loaded.errors[code] = (loaded.errors[code] ?? 0) + 1
+        loaded.lost += count
       }
-    } catch {
-      lost += count
       await new Promise((resolve) => setTimeout(resolve, 100))
     }
   }
 }
 
-await Promise.all(Array.from({ length: Number(connectionsText) }, connection))
-process.stdout.write(JSON.stringify({ accepted, refused, lost, seconds: (performance.now() - start) / 1000 }))
+await Promise.all(Array.from({ length: connections }, connection))
+loaded.seconds = (performance.now() - start) / 1000
+process.stdout.write(JSON.stringify(loaded))
 process.exit(0)

@@ -6,6 +6,11 @@
  * - store        covered commits to sealed segments, alone
  * - system       the real processes on this machine, load generator included
  * - elasticity   workers that come, go, die and freeze under load: how long a partition stands still
+ * - skew         even load beside one hot device, and beside one hot partition
+ * - backlog      an hour's outage caught up
+ * - memory       what each process holds over ten minutes of steady load; runs only where it is named
+ *
+ * `WEIR_BENCH_SECONDS` (skew, memory), `WEIR_BENCH_RATE` (skew, readings a second) and `WEIR_BENCH_ROWS` (backlog) choose other sizes.
  */
 
 import { parseArgs } from 'node:util'
@@ -19,10 +24,13 @@ const benches: Record<string, () => Promise<{ run: Bench }>> = {
   store: () => import('./store.ts'),
   system: () => import('./system.ts'),
   elasticity: () => import('./elasticity.ts'),
+  skew: () => import('./skew.ts'),
+  backlog: () => import('./backlog.ts'),
+  memory: () => import('./memory.ts'),
 }
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { smoke: { type: 'boolean', default: false } } })
-const names = positionals.length > 0 ? positionals : Object.keys(benches)
+const names = positionals.length > 0 ? positionals : Object.keys(benches).filter((name) => name !== 'memory')
 const unknown = names.filter((name) => !(name in benches))
 if (unknown.length > 0) {
   console.error(`Cannot run ${unknown.join(', ')} as a benchmark must be one of ${Object.keys(benches).join(', ')}`)

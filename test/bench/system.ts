@@ -6,38 +6,21 @@
  * - acknowledged: the same readings over the time of posting alone
  */
 
-import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { withLake } from '../support/law.ts'
-import { ADMIN_KEY, descendants, eventually, startSystem } from '../support/system.ts'
+import { descendants, eventually, startSystem } from '../support/system.ts'
 import type { System } from '../support/system.ts'
 import type { Bench, BenchRow } from './bench.ts'
-
-interface Loaded {
-  accepted: number
-  refused: number
-  lost: number
-  seconds: number
-}
+import { load } from './load-client.ts'
+import { percentile, probe } from './probe.ts'
 
 interface Status {
   accepted: number
   processed: number
   sealed: number
   partitions: { partition: number; owner: string; epoch: number }[]
-}
-
-function load(system: System, kind: string, seconds: number, connections: number, rate = 0): Promise<Loaded> {
-  return new Promise((resolve, reject) => {
-    const args = [join(import.meta.dirname, 'load.ts'), system.url, ADMIN_KEY, kind, String(seconds), String(connections), String(rate)]
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-    let output = ''
-    child.stdout.on('data', (chunk) => (output += chunk))
-    child.on('error', reject)
-    child.on('exit', () => resolve(JSON.parse(output)))
-  })
 }
 
 function sealedUpTo(system: System, timeoutMs = 180_000): Promise<Status> {
@@ -59,57 +42,6 @@ async function lakeHash(system: System): Promise<{ hash: string; count: number }
     query('SELECT count(*)::DOUBLE AS n, bit_xor(hash(device, metric, ts, value))::VARCHAR AS x FROM readings'),
   )
   return { hash: createHash('sha256').update(`${row.n} ${row.x}`).digest('hex').slice(0, 12), count: Number(row.n) }
-}
-
-function percentile(sorted: number[], q: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.ceil(q * sorted.length) - 1)]
-}
-
-/** Posts a reading every 50 ms and times its way to an open live stream. */
-async function latencies(system: System, seconds: number): Promise<number[]> {
-  const abort = new AbortController()
-  const response = await system.fetch('/v1/live?device=latency-probe&kind=reading', { signal: abort.signal })
-  const sentAt = new Map<number, number>()
-  const took: number[] = []
-  const reading = (async () => {
-    const decoder = new TextDecoder()
-    let rest = ''
-    try {
-      for await (const chunk of response.body!) {
-        const now = performance.now()
-        rest += decoder.decode(chunk as Uint8Array, { stream: true })
-        const events = rest.split('\n\n')
-        rest = events.pop()!
-        for (const event of events) {
-          const data = /^data: ?(.*)$/m.exec(event)?.[1]
-          if (data === undefined || !/^event: ?reading$/m.test(event)) continue
-          const { value } = JSON.parse(data) as { value: number }
-          const sent = sentAt.get(value)
-          if (sent !== undefined) {
-            took.push(now - sent)
-            sentAt.delete(value)
-          }
-        }
-      }
-    } catch {
-      // Aborted below.
-    }
-  })()
-  const end = performance.now() + seconds * 1000
-  for (let n = 1; performance.now() < end; n++) {
-    sentAt.set(n, performance.now())
-    const posted = await system.fetch('/v1/readings', {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ device: 'latency-probe', metric: 'n', ts: Date.now(), value: n }),
-    })
-    await posted.body?.cancel()
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-  await eventually('the last probes arrive', () => sentAt.size === 0, 10_000).catch(() => console.log(`${sentAt.size} probes never came`))
-  abort.abort()
-  await reading
-  return took.sort((a, b) => a - b)
 }
 
 /** From SIGKILL of a worker until each of its partitions is claimed anew. */
@@ -156,11 +88,11 @@ export const run: Bench = async ({ size }) => {
   ] as const) {
     const system = await startSystem()
     try {
-      await load(system, kind, Math.max(1, seconds / 5), connections)
+      await load(system.url, { kind, seconds: Math.max(1, seconds / 5), connections })
       const base = await sealedUpTo(system)
       const cpuBefore = cpuSeconds(system)
       const started = performance.now()
-      const loaded = await load(system, kind, seconds, connections)
+      const loaded = await load(system.url, { kind, seconds, connections })
       const done = await sealedUpTo(system)
       const wallSeconds = (performance.now() - started) / 1000
       const cpuAfter = cpuSeconds(system)
@@ -175,9 +107,9 @@ export const run: Bench = async ({ size }) => {
       rows.push({ name: `${label}: log`, value: folderBytes(join(system.dataDir, 'nats')) / count, unit: 'bytes/reading', hash })
       rows.push({ name: `${label}: lake`, value: folderBytes(join(system.dataDir, 'lake', 'segments')) / count, unit: 'bytes/reading', hash })
       if (kind === 'columns') {
-        const background = load(system, 'columns', seconds + 2, 8, 75_000)
+        const background = load(system.url, { kind: 'columns', seconds: seconds + 2, connections: 8, rate: 75_000 })
         await new Promise((resolve) => setTimeout(resolve, 1_500))
-        const took = await latencies(system, seconds)
+        const { liveMs: took } = await probe(system, { device: 'latency-probe', seconds })
         const half = await background
         const unit = `ms at ${Math.round(half.accepted / half.seconds / 1000)}k/s`
         rows.push({ name: 'reading to live event: p50', value: percentile(took, 0.5), unit, hash: String(took.length) })

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
+import { createHostMetrics } from '../../runtime/host-metrics.ts'
 import { decodeJournal } from '../../runtime/journal.ts'
-import { HANDOVER_MAX_MS, HEARTBEAT_MS, TICK_INTERVAL_MS } from '../../runtime/limits.ts'
+import { HANDOVER_MAX_MS, HEARTBEAT_MS, MEMBER_CHECK_MS, TICK_INTERVAL_MS } from '../../runtime/limits.ts'
 import type { SnapshotRef } from '../../runtime/journal.ts'
+import { createMetrics } from '../../runtime/telemetry.ts'
 import { BUCKET_SNAPSHOTS } from '../../runtime/topology.ts'
 import { settle } from '../support/manual-clock.ts'
 import { oracle, stage } from '../support/stage.ts'
@@ -48,6 +50,23 @@ describe('a host', () => {
     await s.say(['plain'])
     await s.clock.advance(100)
     expect(s.told().commits).toHaveLength(2)
+    await host.stop()
+  })
+
+  it('says how old what it commits is, and that it is level once nothing more has come', async () => {
+    const s = await stage()
+    const metrics = createHostMetrics(createMetrics({ process: false }))
+    const host = s.host('a', { metrics })
+    await s.clock.until(() => host.phase.kind === 'running')
+    const release = s.world.holdPublishes('results.0')
+    await s.say(['late'])
+    await s.clock.advance(3_000)
+    release()
+    await s.covered()
+    const lagS = async () => (await metrics.lagSeconds.get()).values.find((v) => v.labels.partition === '0')?.value
+    expect(await lagS()).toBeGreaterThan(2)
+    await s.clock.advance(MEMBER_CHECK_MS + TICK_INTERVAL_MS)
+    expect(await lagS()).toBe(0)
     await host.stop()
   })
 

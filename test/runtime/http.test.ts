@@ -5,6 +5,7 @@ import { OperatingError } from '../../runtime/errors.ts'
 import { healthRoutes, installProblems, problem, requireKey, serveApp } from '../../runtime/http.ts'
 import type { Served } from '../../runtime/http.ts'
 import { Keyring } from '../../runtime/keys.ts'
+import { HTTP_IDLE_MS } from '../../runtime/limits.ts'
 import { MemoryWorld } from '../../runtime/memory-log.ts'
 import { BUCKET_KEYS } from '../../runtime/topology.ts'
 import { ManualClock } from '../support/manual-clock.ts'
@@ -91,6 +92,14 @@ describe('a server', () => {
     expect(served.url).toBe(`http://127.0.0.1:${served.port}`)
     expect(await (await fetch(served.url)).text()).toBe('hello')
     await expect(serveApp({ app: new Hono(), port: served.port })).rejects.toMatchObject({ code: 'config', message: expect.stringContaining(String(served.port)) })
+  })
+
+  test('keeps an idle connection for longer than devices pause, and says so', async () => {
+    const { url } = await serve(new Hono().get('/', (c) => c.text('here')))
+    const response = await fetch(url)
+    await response.text()
+    expect(response.headers.get('keep-alive')).toBe(`timeout=${HTTP_IDLE_MS / 1000}`)
+    expect(HTTP_IDLE_MS).toBeGreaterThan(60_000)
   })
 
   test('that closes answers what is under way, and takes nothing new', async () => {

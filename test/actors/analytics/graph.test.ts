@@ -1,5 +1,6 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { gapsOf } from '../../../actors/analytics/graph.ts'
+import { GRAPH_READINGS_MAX } from '../../../runtime/limits.ts'
 import { House, MINUTE, T0, windowRow } from './house.ts'
 
 let house: House
@@ -97,6 +98,33 @@ describe('a graph of windows', () => {
     expect(fine.stepMs).toBe(32_400)
     expect(fine.ts.length).toBeLessThanOrEqual(8_001)
     expect(fine.gaps).toEqual([])
+  })
+
+  it('never takes the readings of a hot series out of the lake or of memory one by one', async () => {
+    // An hour of closed minutes, and a minute that is not yet closed with more readings than are looked at: sealed ones and fresh ones.
+    const open = T0 + HOUR
+    await house.post([{ device: 'd1', ts: T0, value: 0 }])
+    await house.commit({ windows: Array.from({ length: 60 }, (_, m) => windowRow('d1', T0 + m * MINUTE, [m, m + 0.5])) })
+    await house.seal()
+    await house.fillSeries('d1', open, GRAPH_READINGS_MAX - 10_000, 0)
+    const fresh = Array.from({ length: 20_000 }, (_, i) => ({ device: 'd1', ts: open + 1_000 + i, value: i === 77 ? 500 : 3 }))
+    await house.post(fresh)
+    await house.commit()
+    const query = vi.spyOn(house.analytics.tail.lake, 'query')
+    for (const [range, source] of [[`from=${T0}&to=${open + MINUTE}&width=30`, '1m'], [`from=${open}&to=${open + MINUTE}&width=800`, 'readings']]) {
+      const made = await graph(range)
+      expect(made.source).toBe(source)
+      expect([Math.min(...made.min), Math.max(...made.max)]).toEqual([-5, 500])
+      const [from, last] = source === '1m' ? [T0, made.ts.at(-1)] : [open, open]
+      expect(made.ts[0]).toBe(from)
+      // All of the open minute is in the mean of what is shown of it.
+      const at = made.ts.indexOf(last)
+      if (source === '1m') expect(made.mean[at]).toBeCloseTo(((GRAPH_READINGS_MAX - 10_000) * -5 + 19_999 * 3 + 500) / (GRAPH_READINGS_MAX + 10_000), 2)
+      else expect(made.mean[at]).toBe(-5)
+    }
+    const answers = await Promise.all(query.mock.results.map((result) => result.value as Promise<unknown[][]>))
+    expect(answers.length).toBeGreaterThan(4)
+    for (const columns of answers) expect(columns[0]?.length ?? 0).toBeLessThan(1_000)
   })
 
   it('gaps are what lasts longer than three usual intervals, in whatever is shown', () => {

@@ -91,9 +91,11 @@ export class House {
   #position = new Map<number, Position>()
   #last = new Map<number, number>()
   #segments = 0
+  #freshRowsMax: number | undefined
 
-  static async open(): Promise<House> {
+  static async open(options: { freshRowsMax?: number } = {}): Promise<House> {
     const house = new House()
+    house.#freshRowsMax = options.freshRowsMax
     house.dir = await mkdtemp(join(tmpdir(), 'weir-analytics-'))
     const { log } = house.connection
     for (const [i, name] of inputStreams(house.topology).entries()) {
@@ -120,6 +122,7 @@ export class House {
       clock: systemClock,
       logger: quiet,
       metrics: this.metrics,
+      freshRowsMax: this.#freshRowsMax,
     })
     await until('the tail has caught up', () => this.analytics.ready() === true)
   }

@@ -1,0 +1,107 @@
+/**
+ * Watches processes from outside: resident memory by the system's account, and what they say of their own heaps on /metrics.
+ *
+ * A process that grows shows as a last third above the first. Maxima are told, since a bound is about the worst moment.
+ */
+
+import { readFileSync } from 'node:fs'
+import type { BenchRow } from './bench.ts'
+
+export interface Watched {
+  /** What it is called in the rows: `weir-worker 2`. */
+  readonly name: string
+  readonly pid: number
+}
+
+interface Sample {
+  readonly atMs: number
+  readonly bytes: number
+}
+
+/** Resident bytes of a process, or null when it is gone. */
+export function residentBytes(pid: number): number | null {
+  try {
+    const found = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
+    return found === null ? null : Number(found[1]) * 1024
+  } catch {
+    return null
+  }
+}
+
+/** Names of processes: their titles, numbered in order of pid where there are several. */
+export function named(processes: readonly { pid: number; title: string }[]): Watched[] {
+  // A process has its title once it has begun its work.
+  const sorted = processes.filter(({ title }) => /^(weir|nats)-/.test(title)).sort((a, b) => a.pid - b.pid)
+  return sorted.map(({ pid, title }) => {
+    const alike = sorted.filter((other) => other.title === title)
+    return { pid, name: alike.length === 1 ? title : `${title} ${alike.findIndex((other) => other.pid === pid) + 1}` }
+  })
+}
+
+/** `npm run bench` of it: `const watch = new MemoryWatch(() => named(…)); …; watch.stop(); rows.push(...watch.rows())`. */
+export class MemoryWatch {
+  readonly #series = new Map<string, Sample[]>()
+  readonly #processes: () => readonly Watched[]
+  readonly #timer: ReturnType<typeof setInterval>
+
+  constructor(processes: () => readonly Watched[], intervalMs = 1_000) {
+    this.#processes = processes
+    this.#timer = setInterval(() => this.#look(), intervalMs)
+    this.#look()
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+    this.#look()
+  }
+
+  #look(): void {
+    for (const { name, pid } of this.#processes()) {
+      const bytes = residentBytes(pid)
+      if (bytes === null) continue
+      const samples = this.#series.get(name) ?? []
+      samples.push({ atMs: performance.now(), bytes })
+      this.#series.set(name, samples)
+    }
+  }
+
+  /** The maxima of the first and of the last third of what was watched, by process. */
+  rows(label: string): BenchRow[] {
+    const all = [...this.#series.values()].flat().map((s) => s.atMs)
+    const wholeMs = Math.max(...all) - Math.min(...all)
+    const rows: BenchRow[] = []
+    for (const [name, samples] of this.#series) {
+      const [from, to] = [samples[0].atMs, samples[samples.length - 1].atMs]
+      const third = (to - from) / 3
+      const most = (first: number, last: number) => Math.max(...samples.filter((s) => s.atMs >= first && s.atMs <= last).map((s) => s.bytes)) / 2 ** 20
+      // One that lived for a part of the time only, a merge say, has no thirds to compare.
+      const told = to - from > wholeMs / 2 ? ([['first third', most(from, from + third)], ['last third', most(to - third, to)]] as const) : ([['most', most(from, to)]] as const)
+      for (const [part, value] of told) rows.push({ name: `${label}: memory of ${name}, ${part}`, value, unit: 'MiB', hash: String(samples.length) })
+    }
+    return rows
+  }
+
+  /** Every sample, for a closer look: a line a process, MiB at equal distances. */
+  lines(points = 20): string[] {
+    return [...this.#series].map(([name, samples]) => {
+      const picked = Array.from({ length: Math.min(points, samples.length) }, (_, i) => samples[Math.floor((i * (samples.length - 1)) / Math.max(1, points - 1))])
+      return `${name.padEnd(18)} ${picked.map((s) => (s === undefined ? '' : String(Math.round(s.bytes / 2 ** 20)))).join(' ')}`
+    })
+  }
+}
+
+/** The values of a metric on a page of /metrics, by their labels as text. */
+export function labelled(page: string, name: string): [labels: string, value: number][] {
+  const found: [string, number][] = []
+  for (const line of page.split('\n')) {
+    if (!line.startsWith(name) || !/^[ {]/.test(line.slice(name.length))) continue
+    const at = line.lastIndexOf(' ')
+    found.push([line.slice(name.length, at), Number(line.slice(at + 1))])
+  }
+  return found
+}
+
+/** The sum over all labels. */
+export function metricOf(page: string, name: string): number {
+  return labelled(page, name).reduce((sum, [, value]) => sum + value, 0)
+}
