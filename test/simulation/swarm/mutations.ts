@@ -37,7 +37,7 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   },
   'replay-not-suppressed': {
     what: 'the first commit of a new owner carries again what it replayed',
-    edits: [['runtime/committer.ts', 'this.#effects = this.#context.actor.effects()\n    this.#state', 'this.#state']],
+    edits: [['runtime/committer.ts', 'this.#effects = this.#context.actor.effects()\n    this.#isAwaited', 'this.#isAwaited']],
   },
   'effects-lost-at-a-commit': {
     what: 'what is stepped while a commit is under way is not in the next one',
