@@ -26,6 +26,7 @@ import { Fleet } from '../support/fleet.ts'
 import type { FleetProcess } from '../support/fleet.ts'
 import { seeded } from '../support/random.ts'
 import type { Bench, BenchRow } from './bench.ts'
+import type { LoadOrder } from './load.ts'
 
 const READINGS_PER_S = 20_000
 const WORKERS = 3
@@ -136,8 +137,8 @@ class Elasticity {
 }
 
 function startLoad(url: string, key: string): ChildProcess {
-  const args = [join(import.meta.dirname, 'load.ts'), url, key, 'columns', String(24 * 3_600), '4', String(READINGS_PER_S)]
-  return spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] })
+  const order: LoadOrder = { url, key, kind: 'columns', seconds: 24 * 3_600, connections: 4, rate: READINGS_PER_S }
+  return spawn(process.execPath, [join(import.meta.dirname, 'load.ts'), JSON.stringify(order)], { stdio: ['ignore', 'ignore', 'inherit'] })
 }
 
 function rowsOf(name: string, values: number[], events: number | null): BenchRow[] {
