@@ -5,71 +5,57 @@
  */
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { encodeSettings } from '../../actors/reading/input.ts'
-import { systemClock } from '../../runtime/clock.ts'
-import { ensureInstallation } from '../../runtime/installation.ts'
-import { Keyring } from '../../runtime/keys.ts'
-import type { Connection } from '../../runtime/log.ts'
-import { BUCKET_KEYS, RESULTS } from '../../runtime/topology.ts'
+import { RESULTS } from '../../runtime/topology.ts'
 import { startTestCluster } from '../support/cluster.ts'
 import type { ClusterNode, TestCluster } from '../support/cluster.ts'
 import { doctor } from '../support/doctor.ts'
-import { Processes, Senders } from '../support/processes.ts'
-import type { Process } from '../support/processes.ts'
+import { Fleet } from '../support/fleet.ts'
+import type { FleetProcess } from '../support/fleet.ts'
+import { Senders } from '../support/senders.ts'
 import { notTested, replicatedServer } from '../support/servers.ts'
 import type { Found } from '../support/servers.ts'
 
-const PARTITIONS = 8
 /** Names of clients that write to the log all the time. */
 const BUSY = /^weir-(edge|worker)/
 
 let server: Found
-let cluster: TestCluster
-let connection: Connection
-let processes: Processes
+let fleet: Fleet<TestCluster> | undefined
 let senders: Senders
-let [edge, one, two, store]: Process[] = []
+let [edge, one, two, store]: FleetProcess[] = []
 
 beforeEach(async () => {
   server = await replicatedServer()
   if (server.binary === null) return
-  cluster = await startTestCluster({ binary: server.binary.path })
-  connection = await cluster.connect('watcher')
-  const settings = encodeSettings({ latenessMs: 2_000, idleMs: 4_000, retentionMs: 0 })
-  await ensureInstallation(connection, { partitions: PARTITIONS, replicas: 3, bytesMax: -1, firstMessage: settings, clock: systemClock })
-  const keyring = await Keyring.open(await connection.kv(BUCKET_KEYS), systemClock)
-  const { secret } = await keyring.create({ tenant: 'default', role: 'admin' })
-  keyring.close()
-  processes = new Processes({ connection, partitions: PARTITIONS, urlOf: (role) => cluster.urlOf(role) })
-  edge = processes.start('edge')
-  one = processes.worker('one')
-  two = processes.worker('two')
-  store = processes.store('north')
-  await processes.fact('all are there', () => processes.urlOf(edge!) !== null && processes.urlOf(store!) !== null && processes.sharedBy(one!, two!))
-  senders = new Senders({ secret, urls: () => [processes.urlOf(edge!) ?? edgeUrl] })
+  const cluster = await startTestCluster({ binary: server.binary.path })
+  fleet = await Fleet.installOn(cluster, { connection: await cluster.connect('watcher'), partitions: 8, replicas: 3 })
+  edge = fleet.startEdge()
+  one = fleet.startWorker('one')
+  two = fleet.startWorker('two')
+  store = fleet.startStore('north')
+  await fleet.fact('all are there', () => fleet!.urlOf(edge!) !== null && fleet!.urlOf(store!) !== null && fleet!.sharedBy(one!, two!))
+  senders = new Senders(fleet, [edge])
   await moreAcknowledged()
-  edgeUrl = processes.urlOf(edge!)
 }, 240_000)
-let edgeUrl: string | null = null
 
 afterEach(async () => {
   senders?.giveUp()
-  await processes?.stop()
-  await cluster?.stop()
+  await fleet?.remove()
 })
 
 async function moreAcknowledged(count = 1_000): Promise<void> {
   const from = senders.account.acknowledged
-  await processes.fact(`${count} more readings are acknowledged`, () => senders.account.acknowledged >= from + count)
+  await fleet!.fact(`${count} more readings are acknowledged`, () => senders.account.acknowledged >= from + count)
 }
 
 async function led(stream: string): Promise<ClusterNode> {
-  return processes.fact(`${stream} has a leader`, () => cluster.leaderOf(stream))
+  return fleet!.fact(`${stream} has a leader`, () => fleet!.nats.leaderOf(stream))
 }
 
 describe('on three replicas', () => {
   test('the lake holds exactly what was acknowledged, whatever befalls the servers', async (context) => {
-    if (server.binary === null) notTested(context, 'three replicas', server.reason)
+    if (server.binary === null || fleet === undefined) return notTested(context, 'three replicas', server.reason)
+    const there = fleet
+    const cluster = there.nats
     const timed = async (what: string, run: () => Promise<void>) => {
       const beganMs = performance.now()
       senders.gapMs = 0
@@ -82,21 +68,21 @@ describe('on three replicas', () => {
       const leader = await led(RESULTS)
       await leader.kill()
       await moreAcknowledged()
-      await processes.fact('the workers share the partitions', () => processes.sharedBy(one!, two!))
+      await there.fact('the workers share the partitions', () => there.sharedBy(one!, two!))
       const away = new RegExp(`^!! {2}server ${leader.name} of the cluster is away.*→ start it`, 'm')
-      await processes.fact('the doctor names it', async () => away.test(await doctor(cluster.urlOf('admin'))))
+      await there.fact('the doctor names it', async () => away.test(await doctor(cluster.urlOf('admin'))))
       await leader.start()
       await leader.healthy()
     })
     await timed('a server cut off with its clients', async () => {
       // One that a worker or the edge uses.
-      const cut = await processes.fact('a server with clients', async () => {
+      const cut = await there.fact('a server with clients', async () => {
         for (const node of cluster.nodes) if ((await node.clients()).some((name) => BUSY.test(name))) return node
         return null
       })
       const before = (await cut.clients()).filter((name) => BUSY.test(name))
       cut.cutOff()
-      await processes.fact(`${before.join(', ')} leave the server that is cut off`, async () => !(await cut.clients()).some((name) => BUSY.test(name)))
+      await there.fact(`${before.join(', ')} leave the server that is cut off`, async () => !(await cut.clients()).some((name) => BUSY.test(name)))
       await moreAcknowledged()
       cut.heal()
       await cut.healthy()
@@ -114,11 +100,11 @@ describe('on three replicas', () => {
       }
     })
     await senders.stop()
-    await processes.fact('the workers share the partitions', () => processes.sharedBy(one!, two!))
-    await processes.settledAndRight(store!, 'north', senders)
-    for (const process of processes.started) {
+    await there.fact('the workers share the partitions', () => there.sharedBy(one!, two!))
+    expect(await there.faultsOf(store!, senders.account)).toEqual([])
+    for (const process of there.started) {
       expect(process.output(), process.role).not.toMatch(/partition stopped|permission/i)
-      expect(await processes.end(process, 'SIGTERM'), process.output()).toBe(0)
+      expect(await there.end(process, 'SIGTERM'), process.output()).toBe(0)
     }
     console.log(`${senders.account.acknowledged} readings acknowledged, ${senders.retries} retries`)
   })

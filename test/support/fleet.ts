@@ -54,11 +54,20 @@ export interface FleetOptions {
   readonly roles?: boolean
 }
 
+/** The log's servers: `TestNats` fits, and a cluster. */
+export interface FleetServers {
+  readonly url?: string
+  /** Address for a role, where each has its own rights. */
+  urlOf?(role: MemberRole): string
+  kill?(): Promise<void>
+  stop(): Promise<void>
+}
+
 const SETTINGS = { latenessMs: 2_000, idleMs: 4_000, retentionMs: 0 }
 
-export class Fleet {
+export class Fleet<Servers extends FleetServers = TestNats> {
   readonly partitions: number
-  readonly nats: TestNats
+  readonly nats: Servers
   readonly connection: Connection
   readonly membership: Membership
   readonly journal: JournalWatch
@@ -68,7 +77,7 @@ export class Fleet {
   readonly started: FleetProcess[] = []
   #folder: string
 
-  private constructor(parts: { partitions: number; nats: TestNats; connection: Connection; secret: string; folder: string }) {
+  private constructor(parts: { partitions: number; nats: Servers; connection: Connection; secret: string; folder: string }) {
     this.partitions = parts.partitions
     this.nats = parts.nats
     this.connection = parts.connection
@@ -86,9 +95,16 @@ export class Fleet {
   /** An installation on a server of its own, with a key; no process of Weir yet. */
   static async install({ partitions = 16, roles = false }: FleetOptions = {}): Promise<Fleet> {
     const nats = await startTestNats({ roles })
-    const connection = await nats.connect('watcher')
+    return Fleet.installOn(nats, { partitions, replicas: 1, connection: await nats.connect('watcher') })
+  }
+
+  /** The same on servers that are there, which then are the fleet's. */
+  static async installOn<Servers extends FleetServers>(
+    nats: Servers,
+    { connection, partitions, replicas }: { connection: Connection; partitions: number; replicas: number },
+  ): Promise<Fleet<Servers>> {
     const firstMessage = encodeSettings(SETTINGS)
-    await ensureInstallation(connection, { partitions, replicas: 1, bytesMax: -1, firstMessage, clock: systemClock })
+    await ensureInstallation(connection, { partitions, replicas, bytesMax: -1, firstMessage, clock: systemClock })
     const keyring = await Keyring.open(await connection.kv(BUCKET_KEYS), systemClock)
     const { secret } = await keyring.create({ tenant: 'default', role: 'admin' })
     keyring.close()
@@ -98,7 +114,7 @@ export class Fleet {
   /** None of them outlives this process, where it ends before its time. */
   #killAll = (): void => {
     for (const { child } of this.started) child.kill('SIGKILL')
-    void this.nats.kill()
+    void this.nats.kill?.()
   }
 
   /** Kills what still runs, and removes everything. */
@@ -132,7 +148,7 @@ export class Fleet {
     return join(this.#folder, name)
   }
 
-  #start(role: MemberRole, name: string, flags: string[], { deno = false, url = this.nats.url }: StartOptions): FleetProcess {
+  #start(role: MemberRole, name: string, flags: string[], { deno = false, url = this.nats.url ?? this.nats.urlOf!(role) }: StartOptions): FleetProcess {
     const args = [join(root, 'cmd', `${role}.ts`), '--nats', url, '--port', '0', ...flags]
     const [command, before] = deno ? [join(root, 'node_modules', '.bin', 'deno'), ['run', '-A']] : [process.execPath, []]
     const child = spawn(command, [...before, ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })

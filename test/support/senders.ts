@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict'
 import { systemClock } from '../../runtime/clock.ts'
-import type { Fleet, FleetProcess } from './fleet.ts'
+import type { Fleet, FleetProcess, FleetServers } from './fleet.ts'
 import { Account, disorderedStream } from './stream.ts'
 import type { Sent } from './stream.ts'
 
@@ -22,14 +22,20 @@ export class Senders {
   edges: FleetProcess[]
   retries = 0
   repeats = 0
-  #fleet: Fleet
+  /** The longest time that passed between two acknowledgements, since it was last set to 0. */
+  gapMs = 0
+  #fleet: Fleet<FleetServers>
   #pauseMs: number
   #stream: Generator<Sent[], never>
   #next = 0
   #stopped = false
+  #gaveUp = false
+  #acknowledgedMs = performance.now()
+  /** Where each edge was last heard of: while nobody is heard, devices still know. */
+  #urls = new Map<FleetProcess, string>()
   #done: Promise<unknown>
 
-  constructor(fleet: Fleet, edges: FleetProcess[], { seed = 20_260_701, count = 4, pauseMs = 60 }: SendersOptions = {}) {
+  constructor(fleet: Fleet<FleetServers>, edges: FleetProcess[], { seed = 20_260_701, count = 4, pauseMs = 60 }: SendersOptions = {}) {
     this.#fleet = fleet
     this.edges = edges
     this.#pauseMs = pauseMs
@@ -44,6 +50,11 @@ export class Senders {
     await this.#done
   }
 
+  /** Ends at once, whatever is under way. */
+  giveUp(): void {
+    this.#stopped = this.#gaveUp = true
+  }
+
   async #run(): Promise<void> {
     while (!this.#stopped) {
       const index = this.#next++
@@ -51,10 +62,14 @@ export class Senders {
       // A third of the devices names its requests, so that a retry on another edge is known as one.
       const key = index % 3 === 0 ? `batch-${index}` : null
       for (let attempt = 0; !(await this.#post(index + attempt, batch, key)); attempt++) {
+        if (this.#gaveUp) return
         this.retries++
         await systemClock.sleep(100)
       }
       this.account.acknowledge(batch)
+      const nowMs = performance.now()
+      this.gapMs = Math.max(this.gapMs, nowMs - this.#acknowledgedMs)
+      this.#acknowledgedMs = nowMs
       // The answer was lost on its way, for all that this device knows: once more, by the other edge.
       if (index % 9 === 0 && (await this.#post(index + 1, batch, key))) this.repeats++
       await systemClock.sleep(this.#pauseMs)
@@ -62,8 +77,10 @@ export class Senders {
   }
 
   async #post(turn: number, batch: Sent[], key: string | null): Promise<boolean> {
-    const url = this.#fleet.urlOf(this.edges[turn % this.edges.length])
-    if (url === null) return false
+    const edge = this.edges[turn % this.edges.length]
+    const url = this.#fleet.urlOf(edge) ?? this.#urls.get(edge)
+    if (url === undefined) return false
+    this.#urls.set(edge, url)
     const named: Record<string, string> = key === null ? {} : { 'idempotency-key': key }
     const headers = { authorization: `Bearer ${this.#fleet.secret}`, 'content-type': 'application/json', ...named }
     const request = { method: 'POST', headers, body: JSON.stringify(batch), signal: AbortSignal.timeout(5_000) }
