@@ -140,12 +140,4 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     favours: { keepLogMs: 1_000, sealIntervalMs: 500, stepMs: 2_000, deeds: { purge: 8, harmSnapshot: 8, workerKill: 8 } },
     edits: [['actors/store/janitor.ts', 'this.#oldBefore(inputInfo), replayed,', 'this.#oldBefore(inputInfo),']],
   },
-  'parts-in-hand-forgotten': {
-    what: 'a store that starts again begins behind the first part of the commit that it had in hand',
-    favours: {
-      latencyMs: 400, sealIntervalMs: 500, deeds: { storeKillSoon: 8, holdDeliveries: 8 },
-      bounds: { commitIntervalMs: 100, commitPartBytes: 400, commitResultsMax: 1_000, replayCostMs: 3, quietCostMs: 0.06 },
-    },
-    edits: [['actors/store/follow.ts', 'this.#givingFrom ?? Infinity', 'Infinity']],
-  },
 }
