@@ -10,10 +10,13 @@ import assert from 'node:assert/strict'
 import { partitionActor } from '../../../actors/partition/actor.ts'
 import { decodeEffects } from '../../../actors/partition/effects.ts'
 import type { PartitionEffects, SeriesName } from '../../../actors/partition/effects.ts'
+import { decodeInput } from '../../../actors/reading/input.ts'
+import type { Block } from '../../../actors/reading/input.ts'
 import { JournalReader } from '../../../runtime/journal.ts'
 import type { JournalHeader, Position } from '../../../runtime/journal.ts'
 import type { LogMessage } from '../../../runtime/log.ts'
 import { inputSubject } from '../../../runtime/topology.ts'
+import { rowOf } from './oracle.ts'
 
 interface Partition {
   epoch: number
@@ -21,6 +24,8 @@ interface Partition {
   position: Position
   /** Closed until, by series name. */
   readonly closed: Map<string, number>
+  /** By series, the greatest time up to which it had closed its windows, where a fate names it. */
+  readonly watermarks: Map<string, number>
   readonly told: string[]
   pending: number
   accepted: number
@@ -62,7 +67,7 @@ export class Recorder {
   partition(number: number): Partition {
     let of = this.partitions.get(number)
     if (of === undefined) {
-      of = { epoch: 0, owner: '', position: { created: '', seq: 0, timeMs: 0 }, closed: new Map(), told: [], pending: 0, accepted: 0, logTimeMs: 0, commitSeq: 0 }
+      of = { epoch: 0, owner: '', position: { created: '', seq: 0, timeMs: 0 }, closed: new Map(), watermarks: new Map(), told: [], pending: 0, accepted: 0, logTimeMs: 0, commitSeq: 0 }
       this.partitions.set(number, of)
     }
     return of
@@ -86,7 +91,7 @@ export class Recorder {
     of.logTimeMs = effects.logTimeMs
     this.commits++
     tell(effects, of.told)
-    this.#closes(of, effects)
+    this.#closes(of, header.partition, effects)
   }
 
   #claim(header: JournalHeader): void {
@@ -108,14 +113,23 @@ export class Recorder {
     of.position = position
   }
 
-  #closes(of: Partition, { series, windows, fates }: PartitionEffects): void {
+  #closes(of: Partition, partition: number, { series, windows, fates }: PartitionEffects): void {
     for (const { series: index, size, start, closedBy } of windows) {
       const key = `${keyOf(series[index])} ${size}`
       const closed = of.closed.get(key) ?? -Infinity
       assert.ok(start > closed, `a window of ${key} at ${start} after the one at ${closed} was closed`)
       if (closedBy !== 'open') of.closed.set(key, start)
     }
-    for (const { closedUntil } of fates) for (const ms of closedUntil) assert.equal(ms % 60_000, 0)
+    for (const { seq, old, closedUntil } of fates) {
+      const block = decodeInput(this.inputOf(partition).find((m) => m.seq === seq)!.data) as Block
+      for (const [i, row] of old.entries()) {
+        const { tenant, device, metric } = rowOf(block, row)
+        const key = `${tenant} ${device} ${metric}`
+        const before = of.watermarks.get(key) ?? -Infinity
+        assert.ok(closedUntil[i] >= before, `what ${key} has closed went back from ${before} to ${closedUntil[i]}`)
+        of.watermarks.set(key, closedUntil[i])
+      }
+    }
   }
 
   /** Anomalies told so far, of all partitions. */
