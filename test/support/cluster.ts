@@ -62,6 +62,9 @@ interface Jsz {
   readonly account_details?: readonly { readonly stream_detail?: readonly { readonly name: string; readonly cluster?: { readonly leader?: string } }[] }[]
 }
 
+/** A server that does not answer its monitor in this time is asked again. */
+const ANSWER_MS = 5_000
+
 class Gate {
   /** The port that it leads to. */
   to = 0
@@ -163,12 +166,12 @@ async function startOnce({ binary, started = SIZE, syncAlways = false }: TestClu
         return child !== null
       },
       async clients() {
-        const answer = await fetch(`http://127.0.0.1:${monitor}/connz`)
+        const answer = await fetch(`http://127.0.0.1:${monitor}/connz`, { signal: AbortSignal.timeout(ANSWER_MS) })
         return ((await answer.json()) as { connections: { name?: string }[] }).connections.map((c) => c.name ?? '')
       },
       async healthy() {
         for (;;) {
-          const answer = await fetch(`http://127.0.0.1:${monitor}/healthz`).then((r) => r.status, () => 0)
+          const answer = await fetch(`http://127.0.0.1:${monitor}/healthz`, { signal: AbortSignal.timeout(ANSWER_MS) }).then((r) => r.status, () => 0)
           if (answer === 200) return
           await assertLives()
           await systemClock.sleep(20)
@@ -230,7 +233,7 @@ async function startOnce({ binary, started = SIZE, syncAlways = false }: TestClu
     },
     async leaderOf(stream) {
       for (const { monitor } of places.filter((_, i) => nodes[i]!.alive)) {
-        const answer = await fetch(`http://127.0.0.1:${monitor}/jsz?streams=1`).then((r) => r.json() as Promise<Jsz>, () => null)
+        const answer = await fetch(`http://127.0.0.1:${monitor}/jsz?streams=1`, { signal: AbortSignal.timeout(ANSWER_MS) }).then((r) => r.json() as Promise<Jsz>, () => null)
         const found = answer?.account_details?.flatMap((account) => account.stream_detail ?? []).find(({ name }) => name === stream)
         const leader = nodes.find(({ name, alive }) => alive && name === found?.cluster?.leader)
         if (leader !== undefined) return leader
