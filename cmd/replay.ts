@@ -8,7 +8,9 @@ import { access } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import process from 'node:process'
 import { ADDRESS_FORM, parseAddress } from '../actors/replay/address.ts'
+import type { AnomalyAddress } from '../actors/replay/address.ts'
 import { explain } from '../actors/replay/explain.ts'
+import type { Recorded } from '../actors/replay/explain.ts'
 import { jsonOfExplanation, wordsOf, wordsOfNotFound } from '../actors/replay/explain-words.ts'
 import { parseFrom, runReplay } from '../actors/replay/run.ts'
 import { systemClock } from '../runtime/clock.ts'
@@ -16,7 +18,6 @@ import { readFlags } from '../runtime/config.ts'
 import type { Env, FlagSpec } from '../runtime/config.ts'
 import { isOperating } from '../runtime/errors.ts'
 import { readInstallation } from '../runtime/installation.ts'
-import type { Connection } from '../runtime/log.ts'
 import { openLog } from '../runtime/open-log.ts'
 
 const SPEC = {
@@ -48,11 +49,11 @@ export async function main(argv: string[], env: Env): Promise<void> {
     try {
       process.stderr.write(`The log of ${log.where}.\n`)
       const { connection } = log
-      const topology = await readInstallation(connection, { clock: systemClock, withinMs: 5_000 })
+      const recorded = { connection, clock: systemClock, topology: await readInstallation(connection, { clock: systemClock, withinMs: 5_000 }) }
       const good =
         address === null
-          ? await runReplay({ ...flags, from, connection, topology, print })
-          : await explainIt(connection, topology, address, flags)
+          ? await runReplay({ ...flags, ...recorded, from, print })
+          : await explainIt(recorded, address, flags)
       process.exitCode = good ? 0 : 1
     } finally {
       await ended()
@@ -64,13 +65,8 @@ export async function main(argv: string[], env: Env): Promise<void> {
   }
 }
 
-async function explainIt(
-  connection: Connection,
-  topology: Awaited<ReturnType<typeof readInstallation>>,
-  address: ReturnType<typeof parseAddress>,
-  { last, json }: { readonly last: number; readonly json: boolean },
-): Promise<boolean> {
-  const explanation = await explain(connection, topology, address, last)
+async function explainIt(recorded: Recorded, address: AnomalyAddress, { last, json }: { readonly last: number; readonly json: boolean }): Promise<boolean> {
+  const explanation = await explain(recorded, address, last)
   if (!('anomaly' in explanation)) {
     process.stderr.write(`weir replay: ${wordsOfNotFound(address, explanation)}\n`)
     return false

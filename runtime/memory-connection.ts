@@ -10,30 +10,26 @@ import type { Bus, Connection, KeyValue, Log, LogMessage, LogReader, ObjectStore
 import type { PublishOptions, ReadOptions, StreamInfo, StreamOptions } from './log.ts'
 import { MemoryKeyValue, MemoryObjects } from './memory-buckets.ts'
 import type { MemoryWorld } from './memory-log.ts'
+import { Mortal, never } from './memory-mortal.ts'
 import { firstAtOrAfter, infoOf, subjectMatches } from './memory-stream.ts'
 
 const PUBLISH_TIMEOUT_MS = 2_000
 
-/** An answer that never comes. A new one each time: one for all would hold whatever waits for it, for ever. */
-const never = () => new Promise<never>(() => {})
-
-export class MemoryConnection implements Connection {
+export class MemoryConnection extends Mortal implements Connection {
   readonly log: Log
   readonly bus: Bus
   readonly serverVersion: string
   #world: MemoryWorld
   #cut = false
   #closed = false
-  #dead = false
   /** While the process is stopped: what it was sent meanwhile waits in the socket. */
   #pause: { readonly over: Promise<void>; readonly end: () => void; readonly heard: (() => void)[] } | null = null
   #readers = new Set<MemoryReader>()
   #listeners = new Set<{ subject: string; run: (data: Uint8Array, subject: string) => void }>()
   #reconnects = new Set<() => void>()
-  #points = 0
-  #diesAt = Infinity
 
   constructor(world: MemoryWorld) {
+    super()
     this.#world = world
     this.serverVersion = world.serverVersion
     this.log = new MemoryLog(world, this)
@@ -58,7 +54,7 @@ export class MemoryConnection implements Connection {
   }
 
   connected(): boolean {
-    return !this.#cut && !this.#closed && !this.#dead
+    return !this.#cut && !this.#closed && !this.dead
   }
 
   async servers(): Promise<ServerGreeting[]> {
@@ -107,28 +103,6 @@ export class MemoryConnection implements Connection {
     pause.end()
   }
 
-  /** The process is killed: from now on no call of it reaches the world, and none is answered. */
-  die(): void {
-    this.#dead = true
-  }
-
-  /**
-   * Dies at the `point`th await of this connection, counted from 1. Each call passes two: before it reaches the server, and before
-   * its answer comes back.
-   */
-  dieAt(point: number): void {
-    this.#diesAt = point
-  }
-
-  get dead(): boolean {
-    return this.#dead
-  }
-
-  /** Await points passed so far. */
-  get points(): number {
-    return this.#points
-  }
-
   // For the parts of this file ------------------------------------------------------------------------------------------------
 
   /** Runs `act` as a call to the server: a point to die at before it and after it. */
@@ -140,7 +114,7 @@ export class MemoryConnection implements Connection {
   }
 
   async #point(): Promise<void> {
-    if (++this.#points >= this.#diesAt) this.#dead = true
+    this.passPoint()
     await this.#alive()
     const ms = this.#world.latencyMs?.() ?? 0
     if (ms > 0) await this.#world.clock.sleep(ms)
@@ -151,7 +125,7 @@ export class MemoryConnection implements Connection {
   /** Resolves while the process runs and the network carries; rejects where it does not. */
   async #alive(): Promise<void> {
     while (this.#pause) await this.#pause.over
-    if (this.#dead) await never()
+    if (this.dead) await never()
     if (this.#closed) {
       throw new OperatingError('unavailable', 'Cannot reach the log as the connection must be open: current state is closed', { retry: false })
     }
@@ -166,7 +140,7 @@ export class MemoryConnection implements Connection {
 
   /** Whether the server has a subscription of it for the subject: that of a dead process it drops, that of one that is cut off only where it notices. */
   listensTo(subject: string, { cutIsNoticed }: { cutIsNoticed: boolean }): boolean {
-    if (this.#dead || this.#closed || (this.#cut && cutIsNoticed)) return false
+    if (this.dead || this.#closed || (this.#cut && cutIsNoticed)) return false
     return [...this.#listeners].some((listener) => subjectMatches(listener.subject, subject))
   }
 
@@ -180,9 +154,9 @@ export class MemoryConnection implements Connection {
 
   /** Counts the handing over of a message as an await point. */
   async delivered(): Promise<void> {
-    if (++this.#points >= this.#diesAt) this.#dead = true
+    this.passPoint()
     while (this.#pause) await this.#pause.over
-    if (this.#dead) await never()
+    if (this.dead) await never()
   }
 }
 

@@ -7,37 +7,14 @@
 
 import type { Disk } from './disk.ts'
 import type { DiskOperation, MemoryDisk } from './memory-disk.ts'
+import { Mortal, never } from './memory-mortal.ts'
 
-/** An answer that never comes. A new one each time: one for all would hold whatever waits for it, for ever. */
-const never = () => new Promise<never>(() => {})
-
-export class DiskView implements Disk {
+export class DiskView extends Mortal implements Disk {
   #disk: MemoryDisk
-  #dead = false
-  #points = 0
-  #diesAt = Infinity
 
   constructor(disk: MemoryDisk) {
+    super()
     this.#disk = disk
-  }
-
-  /** The process is killed: from now on no call of it reaches the disk, and none is answered. Its locks are free. */
-  die(): void {
-    this.#dead = true
-  }
-
-  /** Dies at the `point`th await of this view, counted from 1. Each call passes two: before it acts, and before its answer comes back. */
-  dieAt(point: number): void {
-    this.#diesAt = point
-  }
-
-  get dead(): boolean {
-    return this.#dead
-  }
-
-  /** Await points passed so far. */
-  get points(): number {
-    return this.#points
   }
 
   /** Takes a lock that ends with this process; null where it is taken, by this process or another. The answer lets go of it. */
@@ -105,10 +82,10 @@ export class DiskView implements Disk {
   }
 
   async #point(): Promise<void> {
-    if (++this.#points >= this.#diesAt) this.#dead = true
-    if (this.#dead) await never()
+    this.passPoint()
+    if (this.dead) await never()
     await Promise.resolve()
     // It may have been killed while the call was on its way.
-    if (this.#dead) await never()
+    if (this.dead) await never()
   }
 }

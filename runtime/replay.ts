@@ -12,7 +12,6 @@
  */
 
 import type { Actor, InputMessage } from './actor.ts'
-import { systemClock } from './clock.ts'
 import type { Clock } from './clock.ts'
 import { OperatingError } from './errors.ts'
 import { holdsBeginning, identify } from './identity.ts'
@@ -32,8 +31,8 @@ export interface ReplayOptions<State, Effects> {
   readonly actor: Actor<State, Effects>
   readonly topology: Topology
   readonly partition: number
-  /** Waits for servers of a cluster that have just begun to lead; the system's by default. */
-  readonly clock?: Clock
+  /** Waits for servers of a cluster that have just begun to lead. */
+  readonly clock: Clock
   /** First message of the input whose commit is wanted, or where to begin; null: as early as can be. */
   readonly from: ReplayFrom
   /** Last message of the input that a commit may cover; null: no bound. */
@@ -118,7 +117,7 @@ export class Replay<State, Effects> {
    * as far back as `from`, `identity` where the log is not the one that was committed of.
    */
   static async open<State, Effects>(options: ReplayOptions<State, Effects>): Promise<Replay<State, Effects> | null> {
-    const { connection, actor, topology, partition, from, clock = systemClock } = options
+    const { connection, actor, topology, partition, from, clock } = options
     const { log } = connection
     const stream = inputStream(topology, partition)
     const subject = inputSubject(partition)

@@ -5,6 +5,7 @@
  */
 
 import { parseDuration } from '../../runtime/config.ts'
+import { isDay } from '../reading/validate-time.ts'
 
 const DAY_MS = 86_400_000
 const RFC3339 = /^\d{4}-\d{2}-\d{2}(?:[Tt ](?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d+)?)?(?:[Zz]|[+ -](?:[01]\d|2[0-3]):[0-5]\d)?)?$/
@@ -21,7 +22,8 @@ export function parseTime(text: string, nowMs: number): number | null {
   if (/^-?\d+(\.\d+)?$/.test(trimmed)) return inRange(Number(trimmed))
   // A "+" of a query string arrives as a space, here before an offset and below before a duration.
   if (RFC3339.test(trimmed)) {
-    if (!isDate(trimmed.slice(0, 10))) return null
+    // Engines read February 30 as March 2.
+    if (!isDay(Number(trimmed.slice(0, 4)), Number(trimmed.slice(5, 7)), Number(trimmed.slice(8, 10)))) return null
     const spaced = trimmed.replace(/(:\d{2}(?:\.\d+)?) (\d{2}:\d{2})$/, '$1+$2').replace(' ', 'T').toUpperCase()
     return inRange(Date.parse(/(?:Z|[+-]\d{2}:\d{2})$/.test(spaced) || spaced.length === 10 ? spaced : `${spaced}Z`))
   }
@@ -29,12 +31,6 @@ export function parseTime(text: string, nowMs: number): number | null {
   const ms = relative === null ? null : parseDuration(relative[2])
   if (ms === null || relative === null) return null
   return inRange(relative[1] === '-' ? nowMs - ms : nowMs + ms)
-}
-
-/** Whether the calendar has the day: engines read February 30 as March 2. */
-function isDate(text: string): boolean {
-  const ms = Date.parse(`${text}T00:00:00Z`)
-  return Number.isFinite(ms) && new Date(ms).toISOString().startsWith(text)
 }
 
 function inRange(ms: number): number | null {

@@ -54,6 +54,7 @@ export function partitionActorKnowing(flags: readonly number[]): Actor<Partition
     introduce: (state, settings, agreed) => introduce(state, settings as Settings | null, agreed.filter((flag) => flags.includes(flag))),
   }
 }
+
 function step(state: PartitionState, message: InputMessage, effects: EffectsBuilder, known: readonly number[]): void {
   if (state.time.advance(message.timeMs)) passTime(state, effects)
   let input: Input

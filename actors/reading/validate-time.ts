@@ -19,8 +19,7 @@ export function rfc3339(text: string): number {
   const hour = Number(m[4])
   const minute = Number(m[5])
   const second = Number(m[6])
-  const leap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0
-  if (month < 1 || month > 12 || day < 1 || day > (month === 2 && leap ? 29 : DAYS[month - 1])) return NaN
+  if (!isDay(year, month, day)) return NaN
   if (hour > 23 || minute > 59 || second > 60) return NaN
   const ms = m[7] === undefined ? 0 : Number(m[7].slice(0, 3).padEnd(3, '0'))
   const utc = Date.UTC(year, month - 1, day, hour, minute, second, ms)
@@ -32,4 +31,10 @@ export function rfc3339(text: string): number {
   if (offsetHours > 23 || offsetMinutes > 59) return NaN
   const offsetMs = (offsetHours * 60 + offsetMinutes) * 60_000
   return m[9] === '-' ? utc + offsetMs : utc - offsetMs
+}
+
+/** Whether the calendar has the day; `month` from 1. */
+export function isDay(year: number, month: number, day: number): boolean {
+  const leap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0
+  return month >= 1 && month <= 12 && day >= 1 && day <= (month === 2 && leap ? 29 : DAYS[month - 1])
 }

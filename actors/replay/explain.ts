@@ -7,6 +7,7 @@
  */
 
 import assert from 'node:assert/strict'
+import type { Clock } from '../../runtime/clock.ts'
 import { isOperating } from '../../runtime/errors.ts'
 import type { Connection } from '../../runtime/log.ts'
 import { Replay } from '../../runtime/replay.ts'
@@ -71,7 +72,15 @@ export interface NotFound {
   readonly sinceMs: number | null
 }
 
-export async function explain(connection: Connection, topology: Topology, address: AnomalyAddress, last: number): Promise<Explanation | NotFound> {
+/** A recorded log, and the clock by which its servers are waited for. */
+export interface Recorded {
+  readonly connection: Connection
+  readonly topology: Topology
+  readonly clock: Clock
+}
+
+export async function explain(log: Recorded, address: AnomalyAddress, last: number): Promise<Explanation | NotFound> {
+  const { connection, topology } = log
   const partition = partitionFor(topology, address.tenant, address.device)
   const { matches, others, sinceMs } = await findAnomaly(connection.log, partition, address)
   if (matches.length !== 1) return { partition, matches: matches.map((m) => m.anomaly), others, sinceMs }
@@ -89,7 +98,7 @@ export async function explain(connection: Connection, topology: Topology, addres
   }
   if (block === null) return { ...about, met: null, unreachable: 'the message that brought the reading is no longer in the log' }
   try {
-    return { ...about, met: await meet(connection, topology, partition, address, found, block), unreachable: null }
+    return { ...about, met: await meet(log, partition, address, found, block), unreachable: null }
   } catch (error) {
     if (!isOperating(error)) throw error
     return { ...about, met: null, unreachable: error.message }
@@ -97,14 +106,13 @@ export async function explain(connection: Connection, topology: Topology, addres
 }
 
 async function meet(
-  connection: Connection,
-  topology: Topology,
+  log: Recorded,
   partition: number,
   address: AnomalyAddress,
   found: FoundAnomaly,
   { message, block, row }: FoundBlock,
 ): Promise<Met> {
-  const replay = await Replay.open({ connection, actor: partitionActor, topology, partition, from: message.seq, to: null })
+  const replay = await Replay.open({ ...log, actor: partitionActor, partition, from: message.seq, to: null })
   assert(replay !== null, 'a partition with an anomaly has committed')
   const state = await replay.stateBefore(message.seq)
   const effects = partitionActor.effects()

@@ -4,6 +4,7 @@
  * A line is handed over before the next commit is made, and waited for: a whole day passes through in the memory of one commit.
  */
 
+import type { Clock } from '../../runtime/clock.ts'
 import { OperatingError } from '../../runtime/errors.ts'
 import type { Connection } from '../../runtime/log.ts'
 import { Replay } from '../../runtime/replay.ts'
@@ -16,6 +17,7 @@ import { differenceOf } from './difference.ts'
 export interface RunOptions {
   readonly connection: Connection
   readonly topology: Topology
+  readonly clock: Clock
   /** Null: all of them. */
   readonly partition: number | null
   readonly from: ReplayFrom
@@ -47,8 +49,8 @@ export async function runReplay(options: RunOptions): Promise<boolean> {
   return same
 }
 
-async function runPartition({ connection, topology, from, to, json, quiet, print }: RunOptions, partition: number): Promise<boolean> {
-  const replay = await Replay.open({ connection, actor: partitionActor, topology, partition, from, to })
+async function runPartition({ connection, topology, clock, from, to, json, quiet, print }: RunOptions, partition: number): Promise<boolean> {
+  const replay = await Replay.open({ connection, actor: partitionActor, topology, clock, partition, from, to })
   if (replay === null) {
     await print(json ? JSON.stringify({ kind: 'summary', partition, commits: 0, same: true }) : `Partition ${partition}: nothing was ever committed of it.`)
     return true

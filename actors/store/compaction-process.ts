@@ -7,6 +7,7 @@ import { setPriority } from 'node:os'
 import process from 'node:process'
 import { compact } from './compaction.ts'
 import type { CompactionJob } from './compaction.ts'
+import { duckdbShelf } from './duckdb-shelf.ts'
 
 /** Of 19, which is the least. */
 const NICENESS = 10
@@ -21,7 +22,7 @@ try {
 }
 process.once('message', (job: CompactionJob) => {
   const answer = (message: object) => process.send!(message, () => process.exit(0))
-  compact(job).then(
+  compact(job, { shelf: duckdbShelf }).then(
     (segment) => answer({ segment }),
     (error: unknown) => answer({ error: String(error) }),
   )

@@ -12,7 +12,6 @@ import type { Clock } from '../../runtime/clock.ts'
 import { systemDisk } from '../../runtime/disk.ts'
 import type { Disk } from '../../runtime/disk.ts'
 import { COMPACT_ROWS_MAX } from '../../runtime/limits.ts'
-import { duckdbShelf } from './duckdb-shelf.ts'
 import type { Segment } from './manifest.ts'
 import { makeSegment, segmentName } from './segment.ts'
 import type { ShelfPort } from './shelf.ts'
@@ -85,7 +84,7 @@ function rowsOf(segment: Segment): number {
 }
 
 /** Runs a merge. Rejects soon after `signal` aborts. */
-export async function compact(job: CompactionJob, signal?: AbortSignal, { shelf = duckdbShelf, disk = systemDisk }: { shelf?: ShelfPort; disk?: Disk } = {}): Promise<Segment> {
+export async function compact(job: CompactionJob, { shelf, disk = systemDisk, signal }: { shelf: ShelfPort; disk?: Disk; signal?: AbortSignal }): Promise<Segment> {
   const { lakeDir, file, level, inputs } = job
   const sealedFrom = Math.min(...inputs.map((s) => s.sealedFrom))
   const sealedTo = Math.max(...inputs.map((s) => s.sealedTo))

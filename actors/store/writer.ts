@@ -82,6 +82,7 @@ export class LakeWriter {
   #options: LakeWriterOptions
   #lock: LakeLock
   #disk: Disk
+  #port: ShelfPort
   #shelf: Shelf
   #manifest: Manifest
   #owned: OwnedWindows
@@ -100,10 +101,11 @@ export class LakeWriter {
   /** Manifests that a restart may go back to, oldest first. */
   #kept: Manifest[]
 
-  private constructor(options: LakeWriterOptions, held: { lock: LakeLock; disk: Disk; shelf: Shelf; manifest: Manifest; kept: Manifest[]; owned: OwnedWindows; fresh: boolean }) {
+  private constructor(options: LakeWriterOptions, held: { lock: LakeLock; disk: Disk; port: ShelfPort; shelf: Shelf; manifest: Manifest; kept: Manifest[]; owned: OwnedWindows; fresh: boolean }) {
     this.#options = options
     this.#lock = held.lock
     this.#disk = held.disk
+    this.#port = held.port
     this.#shelf = held.shelf
     this.#manifest = held.manifest
     this.#kept = held.kept
@@ -142,7 +144,7 @@ export class LakeWriter {
       const owned = await loadOwned(shelf, manifest.segments)
       await writeCatalog(shelf, { lakeDir, manifest, disk })
       const kept = (await Promise.all((await keptVersions(lakeDir, disk)).map((version) => readManifest(lakeDir, version, disk)))).filter((m) => m !== null)
-      return new LakeWriter(options, { lock, disk, shelf, manifest, kept: kept.reverse(), owned, fresh: found === null })
+      return new LakeWriter(options, { lock, disk, port, shelf, manifest, kept: kept.reverse(), owned, fresh: found === null })
     } catch (error) {
       shelf?.close()
       lock.release()
@@ -278,7 +280,7 @@ export class LakeWriter {
     const begun = clock.monotonic()
     let merged: Segment
     try {
-      const { compact: merge = (job, signal) => compact(job, signal, { shelf: this.#options.shelf, disk: this.#disk }) } = this.#options
+      const { compact: merge = (job, signal) => compact(job, { shelf: this.#port, disk: this.#disk, signal }) } = this.#options
       merged = await merge(job, this.#ending.signal)
     } catch (error) {
       // A merge only saves files: the lake is whole without it. What it has written is swept.

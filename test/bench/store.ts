@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { compact } from '../../actors/store/compaction.ts'
+import { duckdbShelf } from '../../actors/store/duckdb-shelf.ts'
 import { segmentName } from '../../actors/store/segment.ts'
 import { LakeWriter } from '../../actors/store/writer.ts'
 import { systemClock } from '../../runtime/clock.ts'
@@ -84,7 +85,7 @@ async function measure(name: string, { dataDir, world, feed }: { dataDir: string
   const readings = segments.reduce((sum, s) => sum + s.rows.readings, 0)
   const fresh = segments.reduce((sum, s) => sum + s.bytes, 0)
   const mergedCpu = process.cpuUsage()
-  const merged = await compact({ lakeDir, level: 3, file: segmentName(3, systemClock), inputs: segments, dropBeforeMs: null })
+  const merged = await compact({ lakeDir, level: 3, file: segmentName(3, systemClock), inputs: segments, dropBeforeMs: null }, { shelf: duckdbShelf })
   const mergeUsed = process.cpuUsage(mergedCpu)
   const { sealMs } = writer.status()
   await writer.stop()

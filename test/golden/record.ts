@@ -11,11 +11,10 @@ import { zstdCompressSync } from 'node:zlib'
 import { partitionActor } from '../../actors/partition/actor.ts'
 import type { InputMessage } from '../../runtime/actor.ts'
 import { pack, unpack } from '../../runtime/codec.ts'
+import { COMMIT_MESSAGES, commitsOf, HISTORY } from './history.ts'
 import * as logs from './partition-log.ts'
 import { drive, Story } from './story.ts'
 
-const HISTORY = join(import.meta.dirname, 'history')
-const COMMIT_MESSAGES = 13
 /** Stretches of the log that hold something of everything, and are small; the last of them is quiet to its end. */
 const STRETCHES = [[0, 500], [2_440, 2_640], [-160]] as const
 
@@ -35,17 +34,9 @@ const state = drive(partitionActor.create(), messages.slice(0, snapshotAt), COMM
 const snapshot = partitionActor.snapshot(state)
 drive(state, messages.slice(snapshotAt), COMMIT_MESSAGES, story)
 drive(partitionActor.restore(snapshot), messages.slice(snapshotAt), COMMIT_MESSAGES, rest)
-/** All commits of the log, byte for byte. */
-const commits = createHash('sha256')
-const again = partitionActor.create()
-for (let from = 0; from < messages.length; from += COMMIT_MESSAGES) {
-  const effects = partitionActor.effects()
-  for (const m of messages.slice(from, from + COMMIT_MESSAGES)) partitionActor.step(again, m, effects)
-  commits.update(partitionActor.encode(effects, again))
-}
 const { v: snapshotVersion, flags = [] } = unpack<{ v: number; flags?: number[] }>(snapshot)
 const snapshotHash = createHash('sha256').update(snapshot).digest('hex')
-const told = { story: story.hash(), rest: rest.hash(), commits: commits.digest('hex'), snapshot: snapshotHash, snapshotAt, snapshotVersion, flags }
+const told = { story: story.hash(), rest: rest.hash(), commits: commitsOf(messages), snapshot: snapshotHash, snapshotAt, snapshotVersion, flags }
 
 const folder = join(HISTORY, name)
 mkdirSync(HISTORY, { recursive: true })

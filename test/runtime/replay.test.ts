@@ -8,6 +8,7 @@ import { BUCKET_SNAPSHOTS } from '../../runtime/topology.ts'
 import { oracle, stage } from '../support/stage.ts'
 import type { Stage } from '../support/stage.ts'
 import { toyActor } from '../support/toy-actor.ts'
+import { ManualClock } from '../support/manual-clock.ts'
 
 const BOUNDS = { commitPartBytes: 300, commitResultsMax: 12, replayCostMs: 0.25, quietCostMs: 0.03 }
 const WORDS = ['a', 'many 5', 'urgent b', 'quiet c', 'big 900', 'd', 'many 20', 'wait', 'e', 'f', 'urgent g', 'h', 'quiet i', 'j', 'big 400', 'k']
@@ -32,7 +33,7 @@ async function recorded(seed = 1): Promise<Stage> {
 
 async function replay(s: Stage, options: { from?: ReplayFrom; to?: number | null } = {}) {
   const { from = null, to = null } = options
-  const made = await Replay.open({ connection: s.world.connect(), actor: toyActor(), topology: s.topology, partition: 0, from, to })
+  const made = await Replay.open({ clock: new ManualClock(), connection: s.world.connect(), actor: toyActor(), topology: s.topology, partition: 0, from, to })
   if (made === null) throw new Error('nothing to replay')
   const commits: ReplayedCommit[] = []
   for await (const commit of made.commits()) commits.push(commit)
@@ -182,7 +183,7 @@ describe('a replay', () => {
   it('says so where the input was made anew and nobody went on, or lost what was committed, and where nothing was ever committed', async () => {
     const s = await recorded()
     const nothing = await stage()
-    expect(await Replay.open({ connection: nothing.world.connect(), actor: toyActor(), topology: nothing.topology, partition: 0, from: null, to: null })).toBe(null)
+    expect(await Replay.open({ clock: new ManualClock(), connection: nothing.world.connect(), actor: toyActor(), topology: nothing.topology, partition: 0, from: null, to: null })).toBe(null)
     const end = s.told().commits.at(-1)!.header.position.seq
     s.world.truncateStream('READINGS_0', end - 2)
     expect(await refusalOf(replay(s))).toMatch(/^identity: .*lost messages that were already processed/)
@@ -203,7 +204,7 @@ describe('a replay', () => {
     const s = await recorded()
     const before = s.world.messages('RESULTS').length + s.world.messages('READINGS_0').length
     const connection = s.world.connect()
-    const made = (await Replay.open({ connection, actor: toyActor(), topology: s.topology, partition: 0, from: null, to: null }))!
+    const made = (await Replay.open({ clock: new ManualClock(), connection, actor: toyActor(), topology: s.topology, partition: 0, from: null, to: null }))!
     expect(s.world.messages('RESULTS').length + s.world.messages('READINGS_0').length).toBe(before)
     const end = made.committed.seq
     const host = s.host('later')
@@ -219,7 +220,7 @@ describe('a replay', () => {
     const s = await recorded()
     const all = inputs(s)
     for (const at of [0, 1, 17, all.length - 1]) {
-      const made = (await Replay.open({ connection: s.world.connect(), actor: toyActor(), topology: s.topology, partition: 0, from: all[at].seq, to: null }))!
+      const made = (await Replay.open({ clock: new ManualClock(), connection: s.world.connect(), actor: toyActor(), topology: s.topology, partition: 0, from: all[at].seq, to: null }))!
       expect(await made.stateBefore(all[at].seq)).toEqual(oracle(all.slice(0, at)).state)
     }
   })

@@ -19,7 +19,7 @@ import type { Connection } from '../../runtime/log.ts'
 import { connectNats } from '../../runtime/nats-log.ts'
 import { inboxPrefix } from '../../runtime/nats-roles.ts'
 import type { NatsRole } from '../../runtime/nats-roles.ts'
-import { freePort, sampleConfig, stopped } from './nats.ts'
+import { endServer, freePort, sampleConfig, stopped } from './nats.ts'
 
 export interface ClusterNode {
   readonly name: string
@@ -64,6 +64,7 @@ interface Jsz {
 
 /** A server that does not answer its monitor in this time is asked again. */
 const ANSWER_MS = 5_000
+const HEALTHY_WITHIN_MS = 120_000
 
 class Gate {
   /** The port that it leads to. */
@@ -148,11 +149,7 @@ async function startOnce({ binary, started = SIZE, syncAlways = false }: TestClu
     const end = async (signal: NodeJS.Signals): Promise<void> => {
       const running = child
       child = null
-      if (running === null || running.exitCode !== null || running.signalCode !== null) return
-      const gone = once(running, 'exit')
-      running.kill(signal)
-      if (signal !== 'SIGKILL') running.kill('SIGCONT')
-      await gone
+      await endServer(running, signal)
     }
     const assertLives = async () => {
       if (child === null || child.exitCode !== null) throw new Error(`nats-server ended: ${await readFile(join(own, 'nats.log'), 'utf8')}`)
@@ -170,10 +167,15 @@ async function startOnce({ binary, started = SIZE, syncAlways = false }: TestClu
         return ((await answer.json()) as { connections: { name?: string }[] }).connections.map((c) => c.name ?? '')
       },
       async healthy() {
+        const endMs = performance.now() + HEALTHY_WITHIN_MS
         for (;;) {
-          const answer = await fetch(`http://127.0.0.1:${monitor}/healthz`, { signal: AbortSignal.timeout(ANSWER_MS) }).then((r) => r.status, () => 0)
-          if (answer === 200) return
+          const answer = await fetch(`http://127.0.0.1:${monitor}/healthz`, { signal: AbortSignal.timeout(ANSWER_MS) }).then(
+            async (r) => ({ status: r.status, text: await r.text() }),
+            (error) => ({ status: 0, text: String(error) }),
+          )
+          if (answer.status === 200) return
           await assertLives()
+          if (performance.now() > endMs) throw new Error(`Not within ${HEALTHY_WITHIN_MS} ms: ${name} is healthy; it says ${answer.text}`)
           await systemClock.sleep(20)
         }
       },

@@ -15,6 +15,20 @@ interface Timer {
 
 const isBefore = (a: Timer, b: Timer): boolean => a.dueMs < b.dueMs || (a.dueMs === b.dueMs && a.order < b.order)
 
+/** A sleep made of a clock's timers. */
+export function sleepBy(after: Clock['after'], ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) return resolve()
+    const done = () => {
+      cancel()
+      signal?.removeEventListener('abort', done)
+      resolve()
+    }
+    const cancel = after(ms, done)
+    signal?.addEventListener('abort', done)
+  })
+}
+
 /** Lets every promise that can settle without I/O do so. */
 export function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
@@ -55,16 +69,7 @@ export class ManualClock implements Clock {
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      if (signal?.aborted) return resolve()
-      const done = () => {
-        cancel()
-        signal?.removeEventListener('abort', done)
-        resolve()
-      }
-      const cancel = this.after(ms, done)
-      signal?.addEventListener('abort', done)
-    })
+    return sleepBy((delayMs, run) => this.after(delayMs, run), ms, signal)
   }
 
   after(ms: number, run: () => void): () => void {

@@ -83,6 +83,15 @@ export function stopped(pid: number): boolean {
   return states.every((stat) => stat[stat.lastIndexOf(')') + 2] === 'T')
 }
 
+/** Ends a server, a stopped one too; resolves when it is gone. */
+export async function endServer(running: ChildProcess | null, signal: NodeJS.Signals): Promise<void> {
+  if (running === null || running.exitCode !== null || running.signalCode !== null) return
+  const gone = once(running, 'exit')
+  running.kill(signal)
+  if (signal !== 'SIGKILL') running.kill('SIGCONT')
+  await gone
+}
+
 export async function startTestNats(options: TestNatsOptions = {}): Promise<TestNats> {
   const folder = await mkdtemp(join(tmpdir(), 'weir-nats-'))
   const binary = options.binary ?? natsServerPath()
@@ -122,11 +131,7 @@ export async function startTestNats(options: TestNatsOptions = {}): Promise<Test
   async function end(signal: NodeJS.Signals): Promise<void> {
     const running = child
     child = null
-    if (running === null || running.exitCode !== null || running.signalCode !== null) return
-    const gone = once(running, 'exit')
-    running.kill(signal)
-    if (signal !== 'SIGKILL') running.kill('SIGCONT')
-    await gone
+    await endServer(running, signal)
   }
 
   await start()

@@ -4,6 +4,7 @@
  */
 
 import type { Clock } from '../../runtime/clock.ts'
+import { sleepBy } from './manual-clock.ts'
 
 export class ProcessClock implements Clock {
   #base: Clock
@@ -25,16 +26,7 @@ export class ProcessClock implements Clock {
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      if (signal?.aborted) return resolve()
-      const done = () => {
-        cancel()
-        signal?.removeEventListener('abort', done)
-        resolve()
-      }
-      const cancel = this.after(ms, done)
-      signal?.addEventListener('abort', done)
-    })
+    return sleepBy((delayMs, run) => this.after(delayMs, run), ms, signal)
   }
 
   after(ms: number, run: () => void): () => void {

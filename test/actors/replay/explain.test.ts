@@ -10,13 +10,14 @@ import { TAIL, TAIL_LIKELIHOOD } from '../../../actors/partition/series/detector
 import { decodeInput } from '../../../actors/reading/input.ts'
 import type { MemoryWorld } from '../../../runtime/memory-log.ts'
 import { anomaliesOf, commitsOf, goldenWorld, topology } from './world.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
 
 let world: MemoryWorld
 beforeAll(async () => {
   world = await goldenWorld()
 })
 
-const ask = (address: AnomalyAddress, last = 6) => explain(world.connect(), topology, address, last)
+const ask = (address: AnomalyAddress, last = 6) => explain({ connection: world.connect(), topology, clock: new ManualClock() }, address, last)
 
 async function explained(address: AnomalyAddress, last?: number): Promise<Explanation> {
   const explanation = await ask(address, last)

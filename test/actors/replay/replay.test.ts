@@ -8,6 +8,7 @@ import { decodeJournal } from '../../../runtime/journal.ts'
 import type { MemoryWorld } from '../../../runtime/memory-log.ts'
 import { RESULTS } from '../../../runtime/topology.ts'
 import { commitsOf, goldenWorld, topology } from './world.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
 
 let world: MemoryWorld
 beforeAll(async () => {
@@ -18,7 +19,7 @@ async function run(options: { json?: boolean; quiet?: boolean; from?: string } =
   const lines: string[] = []
   const print = async (line: string) => void lines.push(line)
   const { json = false, quiet = false, from = null } = options
-  const same = await runReplay({ connection: world.connect(), topology, partition: null, from: parseFrom(from), to: null, json, quiet, print })
+  const same = await runReplay({ connection: world.connect(), topology, clock: new ManualClock(), partition: null, from: parseFrom(from), to: null, json, quiet, print })
   return { same, lines }
 }
 
@@ -97,6 +98,6 @@ it('--from is a message, start or snapshot, and nothing else', () => {
 })
 
 it('a partition that is not there is refused', async () => {
-  const refused = runReplay({ connection: world.connect(), topology, partition: 1, from: null, to: null, json: false, quiet: false, print: async () => {} })
+  const refused = runReplay({ connection: world.connect(), topology, clock: new ManualClock(), partition: 1, from: null, to: null, json: false, quiet: false, print: async () => {} })
   await expect(refused).rejects.toThrow('must be one of 0 to 0')
 })

@@ -6,16 +6,9 @@
  */
 
 import type { MemoryConnection, MemoryWorld } from '../../../runtime/memory-log.ts'
+import type { Mortal } from '../../../runtime/memory-mortal.ts'
 import type { ManualClock } from '../../support/manual-clock.ts'
 import { ProcessClock } from '../../support/process-clock.ts'
-
-/** What else of a process dies with it, or of what it dies: its view of a disk. */
-export interface Mortal {
-  die(): void
-  dieAt(point: number): void
-  readonly dead: boolean
-  readonly points: number
-}
 
 export class Process {
   readonly name: string

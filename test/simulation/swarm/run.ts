@@ -50,7 +50,7 @@ export async function run(options: Options, onSystem: (system: SimSystem) => voi
       const deed = system.pick(bag)
       deeds[deed] = (deeds[deed] ?? 0) + 1
       system.told.push(`${step}:${deed}`)
-      await system.deeds[deed]?.()
+      await system.deeds[deed]()
     }
     await system.clock.advance(Math.floor(system.draw() ** 2 * options.stepMs))
     system.supervise()

@@ -15,6 +15,7 @@ import { startMember } from '../../../runtime/member.ts'
 import type { RunningMember } from '../../../runtime/member.ts'
 import type { MemoryDisk } from '../../../runtime/memory-disk.ts'
 import { MemoryWorld } from '../../../runtime/memory-log.ts'
+import type { Mortal } from '../../../runtime/memory-mortal.ts'
 import { ownersOf } from '../../../runtime/ownership.ts'
 import { BUCKET_SNAPSHOTS, inputStream, inputStreams, inputSubject, partitionOf, RESULTS, resultsSubject } from '../../../runtime/topology.ts'
 import type { Topology } from '../../../runtime/topology.ts'
@@ -26,7 +27,6 @@ import { Clients } from './clients.ts'
 import { SimEdge } from './edge.ts'
 import type { Deed, Options } from './options.ts'
 import { Process } from './process.ts'
-import type { Mortal } from './process.ts'
 import { SimStore } from './store.ts'
 
 const silent = pino({ level: 'silent' })
@@ -161,7 +161,7 @@ export class SimSystem {
     return this.pick(['lost-ack', 'lost', 'unavailable', 'full'] as const)
   }
 
-  readonly deeds: Partial<Record<Deed, () => void | Promise<void>>> = {
+  readonly deeds: Readonly<Record<Deed, () => void | Promise<void>>> = {
     workerJoin: () => {
       if (this.staying.length < this.options.workersMax) this.startWorker()
     },
