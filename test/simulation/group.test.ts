@@ -3,7 +3,7 @@
  * messages delayed, which snapshots are harmed, where the server's clock steps. Then everything heals, and each partition must have
  * said exactly what its input alone says.
  *
- * What it leaves out: the disk and the store, and input streams that are made anew (test/runtime/host.test.ts has them).
+ * What it leaves out: the disk and the store, and input streams that are made anew (test/runtime/host.identity.test.ts has them).
  */
 
 import { describe, expect, it } from 'vitest'

@@ -1,5 +1,6 @@
 /** A world in memory with the streams of an installation, a producer, and hosts of the toy actor: what tests of hosts begin with. */
 
+import { expect } from 'vitest'
 import { PartitionHost } from '../../runtime/host.ts'
 import type { HostBounds, HostOptions } from '../../runtime/host-life.ts'
 import { MemoryWorld } from '../../runtime/memory-log.ts'
@@ -70,4 +71,16 @@ export function oracle(messages: readonly { seq: number; timeMs: number; data: U
   const effects = actor.effects()
   for (const message of messages) actor.step(state, message, effects)
   return { state, results: effects.results }
+}
+
+/** `count` messages to say: m0, m1, …, from `from` on. */
+export const numbered = (count: number, from = 0) => Array.from({ length: count }, (_, i) => `m${from + i}`)
+
+/** Everything that was said to partition 0 gave exactly the results that the actor alone gives, in order, once. */
+export function expectExactlyOnce(s: Stage): void {
+  const wanted = oracle(s.world.messages('READINGS_0'))
+  const { results, commits } = s.told()
+  expect(results).toEqual(wanted.results)
+  const last = commits.at(-1)!
+  expect([last.count, last.hash]).toEqual([wanted.state.count, wanted.state.hash])
 }
