@@ -4,7 +4,7 @@
  *
  * Owns the life cycle and the only await loop of a partition. Leaves what a step does to the actor (actor.ts), how the partition becomes its own
  * to take-over.ts, when to commit to committer.ts, the compare-and-set of claims and commits to journal-writer.ts, snapshots to
- * snapshotter.ts, and who should own what to member.ts.
+ * snapshotter.ts, what it appends to its own input to own-messages.ts, and who should own what to member.ts.
  *
  * - H1 A step happens between two awaits of this loop, in order of sequence, each message once. Encoding a commit and taking a
  *   snapshot's bytes are synchronous too, so both see the state after exactly the messages that their position covers.
@@ -25,6 +25,7 @@ import { Aborted, Fenced, JournalWriter, persist } from './journal-writer.ts'
 import type { Position } from './journal.ts'
 import { HOST_DRAIN_MAX_MS, MEMBER_CHECK_MS, RETRY_MIN_MS, SNAPSHOT_QUIET_MS, TICK_INTERVAL_MS } from './limits.ts'
 import type { LogMessage, LogReader } from './log.ts'
+import { OwnMessages } from './own-messages.ts'
 import { Snapshotter } from './snapshotter.ts'
 import { TakeOver } from './take-over.ts'
 import { inputStream, inputSubject } from './topology.ts'
@@ -33,8 +34,6 @@ import type { Turn } from './turns.ts'
 
 /** How often a host looks whether it is quiet. */
 const LOOK_MS = TICK_INTERVAL_MS / 4
-/** A tick, or an introduction, that was not read back for so long no longer keeps another from being sent. */
-const TICK_LOST_MS = 5 * TICK_INTERVAL_MS
 
 const NOWHERE: Position = { created: '', seq: 0, timeMs: 0 }
 
@@ -58,6 +57,7 @@ export class PartitionHost<State, Effects> {
   #writer: JournalWriter
   #snapshotter: Snapshotter<State, Effects>
   #committer: Committer<State, Effects>
+  #own: OwnMessages<State, Effects>
   #reader: LogReader | null = null
 
   /** Gives up all that is under way: at an error, or when draining takes too long. */
@@ -74,11 +74,6 @@ export class PartitionHost<State, Effects> {
   #measuredMs = 0
   /** Shared with the other partitions of the process. */
   #turn: Turn
-  /** The tick that was appended last. */
-  #tick: { seq: number; sentMs: number } | null = null
-  /** The introduction that was appended last, and the settings that are yet to be introduced. */
-  #introduction: { seq: number; sentMs: number } | null = null
-  #settings: unknown
 
   constructor(options: HostOptions<State, Effects>) {
     const { actor, clock, partition, topology, metrics } = options
@@ -86,7 +81,6 @@ export class PartitionHost<State, Effects> {
     const bounds = { ...HOST_BOUNDS, ...options.bounds }
     this.partition = partition
     this.#options = options
-    this.#settings = options.settings
     this.#stream = inputStream(topology, partition)
     this.#subject = inputSubject(partition)
     this.#phase = { kind: options.waits ? 'preparing' : 'claiming' }
@@ -119,6 +113,7 @@ export class PartitionHost<State, Effects> {
     })
     this.#snapshotter = new Snapshotter(this.#context, () => this.#committer.arm())
     this.#committer = new Committer(this.#context, this.#writer, this.#snapshotter)
+    this.#own = new OwnMessages(this.#context, options)
     this.#takeOver = new TakeOver({
       connection: options.connection,
       context: this.#context,
@@ -337,47 +332,8 @@ export class PartitionHost<State, Effects> {
     metrics?.failed.set(labels, 0)
     const [tookMs, replayMs] = [nowMs - this.#startedMs, this.#snapshotter.replayMs].map(Math.round)
     logger.info({ epoch: this.epoch, position: this.#progress.at.seq, tookMs, replayMs }, 'partition runs')
-    this.#introduce()
+    this.#own.introduce()
     this.#lookLater()
-  }
-
-  /** Appends what the state lacks: of this owner's settings, once, and of what the group has agreed on, whenever that grows. */
-  #introduce(): void {
-    const { actor, clock } = this.#context
-    // One at a time, like a tick: what was sent is a part of the state once it is read back.
-    if (this.#isOnItsWay(this.#introduction)) return
-    const introduction = actor.introduce(this.#progress.state, this.#settings, this.#options.agreed?.() ?? [])
-    if (!introduction) {
-      this.#settings = null
-      return
-    }
-    const sent = { seq: Infinity, sentMs: clock.monotonic() }
-    this.#introduction = sent
-    this.#options.connection.log.publish(this.#subject, introduction).then(
-      ({ seq }) => {
-        sent.seq = seq
-        this.#settings = null
-      },
-      (error) => {
-        if (!isOperating(error) || !error.retry) return this.#give(error)
-        // Made anew at the next look: by the time that the log answers the group may be another one.
-        this.#introduction = null
-      },
-    )
-  }
-
-  #isOnItsWay(sent: { seq: number; sentMs: number } | null): boolean {
-    return sent !== null && sent.seq > this.#progress.at.seq && this.#context.clock.monotonic() - sent.sentMs < TICK_LOST_MS
-  }
-
-  /** Appends to the input, and tries again while the log does not answer: doing so twice does no harm. */
-  #append(data: Uint8Array, onStored: (seq: number) => void = () => {}): void {
-    this.#context.persist(() => this.#options.connection.log.publish(this.#subject, data)).then(
-      ({ seq }) => onStored(seq),
-      (error) => {
-        if (!(error instanceof Aborted)) this.#give(error)
-      },
-    )
   }
 
   // Looking around --------------------------------------------------------------------------------------------------------------
@@ -398,9 +354,9 @@ export class PartitionHost<State, Effects> {
   #look(): void {
     const nowMs = this.#context.clock.monotonic()
     const quietMs = nowMs - this.#lastReadMs
-    if (quietMs >= TICK_INTERVAL_MS) this.#tickIfWanted(nowMs)
+    if (quietMs >= TICK_INTERVAL_MS) this.#own.tick()
     // The last member that lacked a flag may have left.
-    this.#introduce()
+    this.#own.introduce()
     const snapshotter = this.#snapshotter
     const wanted = snapshotter.isDue || (quietMs >= SNAPSHOT_QUIET_MS && snapshotter.isWorthwhile)
     if (wanted && this.#committer.isLevel && !this.#committer.underWay) snapshotter.take()
@@ -408,16 +364,6 @@ export class PartitionHost<State, Effects> {
       this.#measuredMs = nowMs
       void this.#measure()
     }
-  }
-
-  #tickIfWanted(nowMs: number): void {
-    const { actor } = this.#context
-    if (!actor.wantsTick(this.#progress.state)) return
-    // One at a time: another only where the one before was read back.
-    if (this.#isOnItsWay(this.#tick)) return
-    const tick = { seq: Infinity, sentMs: nowMs }
-    this.#tick = tick
-    this.#append(actor.tick(), (seq) => (tick.seq = seq))
   }
 
   async #measure(): Promise<void> {
