@@ -18,14 +18,14 @@ import type { SealContent, SegmentFacts } from './shelf.ts'
 import { columnsSql, literal, TABLES, TABLE_NAMES, timestampSql } from './tables.ts'
 import type { TableName } from './tables.ts'
 
-interface SegmentSource {
+export interface SegmentSource {
   readonly table: TableName
   /** SELECT that gives the table's columns in its order, sorted. */
   readonly select: string
 }
 
 /** Fills a new file at `path`. Small blocks waste less on a few rows, and more on many. */
-async function writeFile(db: LakeDatabase, path: string, { sources, small }: { sources: readonly SegmentSource[]; small: boolean }): Promise<SegmentFacts> {
+export async function writeFile(db: LakeDatabase, path: string, { sources, small }: { sources: readonly SegmentSource[]; small: boolean }): Promise<SegmentFacts> {
   const alias = db.newAlias()
   await db.run(`ATTACH ${literal(path)} AS ${alias}${small ? ` (BLOCK_SIZE ${SMALL_BLOCK_BYTES})` : ''}`)
   const rows = Object.fromEntries(TABLE_NAMES.map((table) => [table, 0])) as Record<TableName, number>

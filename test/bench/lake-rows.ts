@@ -1,0 +1,112 @@
+/**
+ * The rows of a made lake, as SQL that gives them in their order.
+ *
+ * A device has four metrics. Three come every 10 s, `battery` every minute, each series at a moment of its own within its step and a few hundred
+ * milliseconds off it, and a reading is received a moment after. So a minute has 6 readings or 1, at 27,360 a device a day.
+ *
+ * - K4 A reading is a function of (seed, series, number of its step): any part of the lake can be made without the rest.
+ */
+
+import type { LakeDatabase, StagedColumn } from '../../actors/store/database.ts'
+import type { SegmentSource } from '../../actors/store/duckdb-segment.ts'
+import { WINDOW_SIZES_MS } from '../../actors/reading/window.ts'
+
+/** In the order of names: its level, and the size of its daily swing and of its noise. */
+const METRICS = [
+  { name: 'air_temperature', stepMs: 10_000, level: 14, swing: 8, noise: 0.4 },
+  { name: 'battery', stepMs: 60_000, level: 3.9, swing: 0.05, noise: 0.01 },
+  { name: 'soil_moisture', stepMs: 10_000, level: 31, swing: 2, noise: 0.2 },
+  { name: 'soil_temperature', stepMs: 10_000, level: 11, swing: 3, noise: 0.1 },
+] as const
+
+export function readingsADevice(ms: number): number {
+  return METRICS.reduce((sum, { stepMs }) => sum + ms / stepMs, 0)
+}
+
+/** The first of these is `farm-00/field-000/probe-0`; names sort as numbers do. */
+export function deviceName(n: number): string {
+  const two = (part: number, width: number) => String(part).padStart(width, '0')
+  return `farm-${two(Math.floor(n / 200), 2)}/field-${two(Math.floor(n / 10) % 20, 3)}/probe-${n % 10}`
+}
+
+/** Puts the series into the table `series`, and defines what a reading is. */
+export async function stageSeries(db: LakeDatabase, { devices, seed, beginMs }: { devices: number; seed: number; beginMs: number }): Promise<void> {
+  const rows = Array.from({ length: devices * METRICS.length }, (_, i) => ({ device: deviceName(Math.floor(i / METRICS.length)), ...METRICS[i % METRICS.length] }))
+  const double = (pick: (row: (typeof rows)[number], i: number) => number) => Float64Array.from(rows, pick)
+  const columns: StagedColumn[] = [
+    { name: 'id', kind: 'whole', data: double((_, i) => i) },
+    { name: 'device', kind: 'text', data: rows.map((r) => r.device) },
+    { name: 'metric', kind: 'text', data: rows.map((r) => r.name) },
+    { name: 'step', kind: 'whole', data: double((r) => r.stepMs) },
+    { name: 'level', kind: 'double', data: double((r, i) => r.level + ((i * 37) % 100) / 50) },
+    { name: 'swing', kind: 'double', data: double((r) => r.swing) },
+    { name: 'noise', kind: 'double', data: double((r) => r.noise) },
+  ]
+  await db.stage('series', columns, rows.length)
+  // A draw of 0 to 9,999 of (series, step, what for).
+  await db.run(`CREATE MACRO memory.main.drawn(id, k, what) AS (hash(id * 1000003 + what * 7919 + ${seed}, k) % 10000)::BIGINT`)
+  await db.run(`CREATE MACRO memory.main.at(id, step, k) AS ${beginMs} + k * step + (id * 7919) % (step - 1000) + memory.main.drawn(id, k, 1) // 20`)
+  await db.run(
+    `CREATE MACRO memory.main.value_at(id, step, k, level, swing, noise) AS
+      round(level - swing * cos(2 * pi() * (k * step / 86400000.0 + (id % 97) / 400.0)) + noise * (memory.main.drawn(id, k, 2) / 5000.0 - 1), 2)`,
+  )
+  await db.run(`CREATE MACRO memory.main.begin_ms() AS ${beginMs}`)
+}
+
+const NAMES = `'default' AS tenant, device, metric`
+const READING = 'id, device, metric, step, k, memory.main.at(id, step, k) AS ms, memory.main.value_at(id, step, k, level, swing, noise) AS value'
+
+/** Steps that lie in [from, to), which both are whole minutes or, of a seal, whole steps of 2 s. */
+function readingsOf(from: number, to: number): string {
+  // A step's reading is somewhere within the step, so one more on either side is looked at.
+  const steps = (ms: number) => `((${ms} - memory.main.begin_ms()) // step)`
+  return `(SELECT ${READING} FROM (SELECT *, unnest(range(greatest(0, ${steps(from)} - 1), ${steps(to)} + 1)) AS k FROM memory.main.series) WHERE ms >= ${from} AND ms < ${to})`
+}
+
+const moment = (ms: string) => `make_timestamp((${ms}) * 1000)`
+
+export interface SpanOfRows {
+  readonly from: number
+  readonly to: number
+  readonly endMs: number
+  readonly isLast: boolean
+}
+
+export function segmentSources({ from, to, endMs, isLast }: SpanOfRows): SegmentSource[] {
+  const readings = readingsOf(from, to)
+  const windows = WINDOW_SIZES_MS.flatMap((sizeMs) => {
+    // Windows that end in (from, to], and of the last segment those that are open.
+    const first = (Math.floor(from / sizeMs) + 1) * sizeMs - sizeMs
+    const behind = isLast ? Math.ceil(to / sizeMs) * sizeMs : Math.floor(to / sizeMs) * sizeMs
+    return first >= behind ? [] : [windowsOf({ sizeMs, first, behind: Math.min(behind, endMs), endMs })]
+  })
+  const sources: SegmentSource[] = [
+    { table: 'readings', select: `SELECT ${NAMES}, ${moment('ms')}, value, ${moment('ms + 20 + memory.main.drawn(id, k, 3) // 50')} FROM ${readings}` },
+  ]
+  if (windows.length > 0) sources.push({ table: 'windows', select: `SELECT ${NAMES}, to_milliseconds(size), * EXCLUDE (device, metric, id, size) FROM (${windows.join(' UNION ALL ')}) ORDER BY id, size, start` })
+  sources.push({
+    table: 'anomalies',
+    select: `SELECT ${NAMES}, ${moment('ms')}, value, 0.9 + memory.main.drawn(id, k, 4) / 1e5, value - 5 * noise, value - 6 * noise, value - 4 * noise, 'above the expected'
+      FROM (SELECT r.*, s.noise FROM ${readings} r JOIN memory.main.series s USING (id)) WHERE memory.main.drawn(id, k, 5) = 0 AND memory.main.drawn(id, k, 6) < 1000 ORDER BY id, ms`,
+  })
+  if (to - from >= 60_000) {
+    sources.push({
+      table: 'ledger',
+      select: `SELECT tenant, device, ${moment('minute')}, n, 0, n, 0, 0, 0 FROM (SELECT 'default' AS tenant, device, unnest(range(${from}, ${to}, 60000)) AS minute, n
+        FROM (SELECT device, sum(60000 // step)::BIGINT AS n, min(id) AS id FROM memory.main.series GROUP BY device ORDER BY min(id)))`,
+    })
+  }
+  return sources
+}
+
+/** Windows of one size that begin in [first, behind), computed from the readings before `endMs`. */
+function windowsOf({ sizeMs, first, behind, endMs }: { sizeMs: number; first: number; behind: number; endMs: number }): string {
+  const readings = readingsOf(first, Math.min(behind + sizeMs, endMs))
+  const start = `ms // ${sizeMs} * ${sizeMs}`
+  const rows = `SELECT id, any_value(device) AS device, any_value(metric) AS metric, ${start} AS start_ms, count(*) AS count, sum(value) AS sum, min(value) AS min, max(value) AS max,
+    stddev_samp(value) AS stddev, arg_min(value, (ms, value)) AS first, arg_max(value, (ms, value)) AS last, quantile_disc(value, [0.5, 0.95, 0.99]) AS q
+    FROM ${readings} GROUP BY id, ${start} HAVING ${start} < ${behind}`
+  const end = `start_ms + ${sizeMs}`
+  return `SELECT id, device, metric, ${sizeMs} AS size, ${moment('start_ms')} AS start, count, sum, min, max, sum / count AS mean, stddev, first, last, q[1], q[2], q[3],
+    if(${end} <= ${endMs}, 'watermark', 'open'), ${moment(`least(${end} + 6000, ${endMs} + 60000)`)}, ((${end} - memory.main.begin_ms()) // 500)::BIGINT FROM (${rows})`
+}
