@@ -192,6 +192,14 @@ export const GRAPH_WIDTH_MAX = 10_000
 /** A graph is made from readings where its range holds no more of them; else from windows. */
 export const GRAPH_READINGS_MAX = 200_000
 export const GRAPH_ANOMALIES_MAX = 2_000
+/** The order of a fleet's devices, and the sums of anomalies and fates in it, are made anew at most so often; until then all get the same. */
+export const FLEET_FRESH_MS = 2_000
+export const FLEET_SUMS_MS = 10_000
+/** Series of the catalog that are looked through in one go, before others have their turn. */
+export const FLEET_SLICE_SERIES = 20_000
+/** Edited units of a tenant, and characters of one that is sent; beyond them 400. */
+export const UNITS_MAX = 500
+export const UNIT_BODY_CHARS_MAX = 4_096
 /** How long a status waits for the tail to reach the ends of the logs. */
 export const STATUS_WAIT_MAX_MS = 1_000
 /** Live streams at a time; beyond it 503. */

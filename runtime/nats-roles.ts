@@ -66,12 +66,13 @@ const MAY_PUBLISH: Readonly<Record<NatsRole, readonly string[]>> = {
     `$O.${BUCKET_SNAPSHOTS}.>`,
     purging(SNAPSHOTS),
   ],
-  // Stores purge what every reader has behind it, and register themselves as readers. They write to no log.
+  // Stores purge what every reader has behind it, register themselves as readers, and keep the units that were edited. They write to no log.
   store: [
     ...COMMON,
     ...[...INPUTS, RESULTS, SNAPSHOTS, KEYS].flatMap(reading),
     ...[...INPUTS, RESULTS, SNAPSHOTS].map(purging),
     `$KV.${BUCKET_META}.readers.>`,
+    `$KV.${BUCKET_META}.units.>`,
   ],
   // Replays: nothing that anyone else could notice.
   reader: [...INSTALLATION, ...[...INPUTS, RESULTS, SNAPSHOTS].flatMap(reading)],

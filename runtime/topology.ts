@@ -7,7 +7,7 @@
 
 export const RESULTS = 'RESULTS'
 export const STREAMS_MAX = 8
-/** Bucket of installation-wide entries: `topology`, `readers.<name>`. */
+/** Bucket of installation-wide entries: `topology`, `readers.<name>`, `units.<tenant>`. */
 export const BUCKET_META = 'weir'
 export const BUCKET_KEYS = 'weir_keys'
 export const BUCKET_SNAPSHOTS = 'weir_snapshots'

@@ -11,6 +11,7 @@ import { problem } from '../../runtime/http.ts'
 import type { KeyedEnv } from '../../runtime/http.ts'
 import { GRAPH_WIDTH_MAX } from '../../runtime/limits.ts'
 import { DOCS_CSP, docsPage } from './docs.ts'
+import { fleetRoutes } from './fleet-routes.ts'
 import { graph } from './graph.ts'
 import { openLive } from './live-resume.ts'
 import { KINDS } from './live-subscriber.ts'
@@ -23,6 +24,7 @@ import { listRoutes } from './routes-lists.ts'
 import * as shapes from './schemas.ts'
 import { status } from './status.ts'
 import { formatTime } from './times.ts'
+import { unitsRoutes } from './units-routes.ts'
 
 export type { AnalyticsSources } from './route.ts'
 
@@ -36,6 +38,8 @@ export function createAnalytics(sources: AnalyticsSources): { app: OpenAPIHono<K
   graphRoute(get, sources)
   statusRoute(get, sources)
   liveRoute(get, sources)
+  fleetRoutes(get, sources)
+  unitsRoutes(app, get, sources)
   describeIngest(app)
   app.doc31('/openapi.json', {
     openapi: '3.1.0',

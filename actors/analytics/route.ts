@@ -22,6 +22,7 @@ import type { Format } from './reply.ts'
 import { InfluxError, PostedReadings, Problem, Verdict } from './schemas.ts'
 import type { StatusSources } from './status.ts'
 import type { Tail, TailLogger } from './tail.ts'
+import type { UnitRegistry } from './units.ts'
 
 /** What the endpoints answer from. */
 export interface AnalyticsSources {
@@ -30,6 +31,7 @@ export interface AnalyticsSources {
   readonly log: Log
   readonly topology: Topology
   readonly keyring: Keyring
+  readonly units: UnitRegistry
   readonly clock: Clock
   readonly logger: TailLogger
   readonly progress: StatusSources['progress']

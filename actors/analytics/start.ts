@@ -18,7 +18,7 @@ import type { KeyedEnv } from '../../runtime/http.ts'
 import type { Keyring } from '../../runtime/keys.ts'
 import type { Connection, StreamInfo } from '../../runtime/log.ts'
 import type { Metrics } from '../../runtime/telemetry.ts'
-import { RESULTS, inputStreams, resultsSubject } from '../../runtime/topology.ts'
+import { BUCKET_META, RESULTS, inputStreams, resultsSubject } from '../../runtime/topology.ts'
 import type { Topology } from '../../runtime/topology.ts'
 import { Follower } from '../store/follow.ts'
 import type { FollowerLogger } from '../store/follow.ts'
@@ -32,6 +32,7 @@ import { LiveHub } from './live.ts'
 import { unreadOf } from './status.ts'
 import type { MemberView } from './status.ts'
 import { Tail } from './tail.ts'
+import { UnitRegistry } from './units.ts'
 
 export interface AnalyticsOptions {
   readonly connection: Connection
@@ -115,7 +116,8 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
   const offReconnect = connection.onReconnect(() => void follower.check().catch(fail))
 
   const members = () => (['edge', 'worker', 'store'] as const).flatMap((role) => [...membership.view(role)])
-  const { app } = createAnalytics({ tail, hub, log, topology, keyring, clock, logger, progress: follower, members })
+  const units = await UnitRegistry.open(await connection.kv(BUCKET_META))
+  const { app } = createAnalytics({ tail, hub, log, topology, keyring, units, clock, logger, progress: follower, members })
   app.route('/', dashboardRoutes())
   if (metrics !== undefined) register(metrics, tail, hub, follower)
 
@@ -133,6 +135,7 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
     },
     stop: async () => {
       offReconnect()
+      units.close()
       hub.close()
       await follower.stop()
       await tail.close()

@@ -13,7 +13,8 @@ describe('the OpenAPI document', () => {
     expect(answer.status).toBe(200)
     const doc: any = await answer.json()
     expect(doc.openapi).toMatch(/^3\.1/)
-    const lists = ['anomalies', 'graph', 'latest', 'ledger', 'live', 'readings', 'series', 'status', 'windows'].map((name) => `/v1/${name}`)
+    const names = ['anomalies', 'devices', 'graph', 'latest', 'ledger', 'ledger/devices', 'ledger/times', 'live', 'readings', 'series', 'status', 'units', 'units/{metric}', 'windows']
+    const lists = names.map((name) => `/v1/${name}`)
     expect(Object.keys(doc.paths).sort()).toEqual(['/api/v2/write', ...lists])
     expect(Object.keys(doc.paths['/v1/readings']).sort()).toEqual(['get', 'post'])
     const named = (operation: any) => operation.parameters.map((parameter: any) => `${parameter.in} ${parameter.name}`)
@@ -29,7 +30,7 @@ describe('the OpenAPI document', () => {
         expect(operation.security).toEqual([{ key: [] }])
         for (const parameter of operation.parameters ?? []) {
           expect(parameter.schema).toBeTypeOf('object')
-          expect(['query', 'header']).toContain(parameter.in)
+          expect(['query', 'header', 'path']).toContain(parameter.in)
           if (parameter.in === 'query') expect((parameter.description ?? parameter.schema.description).length).toBeGreaterThan(5)
         }
         for (const [code, response] of Object.entries<any>(operation.responses)) {
