@@ -1,8 +1,8 @@
 /**
- * The second half of deploy/set-up, on the project's own Node: makes sure of nats-server and, with `--with-tests`, of a Chromium.
+ * The second half of deploy/set-up, on the project's own Node: makes sure of nats-server and, with `--with-tests`, of a Chromium and a Prometheus.
  * A nats-server that it has put into the cache stays as it is until `--upgrade-nats-server` asks for a newer one.
  *
- * A Chromium that can't be had is no failure here: the tests that need one say so themselves.
+ * One of these two that can't be had is no failure here: the tests that need it say so themselves.
  */
 
 import { execFile } from 'node:child_process'
@@ -11,6 +11,7 @@ import { promisify } from 'node:util'
 import { ErrorCode, isOperating } from '../runtime/errors.ts'
 import { findNatsServer, obtainNatsServer } from '../runtime/nats-binary.ts'
 import { findChromium } from './chromium.ts'
+import { findPrometheus, obtainPrometheus } from './prometheus.ts'
 
 const run = promisify(execFile)
 const say = (line: string): void => console.log(`set-up: ${line}`)
@@ -48,9 +49,21 @@ async function ensureChromium(): Promise<void> {
   }
 }
 
+async function ensurePrometheus(): Promise<void> {
+  if (findPrometheus() !== null) return
+  say("fetching Debian's prometheus for the tests of its rules")
+  await obtainPrometheus().catch((error: Error) => {
+    const reason = error.message.trim().split('\n').at(-1)
+    say(`cannot fetch Prometheus (${reason}): install it, or name its folder in PROMETHEUS; its tests can not run without it`)
+  })
+}
+
 try {
   await ensureNatsServer({ upgrade: process.argv.includes('--upgrade-nats-server') })
-  if (process.argv.includes('--with-tests')) await ensureChromium()
+  if (process.argv.includes('--with-tests')) {
+    await ensureChromium()
+    await ensurePrometheus()
+  }
 } catch (error) {
   if (!isOperating(error)) throw error
   console.error(`set-up: ${error.message}`)

@@ -21,6 +21,7 @@ import { LIST_FORMATS, ParameterError, countColumn, listReply } from './reply.ts
 import { describeIngest, newApp } from './route.ts'
 import type { AnalyticsSources, Get } from './route.ts'
 import { listRoutes } from './routes-lists.ts'
+import { targetsRoute } from './routes-targets.ts'
 import * as shapes from './schemas.ts'
 import { status } from './status.ts'
 import { formatTime } from './times.ts'
@@ -40,6 +41,7 @@ export function createAnalytics(sources: AnalyticsSources): { app: OpenAPIHono<K
   liveRoute(get, sources)
   fleetRoutes(get, sources)
   unitsRoutes(app, get, sources)
+  targetsRoute(get, sources)
   describeIngest(app)
   app.doc31('/openapi.json', {
     openapi: '3.1.0',

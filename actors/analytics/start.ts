@@ -7,7 +7,6 @@
  * - B1 The tail begins where the manifest ends that the lake is opened at: between the two no reading is missing or double.
  */
 
-import { Gauge } from 'prom-client'
 import { join } from 'node:path'
 import type { Hono } from 'hono'
 import { createHash } from 'node:crypto'
@@ -29,6 +28,7 @@ import { dashboardRoutes } from './dashboard/routes.ts'
 import { countFates } from './fates.ts'
 import { Lake } from './lake.ts'
 import { LiveHub } from './live.ts'
+import { registerMetrics } from './metrics.ts'
 import { unreadOf } from './status.ts'
 import type { MemberView } from './status.ts'
 import { Tail } from './tail.ts'
@@ -119,7 +119,7 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
   const units = await UnitRegistry.open(await connection.kv(BUCKET_META))
   const { app } = createAnalytics({ tail, hub, log, topology, keyring, units, clock, logger, progress: follower, members })
   app.route('/', dashboardRoutes())
-  if (metrics !== undefined) register(metrics, tail, hub, follower)
+  if (metrics !== undefined) registerMetrics(metrics, { connection, topology, dataDir, clock, tail, hub, follower, members })
 
   let caughtUp = false
   return {
@@ -167,23 +167,4 @@ function generationOf(infos: readonly StreamInfo[]): string {
     .update(infos.map((info) => `${info.name} ${info.created}`).join('\n'))
     .digest('hex')
     .slice(0, 8)
-}
-
-function register(metrics: Metrics, tail: Tail, hub: LiveHub, follower: Follower): void {
-  const gauge = (name: string, help: string, value: () => number) =>
-    new Gauge({
-      name,
-      help,
-      registers: [metrics],
-      collect() {
-        this.set(value())
-      },
-    })
-  gauge('weir_analytics_series', 'Series in the catalog', () => tail.catalog.size)
-  gauge('weir_analytics_fresh_rows', 'Readings of commits that no manifest covers yet, kept in memory', () => tail.freshRows)
-  gauge('weir_analytics_segments', 'Segments attached for queries', () => tail.lake.current.attached.length)
-  gauge('weir_analytics_manifest', 'Version of the manifest that queries see', () => tail.manifest?.version ?? 0)
-  gauge('weir_live_streams', 'Live streams open', () => hub.size)
-  const waiting = () => follower.lag().reduce((sum, lag) => sum + lag.waitingRows, 0)
-  gauge('weir_analytics_waiting_readings', 'Readings of the log that no commit covers yet', waiting)
 }

@@ -4,7 +4,7 @@
  * Owns what joins the two, and readiness and metrics of both together. Leaves reading to start.ts and writing to actors/store.
  */
 
-import { Gauge } from 'prom-client'
+import { Counter, Gauge } from 'prom-client'
 import { join } from 'node:path'
 import type { Metrics } from '../../runtime/telemetry.ts'
 import { readManifest, readNewestManifest } from '../store/manifest.ts'
@@ -86,6 +86,17 @@ function register(metrics: Metrics, status: () => LakeWriterStatus | null, up: (
         if (of !== null) this.set(value(of))
       },
     })
+  const counter = (name: string, help: string, value: (of: LakeWriterStatus) => number) =>
+    new Counter({
+      name,
+      help,
+      registers: [metrics],
+      collect() {
+        const of = status()
+        this.reset()
+        if (of !== null) this.inc(value(of))
+      },
+    })
   new Gauge({
     name: 'weir_store_writer_up',
     help: 'Whether the writer of the lake runs',
@@ -98,9 +109,9 @@ function register(metrics: Metrics, status: () => LakeWriterStatus | null, up: (
   gauge('weir_store_segments', 'Segments that the lake shows', (of) => of.segments)
   gauge('weir_store_bytes', 'Bytes of the segments that the lake shows', (of) => of.bytes)
   gauge('weir_store_buffered_rows', 'Rows that commits cover and no segment holds yet', (of) => of.bufferedRows)
-  gauge('weir_store_malformed', 'Messages of the logs that could not be read', (of) => of.malformed)
-  gauge('weir_store_seals', 'Seals since the writer started', (of) => of.seals)
-  gauge('weir_store_compactions', 'Compactions since the writer started', (of) => of.compactions)
+  counter('weir_store_malformed', 'Messages of the logs that could not be read, since the writer started', (of) => of.malformed)
+  counter('weir_store_seals', 'Seals since the writer started', (of) => of.seals)
+  counter('weir_store_compactions', 'Compactions since the writer started', (of) => of.compactions)
   gauge('weir_store_seal_seconds', 'Duration of the newest seal', (of) => of.sealMs / 1_000)
   new Gauge({
     name: 'weir_store_waiting_rows',

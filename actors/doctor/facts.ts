@@ -19,7 +19,7 @@ import { findNatsServer } from '../../runtime/nats-server.ts'
 import { portHolder, portState } from '../../runtime/ports.ts'
 import { BUCKET_KEYS, BUCKET_META, BUCKET_SNAPSHOTS, inputStreams, RESULTS, topologyOf } from '../../runtime/topology.ts'
 import { manifestVersions, missingSegments, readNewestManifest } from '../store/manifest.ts'
-import { listReaders } from '../store/readers.ts'
+import { listReaders, messagesBehind } from '../store/readers.ts'
 import type { CopiesFact, DiskFact, LakeFact, PortFact, ReaderFact, StreamFact } from './checks.ts'
 
 const ANSWER_MS = 2_000
@@ -140,17 +140,11 @@ export const sizesOf = (streams: readonly StreamInfo[]): StreamFact[] => streams
 export async function readerFacts({ meta }: Installed, streams: readonly StreamInfo[], clock: Clock): Promise<ReaderFact[] | null> {
   const readers = await orNull(listReaders(meta))
   if (readers === null) return null
-  return readers.map(({ name, entry: found }) => {
-    // Someone else's bytes under a reader's name: the janitor takes such a one to need everything.
-    const entry = found !== null && typeof found.inputFrom === 'object' && Number.isFinite(found.atMs) ? found : null
-    const behind = streams.map((stream) => {
-      const place = stream.name === RESULTS ? entry && { created: entry.resultsCreated, seq: entry.resultsFrom } : entry?.inputFrom[stream.name]
-      // One that speaks of another creation of the stream, or not at all, has read nothing of this one.
-      const next = place?.created === stream.created ? Math.max(place.seq, stream.firstSeq) : stream.firstSeq
-      return Math.max(0, stream.lastSeq - next + 1)
-    })
-    return { name, behind: behind.reduce((sum, messages) => sum + messages, 0), silentMs: entry === null ? null : Math.max(0, clock.now() - entry.atMs) }
-  })
+  return readers.map(({ name, entry }) => ({
+    name,
+    behind: messagesBehind(entry, streams),
+    silentMs: entry === null ? null : Math.max(0, clock.now() - entry.atMs),
+  }))
 }
 
 /** Who says that it is alive. */

@@ -109,12 +109,12 @@ export class Ingest {
       return { problem: { status: 413, title: 'Too many readings', detail: `Send at most ${BODY_READINGS_MAX} readings in one request. None of these was taken.` } }
     }
     // The batch is used again while the log is waited for: what the answer needs of it is taken out now.
-    const { count, rejectedCount, rejectedBy, samples } = batch
+    const { count, rejectedCount, rejectedBy, rejectedFor, samples } = batch
     const rejected = rejectedCount === 0 ? NONE : batch.rejected
     const settle = (verdict: Verdict): Verdict => {
       if (rejectedCount > 0) {
         this.#options.rejects.add(tenant, rejectedBy, samples)
-        this.#options.metrics.rejected.inc(rejectedCount)
+        for (const [cause, count] of rejectedFor) this.#options.metrics.rejected.inc({ cause }, count)
       }
       return verdict
     }

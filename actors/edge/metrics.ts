@@ -2,10 +2,11 @@
 
 import prom from 'prom-client'
 import type { Counter, Histogram, Registry } from 'prom-client'
+import { REJECT_CAUSES } from '../reading/validate.ts'
 
 export interface EdgeMetrics {
   readonly accepted: Counter
-  readonly rejected: Counter
+  readonly rejected: Counter<'cause'>
   readonly rejectsLost: Counter
   readonly requests: Counter<'status'>
   readonly blocks: Counter<'outcome'>
@@ -35,7 +36,7 @@ export function edgeMetrics(registry: Registry, asked: { bytesInHand: () => numb
   })
   return {
     accepted: new prom.Counter({ name: 'weir_edge_readings_accepted_total', help: 'Readings acknowledged by the log and answered with 2xx', registers }),
-    rejected: new prom.Counter({ name: 'weir_edge_readings_rejected_total', help: 'Readings turned away', registers }),
+    rejected: rejectedCounter(registers),
     rejectsLost: new prom.Counter({ name: 'weir_edge_rejects_lost_total', help: 'Rejected readings that the ledger will not show, as the log was away', registers }),
     requests: new prom.Counter({ name: 'weir_edge_requests_total', help: 'Requests to write readings, by status', labelNames: ['status'], registers }),
     blocks: new prom.Counter({ name: 'weir_edge_blocks_total', help: 'Blocks published, by outcome', labelNames: ['outcome'], registers }),
@@ -48,4 +49,12 @@ export function edgeMetrics(registry: Registry, asked: { bytesInHand: () => numb
       registers,
     }),
   }
+}
+
+/** Every cause is there from the start, so that the first of them shows as a rise. */
+function rejectedCounter(registers: Registry[]): Counter<'cause'> {
+  const help = 'Readings turned away, by what was wrong: a part of the reading, the key, its form, or the whole body'
+  const counter = new prom.Counter({ name: 'weir_edge_readings_rejected_total', help, labelNames: ['cause'], registers })
+  for (const cause of REJECT_CAUSES) counter.inc({ cause }, 0)
+  return counter
 }

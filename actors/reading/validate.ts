@@ -39,6 +39,13 @@ export interface RejectSample {
   readonly reading: string
 }
 
+/**
+ * What was wrong with a reading: one of its parts, `key` where the key may not speak for the device, `form` where it was no reading at all, `body`
+ * where the whole body was of no use.
+ */
+export const REJECT_CAUSES = ['device', 'metric', 'ts', 'value', 'key', 'form', 'body'] as const
+export type RejectCause = (typeof REJECT_CAUSES)[number]
+
 /** The columns of one request, and what was rejected of it. Made once, and used again by `reset`. */
 export class Batch {
   /** Rows. Row i is of `series[i]`, at `ts[i]` (whole epoch ms), of `value[i]`. */
@@ -54,6 +61,8 @@ export class Batch {
   forbiddenCount = 0
   /** Exact counts of the rejected by device. */
   rejectedBy = new Map<string, number>()
+  /** Counts of the rejected by cause. */
+  rejectedFor = new Map<RejectCause, number>()
   /** The first `REJECTS_KEPT_MAX` of the rejected, as text. */
   samples: RejectSample[] = []
   /** Why the body as a whole is of no use, or null. */
@@ -75,6 +84,7 @@ export class Batch {
       // Whoever took these out may still hold them, so they are left to them.
       this.rejected = []
       this.rejectedBy = new Map()
+      this.rejectedFor = new Map()
       this.samples = []
     }
     this.rejectedCount = 0
@@ -99,7 +109,7 @@ export class Batch {
   refuse(reason: string, text = ''): void {
     this.refusal = reason
     this.count = 0
-    this.reject(0, '', () => reason, text)
+    this.reject(0, '', () => reason, text, 'body')
   }
 
   /**
@@ -110,16 +120,16 @@ export class Batch {
     let owner: Device | undefined
     if (typeof device === 'string') owner = this.#names.find(device) ?? this.#names.addDevice(device)
     if (owner === undefined) {
-      return this.reject(index, '', () => lead(part, metric) + nameReason('device', device, DEVICE_RULE), item ?? { device, metric, ts, value })
+      return this.reject(index, '', () => lead(part, metric) + nameReason('device', device, DEVICE_RULE), item ?? { device, metric, ts, value }, 'device')
     }
     if (this.#prefixes.length !== 0 && !this.#permitted(owner.name)) {
       this.forbiddenCount++
-      return this.reject(index, '', () => `${lead(part, metric)}the key may not write for device ${quote(owner.name)}: its prefixes are ${this.#prefixes.join(', ')}.`, item ?? { device, metric, ts, value })
+      return this.reject(index, '', () => `${lead(part, metric)}the key may not write for device ${quote(owner.name)}: its prefixes are ${this.#prefixes.join(', ')}.`, item ?? { device, metric, ts, value }, 'key')
     }
     let series: Series | undefined
     if (typeof metric === 'string') series = owner.find(metric) ?? this.#names.addSeries(owner, metric)
     if (series === undefined) {
-      return this.reject(index, owner.name, () => lead(part, metric) + nameReason('metric', metric, METRIC_RULE), item ?? { device, metric, ts, value })
+      return this.reject(index, owner.name, () => lead(part, metric) + nameReason('metric', metric, METRIC_RULE), item ?? { device, metric, ts, value }, 'metric')
     }
 
     let number: number
@@ -127,7 +137,7 @@ export class Batch {
     else if (typeof value === 'boolean') number = value ? 1 : 0
     else number = NaN
     if (!(number >= -VALUE_MAGNITUDE_MAX && number <= VALUE_MAGNITUDE_MAX)) {
-      return this.reject(index, owner.name, () => lead(part, metric) + valueReason(value), item ?? { device, metric, ts, value })
+      return this.reject(index, owner.name, () => lead(part, metric) + valueReason(value), item ?? { device, metric, ts, value }, 'value')
     }
 
     let atMs: number
@@ -137,7 +147,7 @@ export class Batch {
     else if (ts instanceof Date) atMs = ts.getTime()
     else atMs = NaN
     if (!(atMs >= TS_MIN_MS && atMs <= this.#tsMaxMs)) {
-      return this.reject(index, owner.name, () => lead(part, metric) + timeReason(ts, atMs, this.#nowMs), item ?? { device, metric, ts, value })
+      return this.reject(index, owner.name, () => lead(part, metric) + timeReason(ts, atMs, this.#nowMs), item ?? { device, metric, ts, value }, 'ts')
     }
 
     const at = this.count
@@ -150,8 +160,9 @@ export class Batch {
   }
 
   /** Counts a reading of `device` ('' where unknown) as rejected; `item` is what a sample shows of it. */
-  reject(index: number, device: string, reason: () => string, item: unknown): void {
+  reject(index: number, device: string, reason: () => string, item: unknown, cause: RejectCause = 'form'): void {
     this.rejectedCount++
+    this.rejectedFor.set(cause, (this.rejectedFor.get(cause) ?? 0) + 1)
     this.rejectedBy.set(device, (this.rejectedBy.get(device) ?? 0) + 1)
     if (this.rejected.length < REJECTS_NAMED_MAX) {
       const said = capitalised(reason())

@@ -8,7 +8,8 @@
 import { createHash } from 'node:crypto'
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
-import type { KeyValue } from '../../runtime/log.ts'
+import type { KeyValue, StreamInfo } from '../../runtime/log.ts'
+import { RESULTS } from '../../runtime/topology.ts'
 import type { Manifest } from './manifest.ts'
 
 const PREFIX = 'readers.'
@@ -54,10 +55,23 @@ export async function readReader(kv: KeyValue, name: string): Promise<ReaderEntr
   const found = await kv.get(PREFIX + name)
   if (found === null) return null
   try {
-    return JSON.parse(new TextDecoder().decode(found.value)) as ReaderEntry
+    const entry = JSON.parse(new TextDecoder().decode(found.value)) as ReaderEntry | null
+    // Someone else's bytes under a reader's name are no entry.
+    return typeof entry?.inputFrom === 'object' && Number.isFinite(entry.atMs) ? entry : null
   } catch {
     return null
   }
+}
+
+/** How many messages of these streams the log keeps for a reader; one whose entry does not read needs them all. */
+export function messagesBehind(entry: ReaderEntry | null, streams: readonly StreamInfo[]): number {
+  const behind = streams.map((stream) => {
+    const place = stream.name === RESULTS ? entry && { created: entry.resultsCreated, seq: entry.resultsFrom } : entry?.inputFrom[stream.name]
+    // One that speaks of another creation of the stream, or not at all, has read nothing of this one.
+    const next = place?.created === stream.created ? Math.max(place.seq, stream.firstSeq) : stream.firstSeq
+    return Math.max(0, stream.lastSeq - next + 1)
+  })
+  return behind.reduce((sum, messages) => sum + messages, 0)
 }
 
 /** Every registered reader; `entry` is null where it does not read, and then it must be taken to need everything. */

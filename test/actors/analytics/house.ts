@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startAnalytics } from '../../../actors/analytics/start.ts'
 import type { Analytics } from '../../../actors/analytics/start.ts'
+import type { MemberView } from '../../../actors/analytics/status.ts'
 import { EffectsBuilder } from '../../../actors/partition/effects.ts'
 import type { AnomalyRow, BlockFates, WindowRow } from '../../../actors/partition/effects.ts'
 import { encodeBlock, encodeRejects } from '../../../actors/reading/input.ts'
@@ -81,6 +82,7 @@ export class House {
   readonly world = new MemoryWorld({ clock: systemClock })
   readonly connection: Connection = this.world.connect()
   readonly keys: Record<string, string> = {}
+  members: MemberView[] = []
   dir = ''
   analytics!: Analytics
   metrics!: Metrics
@@ -118,7 +120,7 @@ export class House {
       topology: this.topology,
       dataDir: this.dir,
       keyring: this.keyring,
-      membership: { view: () => [] },
+      membership: { view: (role) => this.members.filter((member) => member.role === role) },
       clock: systemClock,
       logger: quiet,
       metrics: this.metrics,

@@ -21,6 +21,20 @@ describe('POST /v1/readings', () => {
     expect(edge.readings()).toEqual([{ ...good, ts }, { ...good, ts, value: 1 }])
   })
 
+  test('counts what it turns away by what was wrong, each cause from the start', async () => {
+    const edge = await EdgeFixture.start()
+    const causes = async () => {
+      const metrics = await (await edge.edge.app.request('/metrics')).text()
+      return Object.fromEntries([...metrics.matchAll(/^weir_edge_readings_rejected_total\{cause="(\w+)"\} (\d+)$/gm)].map(([, cause, count]) => [cause, Number(count)]))
+    }
+    expect(await causes()).toEqual({ device: 0, metric: 0, ts: 0, value: 0, key: 0, form: 0, body: 0 })
+    const bound = (await edge.keyring.create({ role: 'device', prefixes: ['mine/'] })).secret
+    await edge.post([good, { ...good, device: 'a b' }, { ...good, metric: '1' }, { ...good, ts: 5 }, { ...good, value: 'wet' }, { ...good, value: 1e101 }, 7])
+    await edge.post([good, { ...good, device: 'mine/1' }], { key: bound })
+    await edge.post('{')
+    expect(await causes()).toEqual({ device: 1, metric: 1, ts: 1, value: 2, key: 1, form: 1, body: 1 })
+  })
+
   test('answers only after the log has acknowledged', async () => {
     const edge = await EdgeFixture.start()
     const release = edge.world.holdPublishes('readings.>')
