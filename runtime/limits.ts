@@ -202,17 +202,37 @@ export const UNITS_MAX = 500
 export const UNIT_BODY_CHARS_MAX = 4_096
 /** How long a status waits for the tail to reach the ends of the logs. */
 export const STATUS_WAIT_MAX_MS = 1_000
-/** Live streams at a time; beyond it 503. */
-export const LIVE_SUBSCRIBERS_MAX = 1_000
-/** Characters that wait for a slow reader of a live stream; beyond it the stream ends, and resumes by its last id. */
-export const LIVE_QUEUE_CHARS_MAX = 4 * 1024 * 1024
+/** Live streams at a time; beyond it 503. Each takes one file descriptor here, and two at an edge. */
+export const LIVE_SUBSCRIBERS_MAX = 10_000
+/** Bytes that a reader of a live stream may be behind while its connection takes nothing; beyond it the stream ends, and resumes by its last id. */
+export const LIVE_QUEUE_BYTES_MAX = 4 * 1024 * 1024
+/** Bytes that all live streams together hold; beyond it those furthest behind end, and resume. */
+export const LIVE_BYTES_MAX = 256 * 1024 * 1024
+/** Text of one channel that waits for the next round of writing; beyond it a round does not wait. */
+export const LIVE_LINK_CHARS = 64 * 1024
+/** A connection that takes nothing for so long is cut. */
+export const LIVE_STALLED_MAX_MS = 60_000
 /** Series in the snapshot of a live stream. */
 export const LIVE_SNAPSHOT_MAX = 10_000
+/** So long a snapshot serves all who ask for the same; they get what came since behind it. */
+export const LIVE_SNAPSHOT_SHARED_MS = 500
+/** A quiet stream gets a heartbeat about as often; so many parts of the streams have theirs in turn. */
 export const LIVE_HEARTBEAT_MS = 15_000
+export const LIVE_BEATS = 30
 /** A live stream that resumes further back than so many messages begins with a snapshot instead. */
 export const LIVE_RESUME_MESSAGES_MAX = 500_000
 /** How long a resumed stream waits for a process that has just started to reach its place. */
 export const LIVE_RESUME_WAIT_MS = 20_000
+/** Runs through the log at a time, each for all streams that resume from about the same distance; the others wait. */
+export const LIVE_CATCH_UPS_MAX = 2
+/** Streams at most this many messages behind catch up together, whatever their distance. */
+export const LIVE_CATCH_UP_NEAR_MESSAGES = 4_096
+/** Once no more than this is left to be read, the streams of a run join the others. */
+export const LIVE_CATCH_UP_LAST_MESSAGES = 500
+/** Text of a run that is passed on before it goes on. */
+export const LIVE_CATCH_UP_CHARS = 8 * 1024 * 1024
+/** A stream whose reader is so far behind leaves its run, and is taken up again once the reader has caught up. */
+export const LIVE_CATCH_UP_OWED_MAX = 1024 * 1024
 /** Messages of RESULTS read before the resumed position, since a commit may have begun before it. */
 export const LIVE_RESULTS_LOOKBACK = 256
 
@@ -222,4 +242,5 @@ assert(TICK_INTERVAL_MS < QUIET_STEP_MAX_MS, 'ticks must come more often than th
 assert(COMMIT_RESULTS_MAX <= COMMIT_WAITING_RESULTS_MAX && COMMIT_MESSAGES_MAX <= COMMIT_WAITING_MESSAGES_MAX)
 assert(HEARTBEAT_MS < ABSENT_AFTER_MS && ABSENT_AFTER_MS < DEAD_AFTER_MS, 'a heartbeat in time must never be overdue')
 assert(HEARTBEAT_MS * 3 <= DEAD_AFTER_MS, 'a member must be able to miss two heartbeats')
+assert(LIVE_CATCH_UP_OWED_MAX < LIVE_QUEUE_BYTES_MAX && LIVE_QUEUE_BYTES_MAX < LIVE_BYTES_MAX, 'one reader must not use up what there is for all')
 assert(BLOCK_LINGER_MS < COMMIT_INTERVAL_MS)

@@ -1,26 +1,24 @@
 /**
  * The analytics API: its endpoints, the OpenAPI document made of their schemas, and the page that shows it.
  *
- * Owns what is not a list: ledger, graph, status, live. Leaves lists to routes-lists.ts, what an answer holds to the queries, its form to
- * reply.ts, the dashboard to dashboard/.
+ * Owns what is not a list: ledger, graph, status. Leaves lists to routes-lists.ts, the live stream to routes-live.ts, what an answer holds to
+ * the queries, its form to reply.ts, the dashboard to dashboard/.
  */
 
 import { z } from '@hono/zod-openapi'
 import type { OpenAPIHono } from '@hono/zod-openapi'
-import { problem } from '../../runtime/http.ts'
 import type { KeyedEnv } from '../../runtime/http.ts'
 import { GRAPH_WIDTH_MAX } from '../../runtime/limits.ts'
 import { DOCS_CSP, docsPage } from './docs.ts'
 import { fleetRoutes } from './fleet-routes.ts'
 import { graph } from './graph.ts'
-import { openLive } from './live-resume.ts'
-import { KINDS } from './live-subscriber.ts'
-import { choicesOf, filterOf, numberOf, rangeOf, seriesOf } from './parameters.ts'
+import { filterOf, numberOf, rangeOf, seriesOf } from './parameters.ts'
 import { ledger } from './query-ledger.ts'
 import { LIST_FORMATS, ParameterError, countColumn, listReply } from './reply.ts'
 import { describeIngest, newApp } from './route.ts'
 import type { AnalyticsSources, Get } from './route.ts'
 import { listRoutes } from './routes-lists.ts'
+import { liveRoute } from './routes-live.ts'
 import { targetsRoute } from './routes-targets.ts'
 import * as shapes from './schemas.ts'
 import { status } from './status.ts'
@@ -121,51 +119,4 @@ function statusRoute(get: Get, { tail, progress, topology, clock, members, log }
       return c.json({ ...found, members: shown }, 200, NO_STORE)
     },
   )
-}
-
-function liveRoute(get: Get, { tail, hub, log, clock, logger }: AnalyticsSources): void {
-  const about = {
-    summary: 'Server-Sent Events: a snapshot, then readings, windows and anomalies as they come',
-    description:
-      'Events: snapshot, reading, window, anomaly. Each has an id; Last-Event-ID resumes behind it, exactly. A reading that is sent ' +
-      'twice may show twice. A reader that is too slow is let go, and resumes.',
-    query: {
-      ...shapes.names,
-      ...shapes.prefix,
-      kind: z.string().optional().openapi({
-        description: 'reading, window, anomaly; several with commas, all by default.',
-        example: 'reading,anomaly',
-      }),
-      time: shapes.forms.time,
-    },
-    headers: {
-      'Last-Event-ID': z.string().optional().openapi({ description: 'Id of the last event that was read: the stream goes on behind it.' }),
-    },
-    answer: z.string(),
-    content: 'text/event-stream',
-  }
-  get('/v1/live', about, ({ c, query, principal, timeMs }) => {
-    if (!hub.open) {
-      const detail = 'Close some, or try again later.'
-      return problem(c, { status: 503, title: 'Too many live streams', detail, headers: { 'retry-after': '5' } })
-    }
-    const filter = { tenant: principal.tenant, filter: filterOf(query), kinds: choicesOf('kind', query.kind, KINDS), timeMs }
-    const subscriber = openLive({ hub, catalog: tail.catalog, log, clock, logger }, filter, c.req.header('last-event-id') ?? null)
-    const release = () => {
-      subscriber.close()
-      hub.unsubscribe(subscriber)
-    }
-    const encoder = new TextEncoder()
-    const source: UnderlyingDefaultSource<Uint8Array> = {
-      pull: async (controller) => {
-        const chunk = await subscriber.take()
-        if (chunk !== null) return controller.enqueue(encoder.encode(chunk))
-        controller.close()
-        release()
-      },
-      cancel: release,
-    }
-    const body = new ReadableStream<Uint8Array>(source, { highWaterMark: 0 })
-    return c.body(body, 200, { ...NO_STORE, 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' })
-  })
 }

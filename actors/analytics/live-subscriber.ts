@@ -1,15 +1,19 @@
 /**
- * One client of a live stream: what it asked for, and the bounded queue of what it has yet to read.
+ * One client of a live stream: what it asked for, and how far along its feed it has read.
  *
- * - N1 At the bound the stream ends behind what is queued, and its client resumes from the last id that it got: nothing grows without
- *   end for a reader that is slow or gone.
+ * - N1 Nothing is kept for a reader alone: it holds its feed where it stands. What it is behind is bounded, and at the bound its stream ends
+ *   behind what its connection has, with a word to resume: nothing grows without end for a reader that is slow or gone.
+ * - N2 What its connection has not yet taken counts as held until it is taken, or the connection is gone.
  */
 
 import type { Clock } from '../../runtime/clock.ts'
-import { LIVE_QUEUE_CHARS_MAX } from '../../runtime/limits.ts'
+import { LIVE_QUEUE_BYTES_MAX } from '../../runtime/limits.ts'
+import { costFrom, hold, release } from './live-feed.ts'
+import type { Account, Feed, Link } from './live-feed.ts'
+import type { Sink } from './live-sink.ts'
 import type { SeriesFilter } from './series-catalog.ts'
 
-export const KINDS = ['reading', 'window', 'anomaly'] as const
+export const KINDS = ['reading', 'window', 'anomaly', 'alert', 'forecast'] as const
 export type Kind = (typeof KINDS)[number]
 
 /** What a subscriber asked for. */
@@ -21,101 +25,170 @@ export interface LiveFilter {
   readonly timeMs: boolean
 }
 
+const RESUME = '; resume from the last id\nretry: 200\n\n'
+
 /** One stream of events to one client. */
 export class Subscriber {
   readonly filter: LiveFilter
-  #queue: string[] = []
-  /** Events of the hub that wait until the ones before them have been read from the log. */
-  #held: string[] | null = null
-  #chars = 0
-  #wake: (() => void) | null = null
+  readonly #account: Account
+  readonly #clock: Clock
+  readonly #sink: Sink
+  readonly #onClosed: () => void
+  #feed: Feed | null = null
+  /** The link that is written next. */
+  #at: Link | null = null
+  /** From here on links are held: those before `#at` are with a connection that has not taken them. */
+  #held: Link | null = null
+  /** Bytes from `#at` on. */
+  #owed = 0
+  /** Bytes that the connection has not taken, of a feed that was left. */
+  #unsent = 0
   #life: 'open' | 'ending' | 'closed' = 'open'
+  /** Since when the connection takes nothing; null while it does. */
+  #blockedMs: number | null = null
+  #wroteMs: number
 
-  constructor(filter: LiveFilter) {
+  constructor(options: { filter: LiveFilter; account: Account; clock: Clock; sink: Sink; onClosed: () => void }) {
+    const { filter, account, clock, sink, onClosed } = options
     this.filter = filter
+    this.#account = account
+    this.#clock = clock
+    this.#sink = sink
+    this.#onClosed = onClosed
+    this.#wroteMs = clock.monotonic()
+    sink.listen({ onDrain: () => this.#drained(), onClose: () => this.#close() })
   }
 
-  get closed(): boolean {
-    return this.#life !== 'open'
+  get open(): boolean {
+    return this.#life === 'open'
   }
 
-  /** Queues text; false where the queue is full, and the stream ends behind what is in it. */
-  push(chunk: string): boolean {
-    if (this.#life !== 'open') return false
-    if (this.#chars + chunk.length > LIVE_QUEUE_CHARS_MAX && this.#chars > 0) {
-      // What is held lies behind events that are not queued yet, so that it must not be given without them.
-      this.#held = null
-      this.endToResume('too slow')
-      return false
+  get blocked(): boolean {
+    return this.#blockedMs !== null
+  }
+
+  /** Bytes that it has yet to read, beside what its connection has. */
+  get owed(): number {
+    return this.#owed
+  }
+
+  /** Reads `feed` from the link `at` on, and nothing more of the one before. */
+  follow(feed: Feed, at: Link): void {
+    this.#leave()
+    this.#at = this.#held = hold(at)
+    this.#owed = costFrom(at)
+    this.move(feed)
+    this.advance()
+  }
+
+  /** Hears of what is added to `feed` from now on: the one that its own leads into. `added`: what lies there already. */
+  move(feed: Feed, added = 0): void {
+    this.#feed?.readers.delete(this)
+    if (!this.open) return
+    this.#feed = feed
+    feed.readers.add(this)
+    this.#owed += added
+  }
+
+  /** Hears that its feed has grown; false where it was too far behind for that, and has been let go. */
+  grown(bytes: number): boolean {
+    this.#owed += bytes
+    if (this.#blockedMs === null || this.#owed <= LIVE_QUEUE_BYTES_MAX) return true
+    this.endToResume('too slow')
+    return false
+  }
+
+  /** Writes what the connection takes. */
+  advance(): void {
+    if (!this.open || this.#at === null) return
+    while (this.#blockedMs === null && this.#at.next !== null) {
+      const { data, cost, next }: Link = this.#at
+      this.#at = next
+      this.#owed -= cost
+      if (data !== null && data.byteLength > 0) this.#write(data)
     }
-    this.#chars += chunk.length
-    if (this.#held !== null) this.#held.push(chunk)
-    else this.#queue.push(chunk)
-    this.#notify()
-    return true
+    if (this.#blockedMs === null) this.#let()
   }
 
-  /** From now on what is pushed waits, and what is `prepend`ed goes before it, until `release`. */
-  hold(): void {
-    this.#held ??= []
+  /** Says a word beside the feed: a comment, or an id that holds where the stream stands. */
+  say(data: Uint8Array): void {
+    if (this.open && this.#blockedMs === null) this.#write(data)
   }
 
-  prepend(chunk: string): void {
-    if (this.#life !== 'open') return
-    this.#queue.push(chunk)
-    this.#chars += chunk.length
-    this.#notify()
+  /** Whether it has got all that the hub has given. */
+  get upToDate(): boolean {
+    return this.#at !== null && this.#at.next === null && this.#feed !== null && this.#feed.live && this.#feed.pending === ''
   }
 
-  /** Drops what is held: the stream begins anew. */
-  discard(): void {
-    for (const chunk of this.#held ?? []) this.#chars -= chunk.length
-    this.#held = null
+  get quietMs(): number {
+    return this.#clock.monotonic() - this.#wroteMs
   }
 
-  release(): void {
-    if (this.#held !== null) this.#queue.push(...this.#held)
-    this.#held = null
-    this.#notify()
+  get blockedForMs(): number {
+    return this.#blockedMs === null ? 0 : this.#clock.monotonic() - this.#blockedMs
   }
 
-  /** Ends behind what is queued, and tells the client to come again with the id that it has then. */
+  /** Ends behind what the connection has, and tells the client to come again with the id that it has then. */
   endToResume(why: string): void {
-    if (this.#life === 'open') this.#queue.push(`: ${why}; resume from the last id\nretry: 200\n\n`)
-    this.end()
+    if (this.open) this.#end(`: ${why}${RESUME}`)
   }
 
-  /** No more events; what is queued is still given. */
+  /** No more events. */
   end(): void {
-    if (this.#life === 'open') this.#life = 'ending'
-    this.#notify()
+    if (this.open) this.#end('')
   }
 
-  /** The reader is gone. */
-  close(): void {
+  /** Cuts the connection, which has been given all the time that it gets. */
+  cut(): void {
+    this.#sink.destroy()
+  }
+
+  #end(word: string): void {
+    this.#life = 'ending'
+    this.#leave()
+    if (word !== '') this.#sink.write(Buffer.from(word))
+    this.#sink.end()
+  }
+
+  #close(): void {
+    if (this.#life === 'closed') return
+    this.#leave()
     this.#life = 'closed'
-    this.#queue = []
-    this.#chars = 0
-    this.#notify()
+    this.#account.bytes -= this.#unsent
+    this.#unsent = 0
+    this.#onClosed()
   }
 
-  /** All that is queued, once there is something; null at the end. */
-  async take(): Promise<string | null> {
-    while (this.#queue.length === 0 && this.#life === 'open') await new Promise<void>((resolve) => (this.#wake = resolve))
-    if (this.#queue.length === 0 || this.#life === 'closed') return null
-    const all = this.#queue.join('')
-    this.#queue = []
-    this.#chars -= all.length
-    return all
+  #write(data: Uint8Array): void {
+    this.#wroteMs = this.#clock.monotonic()
+    if (!this.#sink.write(data)) this.#blockedMs = this.#wroteMs
   }
 
-  /** Resolves when little is queued, or nobody reads any more: for who feeds it from the log. */
-  async drained(clock: Clock): Promise<void> {
-    while (this.#chars > LIVE_QUEUE_CHARS_MAX / 4 && this.#life === 'open') await clock.sleep(20)
+  #drained(): void {
+    this.#blockedMs = null
+    this.#account.bytes -= this.#unsent
+    this.#unsent = 0
+    this.advance()
   }
 
-  #notify(): void {
-    this.#wake?.()
-    this.#wake = null
+  /** Lets go of the links before `#at`. */
+  #let(): void {
+    if (this.#held === this.#at || this.#held === null || this.#at === null) return
+    hold(this.#at)
+    release(this.#account, this.#held)
+    this.#held = this.#at
+  }
+
+  #leave(): void {
+    this.#feed?.readers.delete(this)
+    if (this.#held !== null) {
+      if (this.#life !== 'closed') {
+        for (let link = this.#held; link !== this.#at; link = link.next!) this.#unsent += link.cost
+        this.#account.bytes += this.#unsent
+      }
+      release(this.#account, this.#held)
+    }
+    this.#feed = this.#at = this.#held = null
+    this.#owed = 0
   }
 }

@@ -53,6 +53,9 @@ function ofReading(metrics: Metrics, { tail, hub, follower }: MetricsSources): v
   gauge('weir_analytics_segments', 'Segments attached for queries', () => tail.lake.current.attached.length)
   gauge('weir_analytics_manifest', 'Version of the manifest that queries see', () => tail.manifest?.version ?? 0)
   gauge('weir_live_streams', 'Live streams open', () => hub.size)
+  gauge('weir_live_channels', 'Different things that live streams asked for', () => hub.channels)
+  gauge('weir_live_bytes', 'Bytes held for live streams that have yet to read them', () => hub.account.bytes)
+  gauge('weir_live_let_go', 'Live streams ended since the start, to be resumed, as their readers were too far behind', () => hub.pump.letGo)
   const waiting = () => follower.lag().reduce((sum, lag) => sum + lag.waitingRows, 0)
   gauge('weir_analytics_waiting_readings', 'Readings of the log that no commit covers yet', waiting)
 

@@ -111,7 +111,7 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
     onFailure: (error) => fail(error),
   })
   await follower.start()
-  hub.startAt([...follower.read().map((r) => r.seq), follower.positions().resultsFrom - 1])
+  hub.follow(() => [...follower.read().map((r) => r.seq), follower.positions().resultsFrom - 1], coveredBy(manifest, infos, topology))
   // A stream that was made anew under this process is not the one that was read: the process starts again, from the manifest.
   const offReconnect = connection.onReconnect(() => void follower.check().catch(fail))
 
@@ -159,6 +159,17 @@ async function openNewest(folder: string, tail: Tail): Promise<Manifest | null> 
     const must = 'each of its segments must be there'
     throw new OperatingError('config', `Cannot open the lake as ${must}: manifest ${manifest.version} names one that is not`)
   }
+}
+
+/** By stream, as ids number them, the last message that a manifest covers of any partition: up to there some are not read again. */
+function coveredBy(manifest: Manifest | null, infos: readonly StreamInfo[], topology: Topology): number[] {
+  const vector = infos.map(() => 0)
+  for (const [partition, { input, resultsSeq }] of Object.entries(manifest?.covered ?? {})) {
+    const stream = Number(partition) % topology.streams
+    if (input.created === infos[stream].created) vector[stream] = Math.max(vector[stream], input.seq)
+    if (manifest!.resultsCreated === infos.at(-1)!.created) vector[vector.length - 1] = Math.max(vector[vector.length - 1], resultsSeq)
+  }
+  return vector
 }
 
 /** A short text that only these creations of the streams have: ids of live events carry it. */

@@ -28,6 +28,7 @@ import type { Connection } from '../../../runtime/log.ts'
 import { createMetrics } from '../../../runtime/telemetry.ts'
 import type { Metrics } from '../../../runtime/telemetry.ts'
 import { BUCKET_KEYS, RESULTS, inputStream, inputStreams, inputSubject, partitionFor, resultsSubject, topologyOf } from '../../../runtime/topology.ts'
+import type { Topology } from '../../../runtime/topology.ts'
 
 export const T0 = Date.UTC(2026, 0, 1)
 export const MINUTE = 60_000
@@ -78,7 +79,7 @@ interface Committed {
 }
 
 export class House {
-  readonly topology = topologyOf(4)
+  topology: Topology = topologyOf(4)
   readonly world = new MemoryWorld({ clock: systemClock })
   readonly connection: Connection = this.world.connect()
   readonly keys: Record<string, string> = {}
@@ -95,13 +96,16 @@ export class House {
   #segments = 0
   #freshRowsMax: number | undefined
 
-  static async open(options: { freshRowsMax?: number } = {}): Promise<House> {
+  /** Four partitions, in as many streams unless `streams` says fewer. */
+  static async open(options: { freshRowsMax?: number; streams?: number } = {}): Promise<House> {
     const house = new House()
     house.#freshRowsMax = options.freshRowsMax
+    house.topology = { ...house.topology, streams: options.streams ?? house.topology.streams }
     house.dir = await mkdtemp(join(tmpdir(), 'weir-analytics-'))
     const { log } = house.connection
-    for (const [i, name] of inputStreams(house.topology).entries()) {
-      await log.ensureStream({ name, subjects: [inputSubject(i)], replicas: 1, bytesMax: -1 })
+    for (const name of inputStreams(house.topology)) {
+      const subjects = [0, 1, 2, 3].filter((partition) => inputStream(house.topology, partition) === name).map(inputSubject)
+      await log.ensureStream({ name, subjects, replicas: 1, bytesMax: -1 })
     }
     await log.ensureStream({ name: RESULTS, subjects: ['results.*'], replicas: 1, bytesMax: -1 })
     house.keyring = await Keyring.open(await house.connection.kv(BUCKET_KEYS), systemClock)

@@ -1,8 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { decodeId, encodeId } from '../../../actors/analytics/live-ids.ts'
-import { Subscriber } from '../../../actors/analytics/live-subscriber.ts'
-import { inputSubject } from '../../../runtime/topology.ts'
-import { LIVE_QUEUE_CHARS_MAX } from '../../../runtime/limits.ts'
+import { inputSubject, partitionFor } from '../../../runtime/topology.ts'
 import { House, T0, until, windowRow } from './house.ts'
 
 interface LiveEvent {
@@ -14,6 +12,7 @@ interface LiveEvent {
 /** A client of `/v1/live` that remembers what came. */
 class Client {
   readonly events: LiveEvent[] = []
+  begun = false
   #reader: ReadableStreamDefaultReader<Uint8Array>
   #rest = ''
   ended: Promise<void>
@@ -35,6 +34,7 @@ class Client {
     for (;;) {
       const { done, value } = await this.#reader.read()
       if (done) return
+      this.begun = true
       this.#rest += decoder.decode(value, { stream: true })
       const blocks = this.#rest.split('\n\n')
       this.#rest = blocks.pop()!
@@ -68,9 +68,11 @@ afterEach(async () => {
   for (const client of clients.splice(0)) await client.close()
   await house.close()
 })
+/** Resolves once the stream has begun: what comes from then on is for it. */
 const open = async (...args: Parameters<typeof Client.open> extends [House, ...infer R] ? R : never) => {
   const client = await Client.open(house, ...args)
   clients.push(client)
+  await until('the stream has begun', () => client.begun)
   return client
 }
 
@@ -125,16 +127,19 @@ describe('a live stream', () => {
     const text = (e: LiveEvent) => `${e.event} ${JSON.stringify({ ...e.data, received_at: 0 })}`
     const events = all.events.filter((e) => e.event !== 'snapshot')
     const resumeAt = [0, 1, 7, 20, 41, 83]
+    let ends = 0
     for (const restarted of [false, true]) {
       if (restarted) await house.restart()
       for (const at of resumeAt) {
         const rest = events.slice(at + 1).map(text).sort()
         const client = await open('kind=reading,window', { lastId: events[at].id })
-        await until('the rest came', () => client.events.length >= rest.length)
-        await house.post([{ device: 'end', ts: T0, value: at }])
-        await until('the end came', () => client.events.some((e) => e.data.device === 'end' && e.data.value === at))
-        const got = client.events.filter((e) => e.data.device !== 'end').map(text).sort()
-        expect(got).toEqual(rest)
+        const got = () => client.events.filter((e) => e.data.device !== 'end').map(text).sort()
+        await until('the rest came', () => got().length >= rest.length)
+        // What comes twice, or from nowhere, is there when a later one is.
+        const value = ++ends
+        await house.post([{ device: 'end', ts: T0, value }])
+        await until('the end came', () => client.events.some((e) => e.data.device === 'end' && e.data.value === value))
+        expect(got()).toEqual(rest)
         await client.close()
       }
     }
@@ -207,37 +212,119 @@ describe('a live stream', () => {
   })
 
   it('leaves nothing behind when its reader goes', async () => {
+    const { hub } = house.analytics
     const client = await open()
     await client.has(1, 'snapshot')
-    expect(house.analytics.hub.size).toBe(1)
+    expect(hub.size).toBe(1)
     await client.close()
-    await until('the hub has let go', () => house.analytics.hub.size === 0)
+    await until('the hub has let go', () => hub.size === 0 && hub.account.bytes === 0 && hub.channels === 0)
+  })
+
+  it('takes the last id from the query too, and the header where both are there', async () => {
+    const first = await open('kind=reading')
+    await first.has(1, 'snapshot')
+    await house.post([{ device: 'd1', ts: T0, value: 1 }])
+    await house.post([{ device: 'd1', ts: T0, value: 2 }])
+    await first.has(2)
+    const ids = first.events.map((e) => e.id)
+    const values = async (query: string, lastId?: string) => {
+      const client = await open(`kind=reading&${query}`, { lastId })
+      await client.has(1)
+      return client.events.map((e) => e.data.value)
+    }
+    expect(await values(`lastEventId=${ids[1]}`)).toEqual([2])
+    expect((await values(`lastEventId=${ids[0]}`))[0]).toBe(1)
+    expect(await values(`lastEventId=${ids[0]}`, ids[1])).toEqual([2])
+  })
+
+  it('may be asked for any kind of the contract, also for those of which nothing comes yet', async () => {
+    const client = await open('kind=alert,forecast')
+    await client.has(1, 'snapshot')
+    const other = await open('kind=alert,reading')
+    await house.post([{ device: 'd1', ts: T0, value: 1 }])
+    await other.has(1)
+    expect(client.events).toHaveLength(1)
+    expect((await house.get('/v1/live?kind=news')).status).toBe(400)
+  })
+
+  it('is no stream where only its headers are asked for', async () => {
+    const answer = await house.analytics.app.request('/v1/live', { method: 'HEAD', headers: { authorization: `Bearer ${house.keys['default analyst']}` } })
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'text/event-stream; charset=utf-8'])
+    expect(house.analytics.hub.size).toBe(0)
+  })
+
+  it('shares one snapshot with those who open it at the same time, and each has every reading that came since', async () => {
+    await house.post([{ device: 'd1', ts: T0, value: 0 }])
+    await until('latest', async () => (await house.json('/v1/latest')).latest.length === 1)
+    const some: Client[] = []
+    for (let value = 1; value <= 5; value++) {
+      some.push(await open('kind=reading'))
+      await house.post([{ device: 'd1', ts: T0 + value, value }])
+    }
+    for (const client of some) {
+      await until('the last came', () => client.events.some((e) => e.data.value === 5))
+      const [{ event, data }, ...readings] = client.events
+      expect(event).toBe('snapshot')
+      // What the snapshot shows and what came behind it are without a gap.
+      const { value } = data.latest[0]
+      expect(readings.map((e) => e.data.value)).toEqual([1, 2, 3, 4, 5].slice(value))
+    }
+  })
+
+  it('resumes many at once with a few looks at the log', async () => {
+    const first = await open('kind=reading')
+    await first.has(1, 'snapshot')
+    const devices = Array.from({ length: 40 }, (_, i) => `d${i}`)
+    for (let round = 0; round < 10; round++) await house.post(devices.map((device) => ({ device, ts: T0 + round, value: round })))
+    await first.has(400)
+    let reads = 0
+    const { log } = house.connection
+    const read = log.read.bind(log)
+    log.read = (options) => {
+      reads++
+      return read(options)
+    }
+    const some: Client[] = []
+    for (let i = 0; i < 200; i++) {
+      const { id } = first.events[i % 5]
+      some.push(await open(i % 2 === 0 ? 'kind=reading' : `kind=reading&device=d${i % 40}`, { lastId: id }))
+    }
+    const wanted = (i: number) => {
+      const rest = first.events.slice((i % 5) + 1).filter((e) => i % 2 === 0 || e.data.device === `d${i % 40}`)
+      return rest.map((e) => `${e.data.device} ${e.data.value}`).sort()
+    }
+    for (const [i, client] of some.entries()) {
+      await until(`client ${i} has the rest`, () => client.events.length >= wanted(i).length)
+      expect(client.events.map((e) => `${e.data.device} ${e.data.value}`).sort()).toEqual(wanted(i))
+    }
+    // Runs at a time, the streams of each, and twice where a place lies within a message.
+    expect(reads).toBeLessThan(100)
   })
 })
 
-describe('the queue of a subscriber', () => {
-  const filter = { tenant: 't', filter: { devices: null, metrics: null, prefix: null }, kinds: new Set(['reading'] as const), timeMs: true }
-
-  it('is bounded: a slow reader gets what is queued, is told to resume, and the stream ends', async () => {
-    const subscriber = new Subscriber(filter)
-    const chunk = 'x'.repeat(LIVE_QUEUE_CHARS_MAX / 4)
-    for (let i = 0; i < 4; i++) expect(subscriber.push(chunk)).toBe(true)
-    expect(subscriber.push(chunk)).toBe(false)
-    const got = await subscriber.take()
-    expect(got).toContain('resume from the last id')
-    expect(got!.length).toBeLessThan(LIVE_QUEUE_CHARS_MAX + 100)
-    expect(await subscriber.take()).toBe(null)
-    expect(subscriber.push(chunk)).toBe(false)
-  })
-
-  it('gives what is held only behind what goes before it', async () => {
-    const subscriber = new Subscriber(filter)
-    subscriber.hold()
-    subscriber.push('b')
-    subscriber.prepend('a')
-    subscriber.release()
-    subscriber.push('c')
-    expect(await subscriber.take()).toBe('abc')
+describe('a store that starts with a lake that covers more of one partition than of another of its stream', () => {
+  it('resumes all the same, though nothing new comes, and leaves nothing out', async () => {
+    await house.close()
+    house = await House.open({ streams: 2 })
+    const nameIn = (partition: number) => {
+      for (let i = 0; ; i++) if (partitionFor(house.topology, 'default', `d${i}`) === partition) return `d${i}`
+    }
+    const [quiet, busy] = [nameIn(0), nameIn(2)]
+    const first = await open('kind=reading')
+    await first.has(1, 'snapshot')
+    await house.post([{ device: quiet, ts: T0, value: 0 }])
+    for (let value = 1; value <= 4; value++) await house.post([{ device: busy, ts: T0 + value, value }])
+    await first.has(5)
+    await house.commit()
+    await house.seal()
+    await house.restart()
+    for (const at of [0, 2, 5]) {
+      const client = await open('kind=reading', { lastId: first.events[at].id })
+      await house.post([{ device: quiet, ts: T0, value: 100 + at }])
+      await until('the new one came', () => client.events.some((e) => e.data.value === 100 + at))
+      const values = client.events.map((e) => e.data.value).filter((value) => value < 100)
+      expect(values).toEqual([0, 1, 2, 3, 4].slice(at))
+    }
   })
 })
 
