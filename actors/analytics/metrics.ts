@@ -107,11 +107,12 @@ function ofPartitions(metrics: Metrics, { topology, clock, tail, follower, membe
   new Gauge({
     name: 'weir_members',
     help: 'Living members by role; a worker is one for each of its threads',
-    labelNames: ['role'],
+    // Not `role`: Prometheus knows the role of the store that tells by that name.
+    labelNames: ['member_role'],
     registers,
     collect() {
       const all = members()
-      for (const role of ['edge', 'worker', 'store']) this.set({ role }, all.filter((member) => member.role === role).length)
+      for (const role of ['edge', 'worker', 'store']) this.set({ member_role: role }, all.filter((member) => member.role === role).length)
     },
   })
 }

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findPrometheus } from '../../deploy/prometheus.ts'
+import { dashboard } from '../support/grafana.ts'
 import { startPrometheus } from '../support/prometheus.ts'
 import type { Scraper } from '../support/prometheus.ts'
 import { ADMIN_KEY, eventually, startSystem } from '../support/system.ts'
@@ -77,5 +78,15 @@ describe.skipIf(!there)('Prometheus', () => {
     expect(named.size).toBeGreaterThan(12)
     const known = new Set(await prometheus.ask<string[]>('label/__name__/values'))
     expect([...named].filter((name) => !known.has(name))).toEqual([])
+  })
+
+  test('has an answer to every question of the dashboard', async () => {
+    for (const { title, targets } of dashboard('weir-system').panels) {
+      for (const { expr } of targets) {
+        const query = expr!.replaceAll('$__rate_interval', '1m')
+        // A rate needs two scrapes.
+        await eventually(`${title}: ${query}`, async () => (await prometheus.ask<{ result: unknown[] }>('query', { query })).result.length > 0, 10_000)
+      }
+    }
   })
 })
