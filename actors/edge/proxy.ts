@@ -23,6 +23,9 @@ const HOP_BY_HOP = new Set([
   'connection', 'host', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade',
 ])
 
+/** Methods whose body means nothing (RFC 9110, section 9.3.1): it is not passed on. */
+const BODILESS = new Set(['GET', 'HEAD'])
+
 /** The part of the membership that the edge looks at. */
 export interface Stores {
   view(role: MemberRole): readonly Member[]
@@ -41,7 +44,7 @@ export class Proxy {
   }
 
   async handle(c: Context): Promise<Response> {
-    const repeatable = c.req.method === 'GET' || c.req.method === 'HEAD'
+    const repeatable = BODILESS.has(c.req.method)
     for (let attempt = 0; ; attempt++) {
       const url = this.#pick()
       if (url === null) return nobody(c)
@@ -86,7 +89,7 @@ export class Proxy {
       upstream.on('error', reject)
       // The answer to a HEAD is made anew by the router, so it can't be written past it.
       upstream.on('response', (answer) => resolve(outgoing === undefined || method === 'HEAD' ? asResponse(answer, method) : passOn(answer, outgoing)))
-      if (method === 'GET' || method === 'HEAD') upstream.end()
+      if (BODILESS.has(method)) upstream.end()
       else if (incoming !== undefined) incoming.pipe(upstream)
       else if (raw.body !== null) Readable.fromWeb(raw.body as never).on('error', hangUp).pipe(upstream)
       else upstream.end()
@@ -106,6 +109,8 @@ function forwarded(raw: Request, from: URL): Record<string, string> {
   raw.headers.forEach((value, name) => {
     if (!HOP_BY_HOP.has(name) && !dropped.has(name)) headers[name] = value
   })
+  // A length of what is not passed on would let the store take the next request of the connection, anybody's, for this one's body.
+  if (BODILESS.has(raw.method)) delete headers['content-length']
   headers['x-forwarded-host'] ??= from.host
   headers['x-forwarded-proto'] ??= from.protocol.slice(0, -1)
   return headers

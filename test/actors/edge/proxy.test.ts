@@ -1,4 +1,4 @@
-import { createServer } from 'node:http'
+import { Agent, createServer, request } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { once } from 'node:events'
@@ -52,6 +52,27 @@ test('everything but ingest goes to the store as it came, and its answer comes b
   expect(seen[2]).toMatchObject({ method: 'HEAD', url: '/' })
   await fetch(`${url}/v1/readings?device=a`)
   expect(seen[3]).toMatchObject({ method: 'GET', url: '/v1/readings?device=a' })
+})
+
+test('a GET with a body is passed on without it, and what it holds is never taken for a request of its own', async () => {
+  const seen: string[] = []
+  const one = await store(async (incoming, response) => {
+    let body = ''
+    for await (const chunk of incoming) body += chunk
+    seen.push(`${incoming.method} ${incoming.url} ${body}`)
+    response.end()
+  })
+  const { url } = await edgeBefore([one])
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  ends.push(async () => agent.destroy())
+  const smuggled = 'GET /v1/smuggled HTTP/1.1\r\nhost: a\r\n\r\n'
+  for (const path of ['/v1/one', '/v1/two', '/v1/three']) {
+    const sent = request(url + path, { method: 'GET', agent, headers: { 'content-length': smuggled.length } }).end(smuggled)
+    const [answer] = (await once(sent, 'response')) as [IncomingMessage]
+    expect(answer.statusCode).toBe(200)
+    await once(answer.resume(), 'end')
+  }
+  expect(seen).toEqual(['GET /v1/one ', 'GET /v1/two ', 'GET /v1/three '])
 })
 
 test('an event stream comes through event by event, and ends at the store when the client goes', async () => {
