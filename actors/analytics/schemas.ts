@@ -5,6 +5,8 @@
  */
 
 import { z } from '@hono/zod-openapi'
+import { TS_MIN_MS, VALUE_MAGNITUDE_MAX } from '../../runtime/limits.ts'
+import { DEVICE, METRIC } from '../reading/validate-names.ts'
 
 const text = (description: string, example?: string) =>
   z
@@ -160,18 +162,18 @@ export const InfluxError = z
   .object({ code: z.string(), message: z.string(), line: z.int().optional() })
   .openapi('InfluxError', { description: 'As InfluxDB tells errors.' })
 
+const postedValue = z.union([z.number().min(-VALUE_MAGNITUDE_MAX).max(VALUE_MAGNITUDE_MAX), z.boolean()])
+const postedMetric = z.string().regex(METRIC)
+const posted = {
+  device: z.string().regex(DEVICE),
+  ts: z.union([z.number().min(TS_MIN_MS), z.string()]).optional().openapi({ description: 'Epoch ms or RFC 3339; left out: now.' }),
+}
 const PostedReading = z
-  .object({
-    device: z.string().max(128),
-    metric: z.string().max(64).optional(),
-    ts: z.union([z.number(), z.string()]).optional().openapi({ description: 'Epoch ms or RFC 3339; left out: now.' }),
-    value: z.union([z.number(), z.boolean()]).optional(),
-    values: z
-      .record(z.string(), z.union([z.number(), z.boolean()]))
-      .optional()
-      .openapi({ description: 'Several metrics of one instant, in place of metric and value.' }),
-  })
-  .openapi('PostedReading')
+  .union([
+    z.object({ ...posted, metric: postedMetric, value: postedValue }),
+    z.object({ ...posted, values: z.record(postedMetric, postedValue) }).openapi({ description: 'Several metrics of one instant.' }),
+  ])
+  .openapi('PostedReading', { example: { device: 'field-7/probe-2', metric: 'soil_moisture', ts: 1_767_225_600_000, value: 23.4 } })
 /** Body of `POST /v1/readings`, which the edge answers. */
 export const PostedReadings = z
   .union([PostedReading, z.array(PostedReading), z.object({ readings: z.array(PostedReading) })])

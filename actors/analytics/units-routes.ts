@@ -138,7 +138,12 @@ function describe(app: OpenAPIHono<KeyedEnv>): void {
       headers: z.object({ 'If-Match': z.string().optional().openapi({ description: 'The ETag that must still hold.' }) }),
     },
   }
-  const failures = { 400: failure('The pointer names the place that can not be used.'), 403: failure('The key is not an admin’s.'), 412: failure('Changed meanwhile.') }
+  const failures = {
+    400: failure('The pointer names the place that can not be used.'),
+    401: failure('The key is missing or unknown.'),
+    403: failure('The key is not an admin’s.'),
+    412: failure('Changed meanwhile.'),
+  }
   app.openAPIRegistry.registerPath({
     ...shared,
     method: 'put',

@@ -9,8 +9,8 @@
 
 import { DEVICE_CHARS_MAX, METRIC_CHARS_MAX } from '../../runtime/limits.ts'
 
-const DEVICE = new RegExp(`^[A-Za-z0-9._:/-]{1,${DEVICE_CHARS_MAX}}$`)
-const METRIC = new RegExp(`^[A-Za-z][A-Za-z0-9_.]{0,${METRIC_CHARS_MAX - 1}}$`)
+export const DEVICE = new RegExp(`^[A-Za-z0-9._:/-]{1,${DEVICE_CHARS_MAX}}$`)
+export const METRIC = new RegExp(`^[A-Za-z][A-Za-z0-9_.]{0,${METRIC_CHARS_MAX - 1}}$`)
 export const DEVICE_RULE = `1 to ${DEVICE_CHARS_MAX} of A-Z a-z 0-9 . _ : / -`
 export const METRIC_RULE = `1 to ${METRIC_CHARS_MAX} of A-Z a-z 0-9 _ ., starting with a letter`
 

@@ -28,6 +28,7 @@ describe('the OpenAPI document', () => {
       for (const operation of Object.values<any>(verbs)) {
         expect(operation.summary.length).toBeGreaterThan(5)
         expect(operation.security).toEqual([{ key: [] }])
+        expect(operation.responses).toHaveProperty('401')
         for (const parameter of operation.parameters ?? []) {
           expect(parameter.schema).toBeTypeOf('object')
           expect(['query', 'header', 'path']).toContain(parameter.in)
