@@ -13,7 +13,7 @@ import { GRAPH_ANOMALIES_MAX, GRAPH_READINGS_MAX } from '../../runtime/limits.ts
 import { WINDOW_SIZES_MS, WINDOW_SIZE_NAMES } from '../reading/window.ts'
 import type { Range } from './fresh.ts'
 import { eachFresh, freshReadings } from './fresh.ts'
-import { freshWindows } from './query-windows.ts'
+import { freshWindows } from './query-stored-windows.ts'
 import { freshAnomalies, rangeSql, scopeSql } from './query-readings.ts'
 import type { Scope } from './query-readings.ts'
 import type { Tail, View } from './tail.ts'

@@ -84,12 +84,11 @@ export class LakeVersion {
   }
 }
 
-/** Rows of the caller, given to a query as the temporary table `fresh(device, metric, ts DOUBLE, value)`. */
-export interface FreshTable {
-  readonly device: string[]
-  readonly metric: string[]
-  readonly ts: number[]
-  readonly value: number[]
+/** Rows of the caller, given to a query as a temporary table of that name: columns of texts (VARCHAR), then columns of numbers (DOUBLE). */
+export interface GivenTable {
+  readonly name: string
+  readonly texts: Readonly<Record<string, readonly (string | null)[]>>
+  readonly numbers: Readonly<Record<string, readonly (number | null)[]>>
 }
 
 /** What a query gives: a column an array. DOUBLE columns are numbers; ask for no other numeric type. */
@@ -186,7 +185,7 @@ export class Lake {
    * Runs one statement; the caller holds the version that it names. Throws `timeout` at the deadline, `too-large` where it takes more
    * memory than there is, and `unavailable` where too many wait.
    */
-  async query(sql: string, fresh?: FreshTable): Promise<Columns> {
+  async query(sql: string, given: readonly GivenTable[] = []): Promise<Columns> {
     const connection = await this.#take()
     let late = false
     let cancel = () => {}
@@ -200,7 +199,7 @@ export class Lake {
     }
     interruptAfter(LAKE_QUERY_MAX_MS)
     try {
-      if (fresh !== undefined) await fill(connection, fresh)
+      for (const table of given) await fill(connection, table)
       const reader = await connection.runAndReadAll(sql)
       return reader.getColumnsJS()
     } catch (error) {
@@ -212,6 +211,8 @@ export class Lake {
       throw new OperatingError(ErrorCode.timeout, `Cannot answer the query as it must end within ${LAKE_QUERY_MAX_MS} ms`, { cause: error })
     } finally {
       cancel()
+      // What is left there would hold memory until the next query of its kind takes its place.
+      for (const { name } of given) await connection.run(`DROP TABLE IF EXISTS temp."${name}"`).catch(() => {})
       this.#give(connection)
     }
   }
@@ -304,9 +305,13 @@ export class Lake {
 const CHUNK_ROWS = 2_048
 const INTERRUPT_AGAIN_MS = 250
 
-async function fill(connection: DuckDBConnection, { device, metric, ts, value }: FreshTable): Promise<void> {
-  await connection.run('CREATE OR REPLACE TEMP TABLE fresh (device VARCHAR, metric VARCHAR, ts DOUBLE, value DOUBLE)')
-  await append(connection, 'fresh', [VARCHAR, VARCHAR, DOUBLE, DOUBLE], [device, metric, ts, value])
+async function fill(connection: DuckDBConnection, { name, texts, numbers }: GivenTable): Promise<void> {
+  const columns = [
+    ...Object.entries(texts).map(([column, values]) => ({ column, values, type: VARCHAR })),
+    ...Object.entries(numbers).map(([column, values]) => ({ column, values, type: DOUBLE })),
+  ]
+  await connection.run(`CREATE OR REPLACE TEMP TABLE "${name}" (${columns.map(({ column, type }) => `"${column}" ${type}`).join(', ')})`)
+  await append(connection, name, columns.map(({ type }) => type), columns.map(({ values }) => values))
 }
 
 /** Appends columns to a temporary table. */
@@ -314,7 +319,7 @@ async function append(
   connection: DuckDBConnection,
   table: string,
   types: readonly DuckDBType[],
-  columns: readonly DuckDBValue[][],
+  columns: readonly (readonly DuckDBValue[])[],
 ): Promise<void> {
   const rows = columns[0].length
   if (rows === 0) return

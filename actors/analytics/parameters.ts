@@ -6,7 +6,10 @@ import { DEVICE_CHARS_MAX, NAMES_MAX, PAGE_ROWS, PAGE_ROWS_MAX } from '../../run
 import type { Range } from './fresh.ts'
 import { ParameterError } from './reply.ts'
 import type { SeriesFilter } from './series-catalog.ts'
-import { isZone, parseTime } from './times.ts'
+import { parseTime } from './times.ts'
+import { SIZE_MUST, parseSize } from './window-grid.ts'
+import type { WindowSize } from './window-grid.ts'
+import { zoneName } from './zones.ts'
 
 /** Texts of a query; an empty one counts as left out. */
 export type Query = Readonly<Record<string, string | undefined>>
@@ -95,13 +98,18 @@ export function choicesOf<T extends string>(parameter: string, text: string | un
   return new Set(list === undefined ? choices : list.split(',').map((one) => choiceOf(parameter, one, choices, choices[0])))
 }
 
-/** The zone of calendar days; null where it is UTC. */
-export function zoneOf(query: Query, size: string): string | null {
-  const zone = given(query.tz)
-  if (zone === undefined) return null
-  if (!isZone(zone)) throw new ParameterError('tz', 'the name of a time zone such as Europe/Vienna', zone)
-  if (['UTC', 'Etc/UTC', 'Z', 'GMT'].includes(zone)) return null
-  if (size !== '1d') throw new ParameterError('tz', 'UTC where size is not 1d, since only days depend on the time zone', zone)
+export function sizeOf(query: Query): WindowSize {
+  const text = given(query.size) ?? '1m'
+  const size = parseSize(text)
+  if (size === null) throw new ParameterError('size', SIZE_MUST, text)
+  return size
+}
+
+/** A time zone by its name in the database; UTC when left out. */
+export function zoneOf(query: Query): string {
+  const text = given(query.tz) ?? 'UTC'
+  const zone = zoneName(text)
+  if (zone === null) throw new ParameterError('tz', 'the name of a time zone such as Europe/Vienna', text)
   return zone
 }
 

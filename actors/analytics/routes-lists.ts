@@ -3,17 +3,18 @@
  */
 
 import { z } from '@hono/zod-openapi'
-import { WINDOW_SIZE_NAMES } from '../reading/window.ts'
-import { choiceOf, filterOf, limitOf, numberOf, rangeOf, zoneOf } from './parameters.ts'
+import { choiceOf, filterOf, limitOf, numberOf, rangeOf, sizeOf, zoneOf } from './parameters.ts'
 import { anomalies, readings } from './query-readings.ts'
 import type { Place, Scope } from './query-readings.ts'
-import { FILLS, WINDOW_NUMBERS, windows } from './query-windows.ts'
+import { WINDOW_NUMBERS } from './query-stored-windows.ts'
+import { FILLS, windows } from './query-windows.ts'
 import type { WindowPlace } from './query-windows.ts'
 import { LIST_FORMATS, countColumn, decodeCursor, encodeCursor, listReply, numberColumn, textColumn, timeColumn } from './reply.ts'
 import type { ColumnSpec } from './reply.ts'
 import type { AnalyticsSources, Get, Request } from './route.ts'
 import * as shapes from './schemas.ts'
 import type { SeriesEntry } from './series-catalog.ts'
+import { SIZE_MUST } from './window-grid.ts'
 
 const NAMES = ['device', 'metric'].map(textColumn)
 const SERIES = [...NAMES, countColumn('count'), timeColumn('first'), timeColumn('last'), numberColumn('value')]
@@ -108,31 +109,43 @@ export function listRoutes(get: Get, { tail }: AnalyticsSources): void {
     {
       summary: 'A row a window, with all of its statistics',
       description:
-        'Windows whose start lies in the range, ordered by device, metric, start. fill adds the missing ones with count 0: with nulls, ' +
-        'with the numbers of the window before, or on a straight line between neighbours. tz asks for calendar days of a time zone, ' +
-        'computed from readings.',
+        'Windows whose start lies in the range, ordered by device, metric, start. Sizes of 1m, 15m, 1h and 1d (UTC) are stored; any other is ' +
+        'made of the coarsest of them that tile it, and its percentiles of its readings, exactly: percentiles=none leaves those null and ' +
+        'is much faster over long ranges. In UTC windows are those of time_bucket(size, ts), which counts from midnight of Monday 2000-01-03, ' +
+        'months from 2000-01-01. With tz they begin whenever a clock there shows a multiple of the size: days, weeks, months and years ' +
+        'are those of the calendar, and days have 23 or 25 hours when clocks change. When a clock is put back, what it shows twice is two ' +
+        'windows if the size is no longer than that, else one longer window. closed_by of a window that is made of others: open while its ' +
+        'end is not past, one of them is open, or readings of it are in none of them yet; else late if one of them is; else as the last of ' +
+        'them. fill adds the missing ones with count 0: with nulls, with the numbers of the window before, or on a straight line between ' +
+        'neighbours.',
       query: {
         ...ranged,
-        size: z.string().optional().openapi({ description: '1m (the default), 15m, 1h or 1d.', example: '1h' }),
+        size: z.string().optional().openapi({ description: `Is ${SIZE_MUST}; 1m by default.`, example: '1h' }),
         fill: z.string().optional().openapi({ description: 'none (the default), null, previous or linear.', example: 'none' }),
-        tz: z.string().optional().openapi({ description: 'Time zone of days (size=1d); UTC by default.', example: 'Europe/Vienna' }),
+        tz: z.string().optional().openapi({ description: 'Zone whose clocks say where windows begin; UTC by default.', example: 'Europe/Vienna' }),
+        percentiles: z
+          .string()
+          .optional()
+          .openapi({ description: 'exact (the default), or none, of sizes that are not stored.', example: 'exact' }),
         ...paged,
       },
       answer: shapes.list('windows', shapes.WindowRow),
       formats: LIST_FORMATS,
     },
     async (request) => {
-      const size = choiceOf('size', request.query.size, WINDOW_SIZE_NAMES, '1m')
+      const size = sizeOf(request.query)
       const { rows, next } = await windows(tail, {
         scope: scopeOf(request),
         range: rangeOf(request.query, request.nowMs),
-        size: WINDOW_SIZE_NAMES.indexOf(size),
-        zone: zoneOf(request.query, size),
+        size,
+        zone: zoneOf(request.query),
+        percentiles: choiceOf('percentiles', request.query.percentiles, ['exact', 'none'], 'exact') === 'exact',
         fill: choiceOf('fill', request.query.fill, FILLS, 'none'),
         after: decodeCursor(request.query.cursor, 'ssnn') as WindowPlace | null,
         limit: limitOf(request.query),
+        nowMs: request.nowMs,
       })
-      const shown = rows.map(([device, metric, ...rest]) => [device, metric, size, ...rest])
+      const shown = rows.map(([device, metric, ...rest]) => [device, metric, size.name, ...rest])
       return reply(request, 'windows', WINDOWS, shown, next)
     },
   )

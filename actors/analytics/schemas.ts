@@ -49,7 +49,7 @@ export const WindowRow = z
   .object({
     device: z.string(),
     metric: z.string(),
-    size: z.enum(['1m', '15m', '1h', '1d']),
+    size: z.string().openapi({ description: 'As it was asked for.', example: '1h' }),
     start: time,
     count: z.int(),
     min: number,
@@ -63,7 +63,7 @@ export const WindowRow = z
     p95: number,
     p99: number,
     closed_by: z.string().nullable().openapi({
-      description: 'watermark, idle, late, or open (provisional); null of a filled row and of a day of a time zone.',
+      description: 'watermark, idle, late, or open (provisional); null of a filled row.',
     }),
   })
   .openapi('Window')

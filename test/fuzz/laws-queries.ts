@@ -3,9 +3,11 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { decodeId, encodeId } from '../../actors/analytics/live-ids.ts'
-import { choiceOf, choicesOf, filterOf, limitOf, numberOf, rangeOf, seriesOf, timeMsOf, zoneOf } from '../../actors/analytics/parameters.ts'
+import { choiceOf, choicesOf, filterOf, limitOf, numberOf, rangeOf, seriesOf, sizeOf, timeMsOf, zoneOf } from '../../actors/analytics/parameters.ts'
 import { decodeCursor, encodeCursor, ParameterError } from '../../actors/analytics/reply.ts'
-import { formatTime, isZone, localDay, localDayStart, parseTime } from '../../actors/analytics/times.ts'
+import { formatTime, parseTime } from '../../actors/analytics/times.ts'
+import { parseSize } from '../../actors/analytics/window-grid.ts'
+import { zoneName } from '../../actors/analytics/zones.ts'
 import { formatDuration, parseBytes, parseDuration } from '../../runtime/config.ts'
 import { Keyring } from '../../runtime/keys.ts'
 import { MemoryWorld } from '../../runtime/memory-log.ts'
@@ -64,11 +66,8 @@ export const queryLaws: Law[] = [
   law('any text is a duration, a size, or neither', 40, [text], (of) => {
     for (const got of [parseDuration(of), parseBytes(of)]) assert(got === null || got >= 0)
   }),
-  law('a local day begins with its first moment', 4, [fc.constantFrom('Europe/Vienna', 'America/Sao_Paulo', 'Pacific/Apia', 'Asia/Kathmandu', 'Africa/Cairo', 'UTC'), fc.integer({ min: 8_000, max: 24_000 })], (zone, day) => {
-    const start = localDayStart(zone, day)
-    assert(localDay(zone, start) >= day && localDay(zone, start - 1) < day)
-  }),
-  law('any text is a zone or none', 20, [text], (of) => void isZone(of)),
+  law('any text is a zone or none', 20, [text], (of) => void zoneName(of)),
+  law('any text is a size of windows or none', 20, [text], (of) => void parseSize(of)),
   law('any query is answered or refused by a parameter error', 120, [query], (q) => {
     const filter = asked(() => filterOf(q))
     if (filter !== null) for (const name of [...(filter.devices ?? []), ...(filter.metrics ?? [])]) assert(/^[A-Za-z0-9._:/-]{1,128}$/.test(name))
@@ -77,7 +76,8 @@ export const queryLaws: Law[] = [
     assert(range === null || range.from <= range.to)
     const limit = asked(() => limitOf(q))
     assert(limit === null || (Number.isInteger(limit) && limit >= 1))
-    asked(() => zoneOf(q, '1d'))
+    asked(() => zoneOf(q))
+    asked(() => sizeOf(q))
     asked(() => timeMsOf(q))
     asked(() => choiceOf('kind', q.kind, ['a', 'b'], 'a'))
     asked(() => choicesOf('kind', q.kind, ['a', 'b']))

@@ -255,9 +255,10 @@ describe('who asks', () => {
       limit: ['/v1/readings?limit=0', '/v1/readings?limit=100001', '/v1/series?limit=x'],
       from: ['/v1/readings?from=yesterday'],
       to: ['/v1/readings?from=2026-01-02&to=2026-01-01'],
-      size: ['/v1/windows?size=5m'],
+      size: ['/v1/windows?size=5', '/v1/windows?size=90s', '/v1/windows?size=0m', '/v1/windows?size=1.5h', '/v1/windows?size=101y'],
+      percentiles: ['/v1/windows?size=5m&percentiles=some'],
       fill: ['/v1/windows?fill=zero'],
-      tz: ['/v1/windows?size=1d&tz=Mars/Olympus', '/v1/windows?size=1h&tz=Europe/Vienna'],
+      tz: ['/v1/windows?size=1d&tz=Mars/Olympus', '/v1/windows?tz=%2B01:00'],
       cursor: ['/v1/readings?cursor=abc', '/v1/series?cursor=WzFd'],
       device: ['/v1/graph?metric=m', '/v1/series?device=a%20b', '/v1/series?device=a&device=b'],
       metric: ['/v1/graph?device=d'],
@@ -380,7 +381,7 @@ describe('windows', () => {
     expect(filled).toMatchObject({ count: 0, sum: null, stddev: null, last: 10, closed_by: null })
   })
 
-  it('days of a time zone are computed from readings, sealed and fresh, over a change of clocks', async () => {
+  it('that no part of is closed yet are shown as their readings are, sealed and fresh, over a change of clocks', async () => {
     // 2026-03-29 has 23 hours in Vienna.
     const hours = Array.from({ length: 72 }, (_, i) => ({ device: 'd1', ts: Date.UTC(2026, 2, 28, i - 1), value: i }))
     await house.post(hours.slice(0, 40))
@@ -396,6 +397,7 @@ describe('windows', () => {
       ['2026-03-30T22:00:00.000Z', 1, 71, 71, 71],
     ])
     expect(days[0].stddev).toBeCloseTo(Math.sqrt(50), 9)
+    expect(new Set(days.map((d: any) => d.closed_by))).toEqual(new Set(['open']))
     const two: any[] = []
     let cursor: string | null = ''
     while (cursor !== null) {
@@ -404,5 +406,37 @@ describe('windows', () => {
       cursor = page.cursor
     }
     expect(two).toEqual(days)
+  })
+
+  it('are merged from their parts where readings are gone, without percentiles, however large the mean is', async () => {
+    const values = [[1e9 + 1, 1e9 + 2], [1e9 + 7], [], [1e9 + 4, 1e9 - 5, 1e9]]
+    const row = (i: number, closedBy: 'watermark' | 'idle' | 'late' | 'open') => windowRow('d1', T0 + i * MINUTE, values[i], { closedBy })
+    await house.commit({ windows: [row(0, 'watermark'), row(1, 'watermark')] })
+    await house.seal()
+    await house.commit({ windows: [row(3, 'idle')] })
+    for (const sealed of [false, true]) {
+      if (sealed) await house.seal()
+      const [merged, ...more] = await get('size=5m')
+      expect(more).toEqual([])
+      expect(merged).toMatchObject({ start: T0, count: 6, min: 1e9 - 5, max: 1e9 + 7, first: 1e9 + 1, last: 1e9, sum: 6e9 + 9, p50: null, p99: null, closed_by: 'idle' })
+      expect(merged.stddev).toBeCloseTo(Math.sqrt([-0.5, 0.5, 5.5, 2.5, -6.5, -1.5].reduce((sum, d) => sum + d * d, 0) / 5), 6)
+    }
+    await house.sealWindow(windowRow('d1', T0 + MINUTE, [1e9 + 7, 1e9 + 7], { closedBy: 'late' }), 1_000)
+    expect(await get('size=5m')).toMatchObject([{ count: 7, closed_by: 'late' }])
+    await house.commit({ windows: [windowRow('d1', T0 + 3 * MINUTE, [5], { closedBy: 'open' })] })
+    expect(await get('size=5m')).toMatchObject([{ count: 5, min: 5, closed_by: 'open' }])
+    const ahead = Math.floor(Date.now() / MINUTE) * MINUTE + 10 * MINUTE
+    await house.commit({ windows: [windowRow('d2', ahead, [1]), windowRow('d2', ahead - 86_400_000, [1])] })
+    expect((await get('size=11h&device=d2')).map((w: any) => w.closed_by)).toEqual([])
+    expect((await get('size=1439m&device=d2')).map((w: any) => w.closed_by)).toEqual(['watermark', 'open'])
+  })
+
+  it('say that they are open while readings of them are in no part yet', async () => {
+    await house.post([{ device: 'd1', ts: T0, value: 1 }, { device: 'd1', ts: T0 + 4 * MINUTE, value: 3 }])
+    await house.commit({ windows: [windowRow('d1', T0, [1])] })
+    expect(await get('size=5m')).toMatchObject([{ count: 2, mean: 2, p99: 3, closed_by: 'open' }])
+    await house.commit({ windows: [windowRow('d1', T0 + 4 * MINUTE, [3])] })
+    expect(await get('size=5m')).toMatchObject([{ count: 2, mean: 2, p99: 3, closed_by: 'watermark' }])
+    expect(await get('size=5m&percentiles=none')).toMatchObject([{ count: 2, mean: 2, p99: null, closed_by: 'watermark' }])
   })
 })
