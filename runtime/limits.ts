@@ -238,6 +238,41 @@ export const LIVE_CATCH_UP_OWED_MAX = 1024 * 1024
 /** Messages of RESULTS read before the resumed position, since a commit may have begun before it. */
 export const LIVE_RESULTS_LOOKBACK = 256
 
+/** Public SQL: body of a request, beyond it 413; characters of a query and its parameters, beyond them 400. */
+export const SQL_BODY_BYTES_MAX = 1024 * 1024
+export const SQL_TEXT_CHARS_MAX = 65_536
+export const SQL_PARAMETERS_MAX = 1_000
+/** Parts of a parsed query and their depth; beyond it 400. Of deeper ones DuckDB can't be interrupted while it plans them. */
+export const SQL_NODES_MAX = 20_000
+export const SQL_DEPTH_MAX = 150
+/** Rows of an answer: of JSON by default, where it then says that it is cut; and at most, in any format. */
+export const SQL_ROWS = 10_000
+export const SQL_ROWS_MAX = 10_000_000
+/** Time of a query from its start to its last byte, by default and at most: it is interrupted then, and its process killed where that does not end it. */
+export const SQL_TIME_MS = 30_000
+export const SQL_TIME_MAX_MS = 300_000
+export const SQL_KILL_AFTER_MS = 1_000
+/** Processes for public queries, one query each at a time. One tenant has all but one of them at most. */
+export const SQL_PROCESSES = 3
+export const SQL_THREADS = 2
+/** Priority of those processes, of 19, which is the least. */
+export const SQL_NICENESS = 10
+/** Memory that DuckDB takes for a query, and that its process takes in all: beyond either the query ends with 400. */
+export const SQL_MEMORY_MIB = 512
+export const SQL_RSS_MAX_MIB = 1_280
+/** How often that is looked at. */
+export const SQL_WATCH_MS = 50
+/** Queries that wait for a process: in all, of one tenant, and for how long; beyond it 503. */
+export const SQL_WAITING_MAX = 64
+export const SQL_WAITING_TENANT_MAX = 16
+export const SQL_WAIT_MAX_MS = 10_000
+/** Rows of one tenant that no segment holds yet and that are handed to a query; where there are more, the store is behind, and it is 503. */
+export const SQL_FRESH_ROWS_MAX = 2_000_000
+/** Bytes of an answer that are gathered before they are sent: a smaller answer is sent whole, or not at all. */
+export const SQL_CHUNK_BYTES = 65_536
+/** A process that does not come up within this is killed, and the query that waits for it gets 503. */
+export const SQL_START_MAX_MS = 15_000
+
 assert(COMMIT_PART_BYTES < PAYLOAD_MAX_BYTES, 'a part of a commit must fit a message')
 assert(BLOCK_ROWS_MAX * (32 + DEVICE_CHARS_MAX + METRIC_CHARS_MAX) < PAYLOAD_MAX_BYTES, 'a block of the longest names must fit a message')
 assert(TICK_INTERVAL_MS < QUIET_STEP_MAX_MS, 'ticks must come more often than the longest step of quiet time')
@@ -246,3 +281,4 @@ assert(HEARTBEAT_MS < ABSENT_AFTER_MS && ABSENT_AFTER_MS < DEAD_AFTER_MS, 'a hea
 assert(HEARTBEAT_MS * 3 <= DEAD_AFTER_MS, 'a member must be able to miss two heartbeats')
 assert(LIVE_CATCH_UP_OWED_MAX < LIVE_QUEUE_BYTES_MAX && LIVE_QUEUE_BYTES_MAX < LIVE_BYTES_MAX, 'one reader must not use up what there is for all')
 assert(BLOCK_LINGER_MS < COMMIT_INTERVAL_MS)
+assert(SQL_PROCESSES > 1 && SQL_MEMORY_MIB < SQL_RSS_MAX_MIB && SQL_TIME_MS <= SQL_TIME_MAX_MS && SQL_ROWS <= SQL_ROWS_MAX)

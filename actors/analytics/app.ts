@@ -19,6 +19,7 @@ import { describeIngest, newApp } from './route.ts'
 import type { AnalyticsSources, Get } from './route.ts'
 import { listRoutes } from './routes-lists.ts'
 import { liveRoute } from './routes-live.ts'
+import { sqlRoutes } from './routes-sql.ts'
 import { targetsRoute } from './routes-targets.ts'
 import * as shapes from './schemas.ts'
 import { status } from './status.ts'
@@ -31,8 +32,9 @@ const NO_STORE = { 'cache-control': 'no-store' }
 const DAY_MS = 86_400_000
 
 export function createAnalytics(sources: AnalyticsSources): { app: OpenAPIHono<KeyedEnv> } {
-  const { app, get } = newApp(sources)
+  const { app, get, post } = newApp(sources)
   listRoutes(get, sources)
+  sqlRoutes({ get, post }, sources)
   ledgerRoute(get, sources)
   graphRoute(get, sources)
   statusRoute(get, sources)

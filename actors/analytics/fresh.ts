@@ -39,12 +39,15 @@ export interface FreshRejects {
   readonly timeMs: number
   readonly tenant: string
   readonly counts: readonly (readonly [device: string, count: number])[]
+  readonly samples: readonly (readonly [reason: string, reading: string])[]
 }
 
 export interface FreshCommit {
   readonly partition: number
   /** In RESULTS. */
   readonly seq: number
+  /** Of the commit, epoch ms. */
+  readonly timeMs: number
   readonly effects: PartitionEffects
   readonly blocks: readonly FreshBlock[]
   readonly rejects: readonly FreshRejects[]

@@ -16,6 +16,7 @@ import type { Topology } from '../../runtime/topology.ts'
 import type { Follower } from '../store/follow.ts'
 import { listReaders, messagesBehind } from '../store/readers.ts'
 import type { LiveHub } from './live.ts'
+import type { SqlPool } from './sql/pool.ts'
 import type { MemberView } from './status.ts'
 import type { Tail } from './tail.ts'
 
@@ -25,6 +26,7 @@ export interface MetricsSources {
   readonly dataDir: string
   readonly clock: Clock
   readonly tail: Tail
+  readonly sql: SqlPool
   readonly hub: LiveHub
   readonly follower: Pick<Follower, 'lag'>
   readonly members: () => readonly MemberView[]
@@ -37,7 +39,7 @@ export function registerMetrics(metrics: Metrics, sources: MetricsSources): void
   ofDisk(metrics, sources)
 }
 
-function ofReading(metrics: Metrics, { tail, hub, follower }: MetricsSources): void {
+function ofReading(metrics: Metrics, { tail, sql, hub, follower }: MetricsSources): void {
   const registers = [metrics]
   const gauge = (name: string, help: string, value: () => number) =>
     new Gauge({
@@ -52,6 +54,8 @@ function ofReading(metrics: Metrics, { tail, hub, follower }: MetricsSources): v
   gauge('weir_analytics_fresh_rows', 'Readings of commits that no manifest covers yet, kept in memory', () => tail.freshRows)
   gauge('weir_analytics_segments', 'Segments attached for queries', () => tail.lake.current.attached.length)
   gauge('weir_analytics_manifest', 'Version of the manifest that queries see', () => tail.manifest?.version ?? 0)
+  gauge('weir_sql_running', 'Public queries under way', () => sql.load.running)
+  gauge('weir_sql_waiting', 'Public queries that wait for their turn', () => sql.load.waiting)
   gauge('weir_live_streams', 'Live streams open', () => hub.size)
   gauge('weir_live_channels', 'Different things that live streams asked for', () => hub.channels)
   gauge('weir_live_bytes', 'Bytes held for live streams that have yet to read them', () => hub.account.bytes)

@@ -1,5 +1,5 @@
 /**
- * Answers of the analytics API: a list of rows as JSON, NDJSON, CSV or Parquet, times as the request wants them, and the cursor.
+ * Answers of the analytics API: a list of rows as JSON, NDJSON, CSV, Arrow or Parquet, times as the request wants them, and the cursor.
  *
  * Owns formats and their negotiation, and the wording of a bad parameter. Leaves what the rows are to the queries.
  */
@@ -9,13 +9,14 @@ import { problem } from '../../runtime/http.ts'
 import type { Lake } from './lake.ts'
 import { formatTime } from './times.ts'
 
-export const FORMATS = ['json', 'csv', 'ndjson', 'parquet'] as const
+export const FORMATS = ['json', 'csv', 'ndjson', 'arrow', 'parquet'] as const
 export type Format = (typeof FORMATS)[number]
 
 /** Formats of lists beside JSON, and their types. */
 export const LIST_FORMATS = {
   csv: 'text/csv; charset=utf-8; header=present',
   ndjson: 'application/x-ndjson; charset=utf-8',
+  arrow: 'application/vnd.apache.arrow.stream',
   parquet: 'application/vnd.apache.parquet',
 } as const satisfies Partial<Record<Format, string>>
 
@@ -25,6 +26,7 @@ const TYPES: Readonly<Record<string, Format>> = {
   'application/x-ndjson': 'ndjson',
   'application/ndjson': 'ndjson',
   'application/jsonl': 'ndjson',
+  'application/vnd.apache.arrow.stream': 'arrow',
   'application/vnd.apache.parquet': 'parquet',
 }
 
@@ -100,11 +102,15 @@ export interface Form {
   readonly lake: Pick<Lake, 'parquet'>
 }
 
+/** The type of an answer in a format. */
+export function contentTypeOf(format: Format): string {
+  return format === 'json' ? 'application/json; charset=utf-8' : LIST_FORMATS[format]
+}
+
 /** A list in the form wanted. Beside JSON the cursor is in the headers: `X-Next-Cursor`, and `Link` with rel=next. */
 export async function listReply(c: Context, listing: Listing, { format, timeMs, lake }: Form): Promise<Response> {
   const { name, columns, rows, cursor } = listing
-  const type = format === 'json' ? 'application/json; charset=utf-8' : LIST_FORMATS[format]
-  const headers: Record<string, string> = { 'content-type': type, 'cache-control': 'no-store' }
+  const headers: Record<string, string> = { 'content-type': contentTypeOf(format), 'cache-control': 'no-store' }
   if (cursor !== null) {
     const next = new URL(c.req.url)
     next.searchParams.set('cursor', cursor)
@@ -112,6 +118,10 @@ export async function listReply(c: Context, listing: Listing, { format, timeMs, 
     headers.link = `<${next.pathname}${next.search}>; rel="next"`
   }
   if (format === 'parquet') return c.body(await lake.parquet(columns, rows, { timeMs }), 200, headers)
+  if (format === 'arrow') {
+    const { arrowList } = await import('./arrow.ts')
+    return c.body(arrowList(columns, rows, { timeMs }), 200, headers)
+  }
   if (!timeMs) {
     for (const [at, { kind }] of columns.entries()) {
       if (kind === 'time') for (const row of rows) row[at] = formatTime(row[at] as number | null)

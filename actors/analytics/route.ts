@@ -20,6 +20,7 @@ import type { Query } from './parameters.ts'
 import { ParameterError, badParameter, formatOf, notAcceptable } from './reply.ts'
 import type { Format } from './reply.ts'
 import { InfluxError, PostedReadings, Problem, Verdict } from './schemas.ts'
+import type { SqlPool } from './sql/pool.ts'
 import type { StatusSources } from './status.ts'
 import type { Tail, TailLogger } from './tail.ts'
 import type { UnitRegistry } from './units.ts'
@@ -27,6 +28,7 @@ import type { UnitRegistry } from './units.ts'
 /** What the endpoints answer from. */
 export interface AnalyticsSources {
   readonly tail: Tail
+  readonly sql: SqlPool
   readonly hub: LiveHub
   readonly log: Log
   readonly topology: Topology
@@ -60,6 +62,13 @@ export interface About {
   readonly content?: string
 }
 
+/** Adds `POST path` to the app, whose body is JSON of the shape `body`. */
+export type Post = <Body>(
+  path: string,
+  about: About & { readonly body: z.ZodType<Body>; readonly bodyBytesMax: number; readonly failures?: Readonly<Record<number, string>> },
+  handler: (request: Request & { readonly body: Body }) => Response | Promise<Response>,
+) => void
+
 /** Adds `GET path` to the app. */
 export type Get = (path: string, about: About, handler: (request: Request) => Response | Promise<Response>) => void
 
@@ -77,6 +86,7 @@ const FAILURES = {
 export function newApp({ keyring, clock, logger }: Pick<AnalyticsSources, 'keyring' | 'clock' | 'logger'>): {
   app: OpenAPIHono<KeyedEnv>
   get: Get
+  post: Post
 } {
   const app = new OpenAPIHono<KeyedEnv>({
     defaultHook: (result) => {
@@ -96,20 +106,32 @@ export function newApp({ keyring, clock, logger }: Pick<AnalyticsSources, 'keyri
     description: 'A key of role analyst or admin; of role device or admin to post.',
   })
 
-  const get: Get = (path, about, handler) => {
+  const add = (
+    method: 'get' | 'post',
+    path: string,
+    about: About,
+    extra: { body?: z.ZodType; failures?: Readonly<Record<number, string>> },
+    handler: (request: Request) => Response | Promise<Response>,
+  ) => {
     const { summary, description, query, headers, answer, formats = {}, content = 'application/json' } = about
     const contents: Record<string, { schema: z.ZodType }> = { [content]: { schema: answer } }
     for (const type of Object.values(formats)) contents[type.split(';')[0]] = { schema: z.string() }
-    const route = createRoute({
-      method: 'get',
+    const failures = Object.entries(extra.failures ?? {}).map(([status, text]) => [status, failure(text)])
+    const described = {
+      method,
       path,
       summary,
       description,
       security: KEYED,
       request: { query: z.strictObject(query), ...(headers === undefined ? {} : { headers: z.object(headers) }) },
-      responses: { 200: { description: summary, content: contents }, ...FAILURES },
-      middleware: [requireKey(keyring, ['analyst'])],
-    })
+      responses: { 200: { description: summary, content: contents }, ...FAILURES, ...Object.fromEntries(failures) },
+    }
+    // A body is read here and not by the router's own validator, which knows no bound; so it is only described.
+    const route = createRoute({ ...described, hide: extra.body !== undefined, middleware: [requireKey(keyring, ['analyst'])] })
+    if (extra.body !== undefined) {
+      const body = { required: true, content: { 'application/json': { schema: extra.body } } }
+      app.openAPIRegistry.registerPath({ ...described, request: { ...described.request, body } } as never)
+    }
     const answerTo = async (c: Context<KeyedEnv>) => {
       const texts = c.req.query()
       try {
@@ -125,7 +147,44 @@ export function newApp({ keyring, clock, logger }: Pick<AnalyticsSources, 'keyri
     }
     app.openapi(route, answerTo as never)
   }
-  return { app, get }
+
+  const get: Get = (path, about, handler) => add('get', path, about, {}, handler)
+  const post: Post = (path, about, handler) => {
+    const { body: shape, bodyBytesMax, failures } = about
+    add('post', path, about, { body: shape, failures: { ...failures, ...BODY_FAILURES } }, async (request) => {
+      const read = await readBody(request.c, bodyBytesMax)
+      if (read instanceof Response) return read
+      const body = shape.safeParse(read.json)
+      if (body.success) return handler({ ...request, body: body.data })
+      const [issue] = body.error.issues
+      const part = issue.code === 'unrecognized_keys' ? issue.keys[0] : issue.path.join('.') || 'body'
+      return problem(request.c, { status: 400, title: 'Bad body', detail: `Cannot use ${part} of the body: ${issue.message}. /openapi.json has its shape.`, extra: { parameter: part } })
+    })
+  }
+  return { app, get, post }
+}
+
+const BODY_FAILURES = { 413: 'The body is too large.', 415: 'The body is not application/json.' }
+
+/** The body of a request as JSON, or the problem with it. */
+async function readBody(c: Context, bytesMax: number): Promise<{ json: unknown } | Response> {
+  const type = c.req.header('content-type')?.split(';')[0].trim().toLowerCase()
+  if (type !== 'application/json') {
+    const detail = `The body must be JSON, and say so by "Content-Type: application/json": current value is ${JSON.stringify(type ?? '')}.`
+    return problem(c, { status: 415, title: 'Unknown type of body', detail })
+  }
+  const parts: Uint8Array[] = []
+  let bytes = 0
+  for await (const part of c.req.raw.body ?? []) {
+    bytes += part.byteLength
+    if (bytes > bytesMax) return problem(c, { status: 413, title: 'Body too large', detail: `The body must be of at most ${bytesMax} bytes.` })
+    parts.push(part)
+  }
+  try {
+    return { json: JSON.parse(Buffer.concat(parts).toString()) as unknown }
+  } catch (error) {
+    return problem(c, { status: 400, title: 'Bad body', detail: `The body must be JSON: ${(error as Error).message}.` })
+  }
 }
 
 /** The edge answers these paths; they are described here so that one document has the whole interface. */

@@ -5,7 +5,7 @@
  */
 
 import { z } from '@hono/zod-openapi'
-import { TS_MIN_MS, VALUE_MAGNITUDE_MAX } from '../../runtime/limits.ts'
+import { SQL_ROWS, SQL_ROWS_MAX, SQL_TIME_MAX_MS, SQL_TIME_MS, TS_MIN_MS, VALUE_MAGNITUDE_MAX } from '../../runtime/limits.ts'
 import { DEVICE, METRIC } from '../reading/validate-names.ts'
 
 const text = (description: string, example?: string) =>
@@ -28,7 +28,7 @@ export const paging = {
   cursor: text('The cursor of the page before; all other parameters as they were.'),
 }
 export const forms = {
-  format: text('json, csv, ndjson or parquet; else as Accept says.', 'json'),
+  format: text('json, csv, ndjson, arrow (an IPC stream) or parquet; else as Accept says.', 'json'),
   time: text('ms gives times as epoch milliseconds, rfc3339 (the default) as RFC 3339 in UTC.', 'ms'),
 }
 
@@ -153,6 +153,35 @@ export const Status = z
     ),
   })
   .openapi('Status')
+
+export const SqlQuery = z
+  .strictObject({
+    sql: z.string().openapi({
+      description: 'One SELECT of DuckDB over readings, windows, anomalies, alerts, forecasts and rejects.',
+      example: 'SELECT device, count(*) AS n FROM readings WHERE ts > $1 GROUP BY ALL',
+    }),
+    params: z
+      .union([z.array(z.union([z.string(), z.number(), z.boolean(), z.null()])), z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]))])
+      .optional()
+      .openapi({ description: 'Values of $1, $2 … or ?, in order; or an object with those of $name.', example: ['2026-01-01T00:00:00Z'] }),
+    format: z.enum(['json', 'csv', 'ndjson', 'arrow', 'parquet']).optional().openapi({ description: 'As format= of the query, which it precedes.' }),
+    time: z.enum(['ms', 'rfc3339']).optional().openapi({ description: 'As time= of the query, which it precedes.' }),
+    maxRows: z.int().min(0).max(SQL_ROWS_MAX).optional().openapi({
+      description: `Rows that an answer may have: ${SQL_ROWS} of JSON by default, ${SQL_ROWS_MAX} of other formats. Of more, JSON gives the first and says truncated; the others fail.`,
+    }),
+    timeoutMs: z.int().min(1).max(SQL_TIME_MAX_MS).optional().openapi({ description: `Time for the whole answer, ${SQL_TIME_MS} by default.` }),
+  })
+  .openapi('SqlQuery')
+export const SqlAnswer = z
+  .object({
+    columns: z.array(z.object({ name: z.string(), type: z.string() })),
+    rows: z.array(z.record(z.string(), z.unknown())),
+    truncated: z.boolean().openapi({ description: 'Whether there were more rows than maxRows.' }),
+  })
+  .openapi('SqlAnswer')
+export const SqlTables = z
+  .object({ tables: z.array(z.object({ name: z.string(), columns: z.array(z.object({ name: z.string(), type: z.string() })) })) })
+  .openapi('SqlTables')
 
 export const Problem = z
   .object({ type: z.string(), title: z.string(), status: z.int(), detail: z.string().openapi({ description: 'What to do.' }) })

@@ -29,6 +29,7 @@ import { countFates } from './fates.ts'
 import { Lake } from './lake.ts'
 import { LiveHub } from './live.ts'
 import { registerMetrics } from './metrics.ts'
+import { SqlPool } from './sql/pool.ts'
 import { unreadOf } from './status.ts'
 import type { MemberView } from './status.ts'
 import { Tail } from './tail.ts'
@@ -47,11 +48,14 @@ export interface AnalyticsOptions {
   readonly metrics?: Metrics
   /** Rows kept in memory until a manifest covers them; `FRESH_ROWS_MAX` by default. */
   readonly freshRowsMax?: number
+  /** Memory of the processes for public SQL; that of limits.ts by default. */
+  readonly sql?: { readonly memoryMiB?: number; readonly rssMaxMiB?: number }
 }
 
 export interface Analytics {
   readonly app: Hono<KeyedEnv>
   readonly tail: Tail
+  readonly sql: SqlPool
   readonly hub: LiveHub
   /** Takes a new manifest over; for who hears of it from the writer. */
   onManifest(manifest: Manifest): Promise<void>
@@ -115,11 +119,12 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
   // A stream that was made anew under this process is not the one that was read: the process starts again, from the manifest.
   const offReconnect = connection.onReconnect(() => void follower.check().catch(fail))
 
+  const sql = new SqlPool({ tail, lakeDir: folder, clock, logger, ...options.sql })
   const members = () => (['edge', 'worker', 'store'] as const).flatMap((role) => [...membership.view(role)])
   const units = await UnitRegistry.open(await connection.kv(BUCKET_META))
-  const { app } = createAnalytics({ tail, hub, log, topology, keyring, units, clock, logger, progress: follower, members })
+  const { app } = createAnalytics({ tail, sql, hub, log, topology, keyring, units, clock, logger, progress: follower, members })
   app.route('/', dashboardRoutes())
-  if (metrics !== undefined) registerMetrics(metrics, { connection, topology, dataDir, clock, tail, hub, follower, members })
+  if (metrics !== undefined) registerMetrics(metrics, { connection, topology, dataDir, clock, tail, sql, hub, follower, members })
 
   let caughtUp = false
   return {
@@ -127,7 +132,11 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
     tail,
     hub,
     failed,
-    onManifest: (next) => tail.onManifest(next),
+    sql,
+    onManifest: async (next) => {
+      await tail.onManifest(next)
+      sql.refresh()
+    },
     ready: () => {
       const { input, results } = caughtUp ? { input: 0, results: 0 } : unreadOf(follower, infos)
       caughtUp ||= input + results === 0
@@ -137,6 +146,7 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
       offReconnect()
       units.close()
       hub.close()
+      await sql.close()
       await follower.stop()
       await tail.close()
       await lake.close()

@@ -34,6 +34,7 @@ export async function startStore(options: StoreOptions): Promise<Store> {
   const { dataDir, clock, logger, metrics } = options
   const lakeDir = join(dataDir, 'lake')
   const analytics = await startAnalytics(options)
+  analytics.sql.warm()
   let status: LakeWriterStatus | null = null
   let failure: string | null = null
 

@@ -207,9 +207,12 @@ export class Tail {
         const block = this.#count(message, message.input)
         blocks.push(block)
         rows += block.block.ts.length
-      } else rejects.push({ timeMs: message.timeMs, tenant: message.input.tenant, counts: message.input.counts })
+      } else {
+        const { tenant, counts, samples } = message.input
+        rejects.push({ timeMs: message.timeMs, tenant, counts, samples })
+      }
     }
-    this.#fresh.add({ partition, seq: commit.seq, effects, blocks, rejects, rows })
+    this.#fresh.add({ partition, seq: commit.seq, timeMs: commit.timeMs, effects, blocks, rejects, rows })
     const shed = this.#fresh.shed()
     if (shed.length > 0) this.#letGo(shed)
   }

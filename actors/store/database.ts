@@ -49,8 +49,6 @@ export class LakeDatabase {
   #connection: DuckDBConnection
   #attached = new Map<string, string>()
   #names = 0
-  // Whole 64-bit numbers are written as two halves, since a BigInt a row costs more than the row. Reused for every chunk.
-  #halves = new Uint32Array(CHUNK_ROWS * 2)
 
   private constructor(lakeDir: string, instance: DuckDBInstance, connection: DuckDBConnection) {
     this.lakeDir = lakeDir
@@ -92,43 +90,7 @@ export class LakeDatabase {
 
   /** Makes the table `name` in memory, in place of any before, and fills it with `rows` rows of the columns. */
   async stage(name: string, columns: readonly StagedColumn[], rows: number): Promise<void> {
-    await this.#connection.run(`CREATE OR REPLACE TABLE memory.main.${name} (${columns.map((c) => `"${c.name}" ${TYPES[c.kind].sql}`).join(', ')})`)
-    if (rows === 0) return
-    const appender = await this.#connection.createAppender(name, 'main', 'memory')
-    try {
-      const chunk = DuckDBDataChunk.create(columns.map((c) => TYPES[c.kind].type))
-      for (let at = 0; at < rows; at += CHUNK_ROWS) {
-        const n = Math.min(CHUNK_ROWS, rows - at)
-        chunk.reset()
-        chunk.rowCount = n
-        for (const [index, column] of columns.entries()) this.#put(chunk, index, column, at, n)
-        appender.appendDataChunk(chunk)
-      }
-    } finally {
-      appender.closeSync()
-    }
-  }
-
-  #put(chunk: DuckDBDataChunk, index: number, column: StagedColumn, at: number, n: number): void {
-    if (column.kind === 'text') {
-      chunk.setColumnValues(index, column.data.slice(at, at + n))
-      return
-    }
-    const vector = bindings.data_chunk_get_vector(chunk.chunk, index)
-    const { data } = column
-    if (column.kind === 'int' || column.kind === 'double') {
-      const width = data.BYTES_PER_ELEMENT
-      bindings.copy_data_to_vector(vector, 0, data.buffer as ArrayBuffer, data.byteOffset + at * width, n * width)
-      return
-    }
-    const scale = column.kind === 'time' ? 1000 : 1
-    const halves = this.#halves
-    for (let i = 0; i < n; i++) {
-      const whole = data[at + i] * scale
-      halves[2 * i] = whole >>> 0
-      halves[2 * i + 1] = whole / TWO_32
-    }
-    bindings.copy_data_to_vector(vector, 0, halves.buffer as ArrayBuffer, 0, n * 8)
+    await stage(this.#connection, { catalog: 'memory', name }, columns, rows)
   }
 
   /** A name to attach a file under for writing: one a file, never again. */
@@ -164,4 +126,48 @@ export class LakeDatabase {
     }
     return parts.length === 0 ? null : `(${parts.join(' UNION ALL ')})`
   }
+}
+
+/** Makes the table `name` in a catalog in memory, in place of any before, and fills it with `rows` rows of the columns. */
+export async function stage(connection: DuckDBConnection, { catalog, name }: { catalog: 'memory' | 'temp'; name: string }, columns: readonly StagedColumn[], rows: number): Promise<void> {
+  const made = catalog === 'temp' ? `TEMP TABLE ${name}` : `TABLE ${catalog}.main.${name}`
+  await connection.run(`CREATE OR REPLACE ${made} (${columns.map((c) => `"${c.name}" ${TYPES[c.kind].sql}`).join(', ')})`)
+  if (rows === 0) return
+  const appender = await connection.createAppender(name, 'main', catalog)
+  try {
+    const chunk = DuckDBDataChunk.create(columns.map((c) => TYPES[c.kind].type))
+    for (let at = 0; at < rows; at += CHUNK_ROWS) {
+      const n = Math.min(CHUNK_ROWS, rows - at)
+      chunk.reset()
+      chunk.rowCount = n
+      for (const [index, column] of columns.entries()) put(chunk, index, column, at, n)
+      appender.appendDataChunk(chunk)
+    }
+  } finally {
+    appender.closeSync()
+  }
+}
+
+// Whole 64-bit numbers are written as two halves, since a BigInt a row costs more than the row. Reused for every chunk.
+const halves = new Uint32Array(CHUNK_ROWS * 2)
+
+function put(chunk: DuckDBDataChunk, index: number, column: StagedColumn, at: number, n: number): void {
+  if (column.kind === 'text') {
+    chunk.setColumnValues(index, column.data.slice(at, at + n))
+    return
+  }
+  const vector = bindings.data_chunk_get_vector(chunk.chunk, index)
+  const { data } = column
+  if (column.kind === 'int' || column.kind === 'double') {
+    const width = data.BYTES_PER_ELEMENT
+    bindings.copy_data_to_vector(vector, 0, data.buffer as ArrayBuffer, data.byteOffset + at * width, n * width)
+    return
+  }
+  const scale = column.kind === 'time' ? 1000 : 1
+  for (let i = 0; i < n; i++) {
+    const whole = data[at + i] * scale
+    halves[2 * i] = whole >>> 0
+    halves[2 * i + 1] = whole / TWO_32
+  }
+  bindings.copy_data_to_vector(vector, 0, halves.buffer as ArrayBuffer, 0, n * 8)
 }

@@ -11,6 +11,7 @@ function commitOf(partition: number, seq: number, rows: number, asked = { times:
   return {
     partition,
     seq,
+    timeMs: 0,
     effects,
     blocks: [],
     rejects: [],

@@ -65,10 +65,13 @@ interface Message {
   tenant: string
   rows: Reading[]
   rejected: number
+  samples?: [reason: string, reading: string][]
 }
 
 interface Committed {
   partition: number
+  /** Of the windows and anomalies. */
+  tenant: string
   seq: number
   messages: { message: Message; fates: BlockFates | null }[]
   windows: NamedWindow[]
@@ -95,11 +98,13 @@ export class House {
   #last = new Map<number, number>()
   #segments = 0
   #freshRowsMax: number | undefined
+  #sql: { memoryMiB?: number; rssMaxMiB?: number } | undefined
 
   /** Four partitions, in as many streams unless `streams` says fewer. */
-  static async open(options: { freshRowsMax?: number; streams?: number } = {}): Promise<House> {
+  static async open(options: { freshRowsMax?: number; streams?: number; sql?: { memoryMiB?: number; rssMaxMiB?: number } } = {}): Promise<House> {
     const house = new House()
     house.#freshRowsMax = options.freshRowsMax
+    house.#sql = options.sql
     house.topology = { ...house.topology, streams: options.streams ?? house.topology.streams }
     house.dir = await mkdtemp(join(tmpdir(), 'weir-analytics-'))
     const { log } = house.connection
@@ -129,6 +134,7 @@ export class House {
       logger: quiet,
       metrics: this.metrics,
       freshRowsMax: this.#freshRowsMax,
+      sql: this.#sql,
     })
     await until('the tail has caught up', () => this.analytics.ready() === true)
   }
@@ -169,10 +175,10 @@ export class House {
     }
   }
 
-  async reject(device: string, count: number, tenant = 'default'): Promise<void> {
+  async reject(device: string, count: number, tenant = 'default', samples: [reason: string, reading: string][] = []): Promise<void> {
     const partition = partitionFor(this.topology, tenant, device)
-    const { seq } = await this.connection.log.publish(inputSubject(partition), encodeRejects({ tenant, counts: [[device, count]], samples: [] }))
-    await this.#hang(partition, { seq, tenant, rows: [], rejected: count })
+    const { seq } = await this.connection.log.publish(inputSubject(partition), encodeRejects({ tenant, counts: [[device, count]], samples }))
+    await this.#hang(partition, { seq, tenant, rows: [], rejected: count, samples })
   }
 
   async #hang(partition: number, message: Omit<Message, 'timeMs'>): Promise<void> {
@@ -213,7 +219,7 @@ export class House {
       const { seq } = await this.connection.log.publish(resultsSubject(partition), encodeJournal(header, builder.encode({ accepted, pending, logTimeMs: systemClock.now() })))
       this.#last.set(partition, seq)
       this.#committed.push({
-        partition, seq, messages: covered, position, accepted, pending,
+        partition, tenant, seq, messages: covered, position, accepted, pending,
         windows: windows.filter(mine), anomalies: anomalies.filter(mine),
       })
     }
@@ -246,6 +252,7 @@ export class House {
             values.readings.push(`(${literal(message.tenant)}, ${literal(r.device)}, ${literal(r.metric)}, ${time(r.ts)}, '${r.value}'::DOUBLE, ${time(message.timeMs)})`)
           }
         }
+        for (const [reason, reading] of message.samples ?? []) values.rejects.push(`(${literal(message.tenant)}, ${time(message.timeMs)}, ${literal(reason)}, ${literal(reading)})`)
         const { late, duplicate, expired } = counts
         const n = message.rows.length
         const device = message.rows[0]?.device ?? 'unknown'
@@ -253,10 +260,10 @@ export class House {
           `(${literal(message.tenant)}, ${literal(device)}, ${time(Math.floor(message.timeMs / MINUTE) * MINUTE)}, ${n}, ${message.rejected}, ${n - late - duplicate - expired}, ${late}, ${duplicate}, ${expired})`,
         )
       }
-      for (const w of c.windows) values.windows.push(windowSql(w, c.seq, time))
+      for (const w of c.windows) values.windows.push(windowSql(c.tenant, w, c.seq, time))
       times.push(...c.windows.map((w) => w.start))
       for (const a of c.anomalies) {
-        values.anomalies.push(`('default', ${literal(a.device)}, ${literal(a.metric)}, ${time(a.ts)}, ${a.value}, ${a.score}, ${a.expected}, ${a.lower}, ${a.upper}, ${literal(a.reason)})`)
+        values.anomalies.push(`(${literal(c.tenant)}, ${literal(a.device)}, ${literal(a.metric)}, ${time(a.ts)}, ${a.value}, ${a.score}, ${a.expected}, ${a.lower}, ${a.upper}, ${literal(a.reason)})`)
       }
     }
     this.#committed = []
@@ -266,7 +273,7 @@ export class House {
   /** Writes a window's row as the store does for a window that it owns: later versions win, and are the store's. */
   async sealWindow(row: NamedWindow, version: number): Promise<Manifest> {
     const before = await readNewestManifest(join(this.dir, 'lake'))
-    const values: Record<TableName, string[]> = { readings: [], windows: [windowSql(row, version, (ms) => `make_timestamp(${ms * 1000})`)], owned_windows: [], anomalies: [], rejects: [], ledger: [] }
+    const values: Record<TableName, string[]> = { readings: [], windows: [windowSql('default', row, version, (ms) => `make_timestamp(${ms * 1000})`)], owned_windows: [], anomalies: [], rejects: [], ledger: [] }
     return this.#publish(before, before?.covered ?? {}, [await this.#write(`segment-${++this.#segments}.duckdb`, values, [row.start], 0)])
   }
 
@@ -360,9 +367,9 @@ export class House {
   }
 }
 
-function windowSql(w: NamedWindow, version: number, time: (ms: number) => string): string {
+function windowSql(tenant: string, w: NamedWindow, version: number, time: (ms: number) => string): string {
   const minutes = WINDOW_SIZES_MS[w.size] / MINUTE
   const numbers = [w.count, w.sum, w.min, w.max, w.sum / w.count, Number.isNaN(w.stddev) ? 'NULL' : w.stddev, w.first, w.last, w.p50, w.p95, w.p99]
-  return `('default', ${literal(w.device)}, ${literal(w.metric)}, to_minutes(${minutes}), ${time(w.start)}, ${numbers.join(', ')}, ${literal(w.closedBy)}, ${time(0)}, ${version})`
+  return `(${literal(tenant)}, ${literal(w.device)}, ${literal(w.metric)}, to_minutes(${minutes}), ${time(w.start)}, ${numbers.join(', ')}, ${literal(w.closedBy)}, ${time(0)}, ${version})`
 }
 

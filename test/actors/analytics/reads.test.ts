@@ -279,7 +279,7 @@ describe('who asks', () => {
   })
 
   it('a format that is not there is 406 and says which are', async () => {
-    for (const answer of [await house.get('/v1/readings?format=arrow'), await house.get('/v1/readings', { headers: { accept: 'application/vnd.apache.arrow.stream' } }), await house.get('/v1/status?format=csv')]) {
+    for (const answer of [await house.get('/v1/readings?format=xlsx'), await house.get('/v1/readings', { headers: { accept: 'application/vnd.apache.arrow.file' } }), await house.get('/v1/status?format=csv')]) {
       expect(answer.status).toBe(406)
       expect((await answer.json()).formats).toContain('json')
     }

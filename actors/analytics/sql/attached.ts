@@ -1,0 +1,110 @@
+/**
+ * The segments of the lake as a process for queries has them: attached read-only, and known by the tenants whose rows are in them.
+ *
+ * Owns the aliases. Leaves to the parent which segments there are.
+ *
+ * - T1 The rows of a tenant leave a segment through a filter on its tenant that DuckDB evaluates in the scan, before anything of the query:
+ *   what can fail is never moved into a scan that has another filter. `tenant` itself is a constant to the query.
+ * - T2 A segment of this tenant alone is read as it is. One of others alone is not read at all.
+ * - T3 Of a segment of several tenants more is needed. DuckDB evaluates functions over a column's dictionary, which is that of all tenants, and
+ *   moves expressions over one column into the scan, where their order is a matter of their pace: a query could tell by its memory, if by nothing
+ *   else, what others have. So each column is made of two (texts by `left`, which copies them out of the dictionary; numbers by a CASE), and
+ *   such a one is never taken apart. Times stay as they are, since they are what prunes.
+ */
+
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { join } from 'node:path'
+import type { Segment } from '../../store/manifest.ts'
+import { TABLES, literal } from '../../store/tables.ts'
+import type { TableName } from '../../store/tables.ts'
+
+/** What is told of a segment; all of it is in the manifest. */
+export type SegmentFacts = Pick<Segment, 'file' | 'rows' | 'tsMin' | 'tsMax'>
+
+interface Attached {
+  readonly alias: string
+  readonly facts: SegmentFacts
+  /** By table, the least and the greatest tenant; asked for once. */
+  readonly tenants: Map<TableName, readonly [least: string, greatest: string]>
+}
+
+/** Segments whose tenants are asked for in one statement. */
+const ASKED_AT_ONCE = 100
+/** More characters than any text of the lake has. */
+const TEXT_CHARS_MAX = 100_000_000
+
+export class AttachedSegments {
+  readonly #connection: DuckDBConnection
+  readonly #folder: string
+  #known = new Map<string, SegmentFacts>()
+  #attached = new Map<string, Attached>()
+  #names = 0
+
+  /** @param folder where the segments lie; the connection must be used by nobody else meanwhile. */
+  constructor(connection: DuckDBConnection, folder: string) {
+    this.#connection = connection
+    this.#folder = folder
+  }
+
+  /** Takes over which segments there are from now on, and attaches the new ones. Throws where a file is gone. */
+  async change({ add, drop }: { readonly add: readonly SegmentFacts[]; readonly drop: readonly string[] }): Promise<void> {
+    for (const file of drop) this.#known.delete(file)
+    for (const facts of add) this.#known.set(facts.file, facts)
+    for (const [file, { alias }] of this.#attached) {
+      if (this.#known.has(file)) continue
+      await this.#connection.run(`DETACH ${alias}`)
+      this.#attached.delete(file)
+    }
+    for (const facts of this.#known.values()) await this.#attach(facts)
+  }
+
+  async #attach(facts: SegmentFacts): Promise<void> {
+    if (this.#attached.has(facts.file)) return
+    const alias = `s${++this.#names}`
+    await this.#connection.run(`ATTACH ${literal(join(this.#folder, facts.file))} AS ${alias} (READ_ONLY)`)
+    this.#attached.set(facts.file, { alias, facts, tenants: new Map() })
+  }
+
+  /**
+   * One tenant's rows of a table, as SELECTs to be united; the columns are those of the table, `tenant` a constant. `within` (epoch ms) leaves
+   * out segments whose times lie wholly outside.
+   */
+  async relation(table: TableName, tenant: string, within: { from: number; to: number } | null = null): Promise<string[]> {
+    const having = [...this.#attached.values()].filter(({ facts }) => {
+      if ((facts.rows[table] ?? 0) === 0) return false
+      return within === null || facts.tsMin === null || facts.tsMax === null || (facts.tsMax >= within.from && facts.tsMin <= within.to)
+    })
+    await this.#learnTenants(table, having)
+    const parts: string[] = []
+    for (const { alias, tenants } of having) {
+      const [least, greatest] = tenants.get(table)!
+      if (tenant < least || tenant > greatest) continue
+      const columns = least === greatest ? PLAIN[table] : GUARDED[table]
+      parts.push(`SELECT ${literal(tenant)}::VARCHAR AS tenant, ${columns} FROM ${alias}.main.${table} WHERE tenant = ${literal(tenant)}`)
+    }
+    return parts
+  }
+
+  async #learnTenants(table: TableName, segments: readonly Attached[]): Promise<void> {
+    const unknown = segments.filter(({ tenants }) => !tenants.has(table))
+    for (let at = 0; at < unknown.length; at += ASKED_AT_ONCE) {
+      const asked = unknown.slice(at, at + ASKED_AT_ONCE)
+      const parts = asked.map(({ alias }, i) => `SELECT ${i}::DOUBLE, min(tenant), max(tenant) FROM ${alias}.main.${table}`)
+      const reader = await this.#connection.runAndReadAll(parts.join(' UNION ALL '))
+      for (const [i, least, greatest] of reader.getRowsJS()) asked[i as number].tenants.set(table, [String(least), String(greatest)])
+    }
+  }
+}
+
+type Column = readonly [name: string, type: string]
+const columnsBy = (write: (column: Column) => string) =>
+  Object.fromEntries(
+    Object.entries(TABLES).map(([table, columns]) => [table, (columns as readonly Column[]).filter(([name]) => name !== 'tenant').map(write).join(', ')]),
+  ) as Record<TableName, string>
+
+const PLAIN = columnsBy(([name]) => `"${name}"`)
+const GUARDED = columnsBy(([name, type]) => {
+  if (type === 'TIMESTAMP') return `"${name}"`
+  if (type === 'VARCHAR') return `left("${name}", ${TEXT_CHARS_MAX} + length(tenant)) AS "${name}"`
+  return `CASE WHEN length(tenant) > 0 THEN "${name}" END AS "${name}"`
+})

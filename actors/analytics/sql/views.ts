@@ -1,0 +1,29 @@
+/** The views that a public query may read, and their columns: those of sql/lake.sql, which a test holds this to. */
+
+import { TABLES } from '../../store/tables.ts'
+
+export const VIEWS = ['readings', 'windows', 'anomalies', 'alerts', 'forecasts', 'rejects'] as const
+export type ViewName = (typeof VIEWS)[number]
+
+type Columns = readonly (readonly [name: string, type: string])[]
+
+export const VIEW_COLUMNS: Readonly<Record<ViewName, Columns>> = {
+  readings: TABLES.readings,
+  // The version of a row is the lake's own affair.
+  windows: TABLES.windows.filter(([name]) => name !== 'version'),
+  anomalies: TABLES.anomalies,
+  alerts: [
+    ...['tenant', 'id', 'rule', 'device', 'metric', 'severity', 'event'].map((name) => [name, 'VARCHAR'] as const),
+    ['at', 'TIMESTAMP'],
+    ['value', 'DOUBLE'],
+    ['message', 'VARCHAR'],
+  ],
+  forecasts: [
+    ...['tenant', 'device', 'metric'].map((name) => [name, 'VARCHAR'] as const),
+    ['made_at', 'TIMESTAMP'],
+    ['ts', 'TIMESTAMP'],
+    ...['mean', 'lower', 'upper'].map((name) => [name, 'DOUBLE'] as const),
+    ['model', 'VARCHAR'],
+  ],
+  rejects: TABLES.rejects,
+}
