@@ -25,7 +25,7 @@ const METRICS_SHOWN = 8
 const FATES = Object.keys(noLedger()) as (keyof Ledger)[]
 
 const time = z.union([z.string(), z.number()])
-const anomalies = z.object({ count: z.int(), metric: z.string(), ts: time, value: z.number(), score: z.number(), reason: z.string() }).nullable()
+const anomalies = z.object({ count: z.int(), newest: time, metric: z.string(), ts: time, value: z.number(), score: z.number(), reason: z.string() }).nullable()
 const Device = z
   .object({
     device: z.string(),
@@ -137,7 +137,7 @@ function rowOf({ device, state, last, everyMs, entries, anomalies: worst, hour }
     everyMs,
     series: entries.length,
     metrics: entries.slice(0, METRICS_SHOWN).map(({ metric, ts, value }) => ({ metric, ts: shown(ts), value })),
-    anomalies: worst === null ? null : { ...worst, ts: shown(worst.ts) },
+    anomalies: worst === null ? null : { ...worst, newest: shown(worst.newest), ts: shown(worst.ts) },
     hour,
   }
 }

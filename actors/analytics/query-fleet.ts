@@ -21,9 +21,10 @@ import type { Tail } from './tail.ts'
 
 export type DeviceState = 'speaking' | 'silent' | 'past'
 
-/** The worst anomaly of a device, and how many there were. */
+/** The worst anomaly of a device, how many there were, and when the newest was. */
 export interface WorstAnomaly {
   count: number
+  newest: number
   metric: string
   ts: number
   value: number
@@ -145,16 +146,16 @@ async function worstAnomalies(tail: Tail, tenant: string, from: number): Promise
     const found = new Map<string, WorstAnomaly>()
     for (const row of freshAnomalies(view.fresh, { tenant, filter: { devices: null, metrics: null, prefix: null } }, range, 0)) {
       const [device, metric, ts, value, score, , , , reason] = row as [string, string, number, number, number, number, number, number, string]
-      take(found, device, { count: 1, metric, ts, value, score, reason })
+      take(found, device, { count: 1, newest: ts, metric, ts, value, score, reason })
     }
     const worst = (column: string) => `arg_max(${column}, (score, ts))`
     const columns = await tail.lake.query(
-      `SELECT device, count(*)::DOUBLE, ${worst('metric')}, ${worst('epoch_ms(ts)::DOUBLE')}, ${worst('value')}, max(score), ${worst('reason')}
+      `SELECT device, count(*)::DOUBLE, max(epoch_ms(ts))::DOUBLE, ${worst('metric')}, ${worst('epoch_ms(ts)::DOUBLE')}, ${worst('value')}, max(score), ${worst('reason')}
        FROM ${view.version.relation('anomalies')} WHERE tenant = ${text(tenant)}${rangeSql('ts', range)} GROUP BY device`,
     )
     for (let i = 0; i < (columns[0]?.length ?? 0); i++) {
-      const [device, count, metric, ts, value, score, reason] = columns.map((column) => column[i])
-      take(found, device, { count, metric, ts, value, score, reason })
+      const [device, count, newest, metric, ts, value, score, reason] = columns.map((column) => column[i])
+      take(found, device, { count, newest, metric, ts, value, score, reason })
     }
     return found
   } finally {
@@ -165,7 +166,7 @@ async function worstAnomalies(tail: Tail, tenant: string, from: number): Promise
 function take(found: Map<string, WorstAnomaly>, device: string, one: WorstAnomaly): void {
   const there = found.get(device)
   if (there === undefined) found.set(device, one)
-  else found.set(device, { ...(one.score > there.score ? one : there), count: there.count + one.count })
+  else found.set(device, { ...(one.score > there.score ? one : there), count: there.count + one.count, newest: Math.max(there.newest, one.newest) })
 }
 
 async function fleetOf(tail: Tail, tenant: string, sums: Sums, clock: Clock): Promise<Fleet> {
@@ -206,9 +207,9 @@ function deviceOf(entries: SeriesEntry[], sums: Sums, nowMs: number): FleetDevic
   const anomalies = sums.anomalies.get(device) ?? null
   const hour = sums.hours.get(device) ?? null
   const state = stateOf(nowMs - last, everyMs)
-  // An anomaly of a device that speaks no more is old news; silence comes before what is merely unusual.
-  const unusual = anomalies === null ? 0 : anomalies.score + Math.min(anomalies.count, 50) / 100
-  const attention = state === 'past' ? -1 : (state === 'silent' ? 2 : 0) + unusual + (isLosing(hour) ? 0.5 : 0)
+  // Silence comes before what is merely unusual, and what was so within the hour before what was so in the night.
+  const unusual = anomalies === null ? 0 : anomalies.score + Math.min(anomalies.count, 50) / 100 + (anomalies.newest > nowMs - HOUR_MS ? 1 : 0)
+  const attention = state === 'past' ? -1 : (state === 'silent' ? 4 : 0) + unusual + (isLosing(hour) ? 0.5 : 0)
   return { device, entries, last, everyMs, state, anomalies, hour, attention }
 }
 

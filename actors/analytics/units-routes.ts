@@ -12,7 +12,7 @@ import type { KeyedEnv } from '../../runtime/http.ts'
 import { UNIT_BODY_CHARS_MAX } from '../../runtime/limits.ts'
 import { ParameterError, badParameter } from './reply.ts'
 import type { AnalyticsSources, Get } from './route.ts'
-import { Problem } from './schemas.ts'
+import { Problem, forms } from './schemas.ts'
 import { DEFAULT_UNITS } from './units-defaults.ts'
 import { RevisionError, UnitError, isUnitName, parseUnit } from './units.ts'
 import type { EditedUnits, Unit } from './units.ts'
@@ -55,7 +55,7 @@ export function unitsRoutes(app: OpenAPIHono<KeyedEnv>, get: Get, { units, keyri
       description:
         'For a metric holds, among edited entries before built-in ones, that of its very name, else that of the longest beginning (temp*). ' +
         'Values are stored and given as they were sent: units are words for eyes.',
-      query: {},
+      query: { time: forms.time },
       answer: Units,
     },
     ({ c, principal }) => {

@@ -35,6 +35,8 @@ export interface Assets {
   /** Names below the folder, such as `client/main.ts`, `style.css`. */
   readonly names: readonly string[]
   get(name: string): Asset | null
+  /** The modules that these import, themselves included, each once: what a browser will ask for. */
+  needed(modules: readonly string[]): string[]
 }
 
 const HERE = dirname(fileURLToPath(import.meta.url))
@@ -50,19 +52,23 @@ const compressBrotli = promisify(brotliCompress)
  */
 export function loadAssets(): Assets {
   const files = new Map<string, Asset>()
+  const imports = new Map<string, string[]>()
   const add = (name: string, type: string, text: string) => files.set(name, makeAsset(type, text))
-
-  for (const file of readdirSync(join(HERE, 'client')).sort()) {
-    if (!file.endsWith('.ts')) continue
-    add(`client/${file}`, TYPES.ts, strip(readFileSync(join(HERE, 'client', file), 'utf8')))
+  const addModule = (name: string, text: string) => {
+    add(name, TYPES.ts, text)
+    imports.set(name, [...text.matchAll(/\bfrom '(\.[^']+)'/g)].map(([, path]) => join(dirname(name), path)))
   }
-  add('style.css', TYPES.css, readFileSync(join(HERE, 'style.css'), 'utf8'))
+
+  const modules = readdirSync(join(HERE, 'client'), { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
+  for (const file of modules.sort()) addModule(`client/${file}`, strip(readFileSync(join(HERE, 'client', file), 'utf8')))
   add('mark.svg', TYPES.svg, readFileSync(join(HERE, 'mark.svg'), 'utf8'))
 
   // The plotting library comes from its package. Its minified file is a classic script that makes a global: one line makes it a module.
   const uplot = dirname(createRequire(import.meta.url).resolve('uplot/package.json'))
-  add('client/uplot.js', TYPES.ts, `${readFileSync(join(uplot, 'dist/uPlot.iife.min.js'), 'utf8')}\nexport default uPlot\n`)
-  add('uplot.css', TYPES.css, readFileSync(join(uplot, 'dist/uPlot.min.css'), 'utf8'))
+  addModule('client/uplot.js', `${readFileSync(join(uplot, 'dist/uPlot.iife.min.js'), 'utf8')}\nexport default uPlot\n`)
+  // One file, so that a page waits for one: the library's looks, then ours in order of their names.
+  const sheets = readdirSync(join(HERE, 'style')).filter((file) => file.endsWith('.css')).sort().map((file) => join(HERE, 'style', file))
+  add('style.css', TYPES.css, [join(uplot, 'dist/uPlot.min.css'), ...sheets].map((file) => readFileSync(file, 'utf8')).join('\n'))
 
   const all = createHash('sha256')
   for (const [name, asset] of files) all.update(`${name}\n`).update(asset.etag)
@@ -71,6 +77,16 @@ export function loadAssets(): Assets {
     version: all.digest('hex').slice(0, 12),
     names: [...files.keys()],
     get: (name) => files.get(name) ?? null,
+    needed(modules) {
+      const all = new Set<string>()
+      const follow = (name: string) => {
+        if (all.has(name)) return
+        all.add(name)
+        imports.get(name)?.forEach(follow)
+      }
+      modules.forEach(follow)
+      return [...all]
+    },
   }
 }
 
@@ -112,7 +128,7 @@ function strip(source: string): string {
   // Node says once a process that this function may change; a log line about it helps nobody who runs the store.
   process.emitWarning = () => {}
   try {
-    return stripTypeScriptTypes(source, { mode: 'strip' }).replaceAll(`from 'uplot'`, `from './uplot.js'`)
+    return stripTypeScriptTypes(source, { mode: 'strip' }).replaceAll(`from 'uplot'`, `from '../uplot.js'`)
   } finally {
     process.emitWarning = emitWarning
   }

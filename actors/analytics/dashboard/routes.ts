@@ -1,5 +1,5 @@
 /**
- * Where the dashboard is served: the page at `/`, its files below `/assets/`.
+ * Where the dashboard is served: its pages at `/`, `/device` and so on, its files below `/assets/`.
  *
  * Owns headers: security, caching, encoding. Needs no key, since the page holds no data: its scripts fetch that from the API,
  * with the key that the reader gives them.
@@ -9,6 +9,7 @@ import { Hono } from 'hono'
 import type { Context } from 'hono'
 import { chooseEncoding, loadAssets, makeAsset } from './assets.ts'
 import type { Asset, Assets } from './assets.ts'
+import { PAGES } from './client/pages.ts'
 import { page } from './page.ts'
 
 /** Nothing from elsewhere and nothing inline; the page can't be framed, and gives its address to nobody. */
@@ -20,20 +21,21 @@ const SECURITY = {
 } as const
 
 /**
- * The dashboard's routes: `GET /`, `GET /assets/<version>/<name>`. Mount them at the root of the app.
+ * The dashboard's routes: a page each of PAGES, and `GET /assets/<version>/<name>`. Mount them at the root of the app.
  *
  * @example app.route('/', dashboardRoutes())
  */
 export function dashboardRoutes(): Hono {
   const routes = new Hono()
-  let loaded: { assets: Assets; index: Asset } | null = null
+  let loaded: { assets: Assets; pages: ReadonlyMap<string, Asset> } | null = null
   const load = () => {
     if (loaded) return loaded
     const assets = loadAssets()
-    return (loaded = { assets, index: makeAsset('text/html; charset=utf-8', String(page(assets))) })
+    const pages = new Map(PAGES.map((info) => [info.path, makeAsset('text/html; charset=utf-8', String(page(assets, info)))]))
+    return (loaded = { assets, pages })
   }
 
-  routes.get('/', (c) => send(c, load().index, 'no-cache'))
+  for (const { path } of PAGES) routes.get(path, (c) => send(c, load().pages.get(path)!, 'no-cache'))
 
   routes.get('/favicon.ico', (c) => c.redirect(`/assets/${load().assets.version}/mark.svg`, 302))
 

@@ -57,7 +57,7 @@ describe('of a tenant', () => {
     expect({ devices, series, speaking, silent, past, unusual, anomalies }).toEqual({ devices: 5, series: 6, speaking: 3, silent: 1, past: 1, unusual: 1, anomalies: 2 })
     expect(answer.summary.metrics).toEqual([{ metric: 'm', series: 5 }, { metric: 'ec', series: 1 }])
     const odd = answer.devices[1]
-    expect(odd).toMatchObject({ state: 'speaking', everyMs: MINUTE, series: 1, last: now, anomalies: { count: 2, score: 0.95, reason: 'higher still', ts: now - MINUTE } })
+    expect(odd).toMatchObject({ state: 'speaking', everyMs: MINUTE, series: 1, last: now, anomalies: { count: 2, newest: now - MINUTE, score: 0.95, reason: 'higher still', ts: now - MINUTE } })
     expect(odd.metrics).toEqual([{ metric: 'm', ts: now, value: 0 }])
   })
 

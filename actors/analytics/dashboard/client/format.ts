@@ -27,14 +27,6 @@ export function value(v: number | null | undefined): string {
   return new Intl.NumberFormat(undefined, { maximumSignificantDigits: Math.max(5, Math.ceil(Math.log10(size + 1))), useGrouping: size >= 1e4 }).format(v)
 }
 
-/** From one value to another, in as few digits as tell the two apart well. */
-export function band(lower: number, upper: number): string {
-  const spread = Math.abs(upper - lower)
-  const decimals = spread > 0 ? Math.min(6, Math.max(0, 2 - Math.floor(Math.log10(spread)))) : 2
-  const round = (v: number) => value(Number(v.toFixed(decimals)))
-  return `${round(lower)} to ${round(upper)}`
-}
-
 /** A rate a second: 0.4, 12, 85.3k. */
 export function rate(perSecond: number): string {
   if (perSecond === 0) return '0'
@@ -64,7 +56,9 @@ export function age(ts: number | null, nowMs: number): string {
 
 const dates = new Intl.DateTimeFormat(undefined, { year: 'numeric', month: 'short', day: 'numeric' })
 const times = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' })
+const minutes = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
 const stamps = new Intl.DateTimeFormat(undefined, { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' })
+const fullStamps = new Intl.DateTimeFormat(undefined, { year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' })
 const longStamps = new Intl.DateTimeFormat(undefined, { year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
 
 export function date(ts: number): string {
@@ -77,6 +71,16 @@ export function moment(ts: number, nowMs: number): string {
   if (distance < 12 * HOUR) return times.format(ts)
   if (distance < 300 * DAY) return stamps.format(ts)
   return longStamps.format(ts)
+}
+
+/** A moment with all of its date, for tables: 28 Nov 2026, 08:17:38. */
+export function stamp(ts: number): string {
+  return fullStamps.format(ts)
+}
+
+/** The time of day, without seconds. */
+export function clockTime(ts: number): string {
+  return minutes.format(ts)
 }
 
 export function zone(): string {

@@ -9,7 +9,7 @@
  * - I3 A refused key ends the stream: asking again would not help.
  */
 
-import { ApiError } from './api.ts'
+import { isRefusal } from './api.ts'
 import type { Api, Parameters } from './api.ts'
 
 export interface StreamEvent {
@@ -65,7 +65,6 @@ export function createEventParser(): (text: string) => StreamEvent[] {
 export interface StreamListener {
   onEvent(event: StreamEvent): void
   onState(state: StreamState): void
-  onRefused(error: ApiError): void
 }
 
 /** Follows `path` until the answer is called. */
@@ -81,9 +80,8 @@ export function follow(api: Api, path: string, parameters: Parameters, listener:
         await once(() => (pauseMs = PAUSE_MIN_MS))
       } catch (error) {
         if (ended.signal.aborted) return
-        if (error instanceof ApiError && (error.status === 401 || error.status === 403)) {
+        if (isRefusal(error)) {
           listener.onState('refused')
-          listener.onRefused(error)
           return
         }
       }

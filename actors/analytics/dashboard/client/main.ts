@@ -1,150 +1,109 @@
 /**
- * The dashboard's start: who reads, what is shown, and what changes with the address.
+ * The dashboard's start: who reads, which page is shown, and what changes with the address.
  *
- * Owns the page's life cycle: signed out → looking → empty or showing. Leaves each part of the page to its module.
+ * Owns the life cycle (signed out → signed in → a page), links and the history. Leaves each page to its folder; its module is loaded when it is first
+ * opened.
  */
 
-import { ApiError, createApi } from './api.ts'
-import { createCatalog } from './catalog.ts'
+import { ApiError, createApi, isRefusal } from './api.ts'
 import { byId, setText } from './dom.ts'
-import { createFinder } from './finder.ts'
 import { zone } from './format.ts'
-import { createOverview } from './overview.ts'
-import { fittingRange, placeQuery, readPlace, store, stored, takeKeyFromAddress } from './place.ts'
-import type { Place, RangeName } from './place.ts'
-import { createSeriesList } from './series-list.ts'
-import { createSeriesView } from './series-view.ts'
-import { sameSeries } from './shapes.ts'
-import type { AnomalyRow, SeriesKey, Status } from './shapes.ts'
+import { store, stored, takeKeyFromAddress } from './keep.ts'
+import { createMonitor } from './monitor.ts'
+import { address } from './page.ts'
+import type { Context, OpenPage, Page } from './page.ts'
+import { pageAt } from './pages.ts'
+import type { PageInfo } from './pages.ts'
 import { startTheme } from './theme.ts'
+import { createUnits } from './units.ts'
 
-const CATALOG_EVERY_MS = 5_000
-/** Many series are much to send. */
-const CATALOG_EVERY_MANY_MS = 20_000
-const MANY = 300
-/** A series heard of within this time speaks. */
-const SPEAKS_MS = 300_000
-/** How long a hidden tab keeps its stream. */
+/** How long a hidden tab keeps its streams. */
 const HIDDEN_MAX_MS = 20_000
-/** While nothing is there yet, someone waits for the first reading to appear. */
-const CATALOG_EVERY_EMPTY_MS = 1_000
 
-let place: Place = readPlace(location.search)
-let catalogTimer: ReturnType<typeof setTimeout> | undefined
-let listAsked = false
 let signedIn = false
-/** The range that was found fitting when its series was chosen: it stays while the series does. */
-let fitting: { series: SeriesKey; range: RangeName } | null = null
+let current: { info: PageInfo; page: Page } | null = null
+/** Grows with each change of the page, so that a module that comes late opens nothing. */
+let turn = 0
 
 takeKeyFromAddress()
-const api = createApi(() => stored('weir.key'))
-const catalog = createCatalog(api)
-const view = createSeriesView(api, catalog, {
-  onPick: (series) => go({ ...place, series }),
-  onRange: (range) => go({ ...place, range }),
-  onRefused: refused,
-  onReading: () => renderListSoon(),
-})
-const list = createSeriesList(api, catalog, (series) => go({ ...place, series }))
-const overview = createOverview(api, {
-  onRefused: refused,
-  onConnected: (connected, why) => {
-    byId('offline').hidden = connected
-    setText(byId('offline'), connected ? '' : `${why.replace(/\.$/, '')}. Trying again; what is shown is as of the last answer.`)
+const api = createApi(() => stored('weir.key'), refused)
+const monitor = createMonitor(api)
+const units = createUnits(api)
+const context: Context = {
+  api,
+  monitor,
+  units,
+  go(href) {
+    history.pushState(null, '', href)
+    void showPlace(true)
   },
-  seriesCount: () => ({ count: catalog.rows().length, partial: catalog.partial() }),
-})
-createFinder(catalog, (series) => {
-  go({ ...place, series })
-  byId('reading').focus({ preventScroll: false })
-})
-startTheme(() => {
-  view.recolour()
-  list.recolour()
-  overview.recolour()
-})
-
-/** Goes to a place by the reader's will: it becomes a step of the history. */
-function go(next: Place): void {
-  place = next
-  history.pushState(null, '', location.pathname + placeQuery(place))
-  showPlace()
+  note(href, how) {
+    if (href === location.pathname + location.search) return
+    if (how === 'push') history.pushState(null, '', href)
+    else history.replaceState(null, '', href)
+  },
 }
 
-function showPlace(): void {
-  if (place.series) {
-    if (!sameSeries(place.series, fitting?.series ?? null)) fitting = { series: place.series, range: fittingRange(catalog.get(place.series)) }
-    view.show(place.series, place.range ?? fitting!.range)
+/** Shows the page of the address. `moved`: by a link, so that reading goes on at the page's begin. */
+async function showPlace(moved: boolean): Promise<void> {
+  leadOldAddresses()
+  const info = pageAt(location.pathname) ?? pageAt('/')!
+  const query = new URLSearchParams(location.search)
+  if (current?.info === info) return current.page.show(query)
+  const mine = ++turn
+  for (const link of document.querySelectorAll<HTMLAnchorElement>('#nav a')) {
+    if (link.dataset.page === info.name) link.setAttribute('aria-current', 'page')
+    else link.removeAttribute('aria-current')
   }
-  list.render(place.series, place.range)
-}
-
-function renderListSoon(): void {
-  if (listAsked) return
-  listAsked = true
-  setTimeout(() => {
-    listAsked = false
-    if (signedIn) list.render(place.series, place.range)
-  }, 250)
-}
-
-async function refreshCatalog(): Promise<void> {
-  clearTimeout(catalogTimer)
-  let answered = false
+  const host = byId('page')
+  host.setAttribute('aria-busy', 'true')
+  let module: { open: OpenPage }
   try {
-    if (!document.hidden || catalog.rows().length === 0) await catalog.refresh()
-    answered = true
-  } catch (error) {
-    if (error instanceof ApiError && (error.status === 401 || error.status === 403)) return refused(error)
-  }
-  if (!signedIn) return
-  const rows = catalog.rows()
-  const empty = rows.length === 0
-  // Silence is not emptiness: without an answer the page stays as it is.
-  if (empty && !answered) {
-    catalogTimer = setTimeout(() => void refreshCatalog(), CATALOG_EVERY_EMPTY_MS)
+    module = (await import(`./${info.name}/page.ts`)) as { open: OpenPage }
+  } catch {
+    if (mine === turn) setText(host, 'This page could not be loaded. Check the connection, and load it anew.')
     return
   }
-  byId('board').hidden = empty
-  byId('empty').hidden = !empty
-  if (!empty) {
-    if (!place.series) {
-      const series = await worthALook()
-      if (!signedIn) return
-      place = { ...place, series }
-      history.replaceState(null, '', location.pathname + placeQuery(place))
-    }
-    showPlace()
-  }
-  catalogTimer = setTimeout(() => void refreshCatalog(), empty ? CATALOG_EVERY_EMPTY_MS : rows.length > MANY ? CATALOG_EVERY_MANY_MS : CATALOG_EVERY_MS)
+  if (mine !== turn || !signedIn) return
+  leavePage()
+  host.removeAttribute('aria-busy')
+  host.dataset.page = info.name
+  document.title = `${info.label} · Weir`
+  current = { info, page: module.open(host, context) }
+  current.page.show(query)
+  if (!moved) return
+  scrollTo(0, 0)
+  host.focus({ preventScroll: true })
 }
 
-/** What someone who asks for nothing in particular is shown: where something stood out lately, else the first series that speaks. */
-async function worthALook(): Promise<SeriesKey> {
-  const page = await api.get<{ anomalies: AnomalyRow[] }>('/v1/anomalies', { from: '-1h', limit: 1_000 }).catch(() => null)
-  const rows = catalog.rows()
-  const found = page?.anomalies.at(-1) ?? rows.find((row) => row.last > Date.now() - SPEAKS_MS) ?? rows[0]
-  return { device: found.device, metric: found.metric }
+function leavePage(): void {
+  current?.page.leave()
+  current = null
+  byId('page').replaceChildren()
+}
+
+/** Before there were pages, a series was chosen at the root: such links still lead to it. */
+function leadOldAddresses(): void {
+  const query = new URLSearchParams(location.search)
+  const device = query.get('device')
+  if (location.pathname !== '/' || device === null) return
+  history.replaceState(null, '', address('/device', { id: device, metrics: query.get('metric'), range: query.get('range') }))
 }
 
 function signIn(message = ''): void {
   signedIn = false
-  clearTimeout(catalogTimer)
-  overview.stop()
-  view.stop()
-  list.clear()
-  byId('app').hidden = true
-  byId('sign-out').hidden = true
-  byId('offline').hidden = true
+  turn++
+  monitor.stop()
+  leavePage()
+  document.body.dataset.signedIn = 'no'
+  byId('page').hidden = true
   byId('sign-in').hidden = false
-  byId('health').dataset.state = 'unknown'
-  setText(byId('health-text'), 'Not signed in')
   setText(byId('key-error'), message)
   byId<HTMLInputElement>('key').focus()
 }
 
 function refused(error: ApiError): void {
-  if (!signedIn && !byId('sign-in').hidden) return
+  if (!signedIn) return
   store('weir.key', null)
   signIn(refusalText(error))
 }
@@ -154,37 +113,16 @@ function refusalText(error: ApiError): string {
   return 'This key is not known here. Check that it was copied whole; it may also have been revoked.'
 }
 
-function enter(): void {
+async function enter(): Promise<void> {
   signedIn = true
+  document.body.dataset.signedIn = 'yes'
   byId('sign-in').hidden = true
-  byId('app').hidden = false
-  byId('sign-out').hidden = false
-  setText(byId('curl'), curlLine('$WEIR_KEY'))
-  overview.start()
-  void refreshCatalog()
+  byId('page').hidden = false
+  monitor.start()
+  // Values are shown in their units from the first moment on; without an answer, as bare numbers.
+  await units.load().catch(() => {})
+  if (signedIn) await showPlace(false)
 }
-
-function curlLine(key: string): string {
-  const reading = JSON.stringify({ device: 'field-1/probe-1', metric: 'soil_moisture', value: 23.4 })
-  return `curl ${location.origin}/v1/readings \\\n  -H "Authorization: Bearer ${key}" \\\n  -H 'Content-Type: application/json' \\\n  -d '${reading}'`
-}
-
-byId('copy').addEventListener('click', () => {
-  const line = curlLine(stored('weir.key') ?? '$WEIR_KEY')
-  const said = byId('copied')
-  if (!navigator.clipboard) {
-    setText(byId('curl'), line)
-    setText(said, 'Select it and copy: this page may not use the clipboard.')
-    return
-  }
-  navigator.clipboard.writeText(line).then(
-    () => setText(said, 'Copied, with your key in it.'),
-    () => {
-      setText(byId('curl'), line)
-      setText(said, 'Select it and copy: this browser keeps the clipboard to itself.')
-    },
-  )
-})
 
 byId('sign-in-form').addEventListener('submit', async (event) => {
   event.preventDefault()
@@ -193,13 +131,12 @@ byId('sign-in-form').addEventListener('submit', async (event) => {
   store('weir.key', field.value.trim())
   setText(byId('key-error'), '')
   try {
-    await api.get<Status>('/v1/status')
+    await api.get('/v1/status')
     field.value = ''
-    enter()
+    await enter()
   } catch (error) {
     store('weir.key', before)
-    const problem = error as ApiError
-    setText(byId('key-error'), problem.status === 401 || problem.status === 403 ? refusalText(problem) : `${problem.message}. Try again in a moment.`)
+    setText(byId('key-error'), isRefusal(error) ? refusalText(error) : `${(error as Error).message}. Try again in a moment.`)
     field.select()
   }
 })
@@ -209,30 +146,34 @@ byId('sign-out').addEventListener('click', () => {
   location.assign('/')
 })
 
+// Links between pages load nothing anew; with a modifier they open as the browser has it.
+document.addEventListener('click', (event) => {
+  const link = event.target instanceof Element ? event.target.closest<HTMLAnchorElement>('a[href]') : null
+  if (!link || event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return
+  if (link.origin !== location.origin || link.target !== '' || link.hasAttribute('download') || pageAt(link.pathname) === null || link.hash !== '') return
+  event.preventDefault()
+  if (signedIn) context.go(link.pathname + link.search)
+})
 window.addEventListener('popstate', () => {
-  const next = readPlace(location.search)
-  place = next.series ? next : { ...next, series: place.series }
-  if (signedIn) showPlace()
+  if (signedIn) void showPlace(false)
 })
 window.addEventListener('hashchange', () => {
   if (!location.hash.startsWith('#key=')) return
   takeKeyFromAddress()
   location.reload()
 })
+
 let hiding: ReturnType<typeof setTimeout> | undefined
 document.addEventListener('visibilitychange', () => {
   clearTimeout(hiding)
-  if (document.hidden) hiding = setTimeout(() => view.pause(), HIDDEN_MAX_MS)
-  else {
-    view.resume()
-    if (signedIn) void refreshCatalog()
-  }
+  if (document.hidden) hiding = setTimeout(() => current?.page.pause?.(), HIDDEN_MAX_MS)
+  else current?.page.resume?.()
 })
 setInterval(() => {
-  if (signedIn) view.tick()
+  if (!document.hidden) current?.page.tick?.()
 }, 1_000)
 
+startTheme(() => current?.page.recolour?.())
 setText(byId('zone'), zone())
-if (stored('weir.key')) enter()
+if (stored('weir.key')) void enter()
 else signIn()
-

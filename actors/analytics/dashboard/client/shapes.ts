@@ -1,5 +1,6 @@
 /** What the API answers, as far as the dashboard reads it. Times are epoch ms: every request asks for `time=ms`. */
 
+/** A series as `/v1/series` lists it. */
 export interface SeriesRow {
   readonly device: string
   readonly metric: string
@@ -9,11 +10,6 @@ export interface SeriesRow {
   /** Time of the last reading by event time, and its value. */
   readonly last: number
   readonly value: number
-}
-
-export interface SeriesPage {
-  readonly series: readonly SeriesRow[]
-  readonly cursor: string | null
 }
 
 export interface ReadingRow {
@@ -46,6 +42,7 @@ export interface WindowRow {
   readonly mean: number | null
   readonly p50: number | null
   readonly p95: number | null
+  readonly stddev: number | null
   readonly closed_by: string | null
 }
 
@@ -53,11 +50,16 @@ export interface WindowRow {
 export interface Graph {
   readonly from: number
   readonly to: number
+  /** What the points are made of: readings, or windows of a size. */
+  readonly source: string
   readonly stepMs: number
   readonly ts: readonly number[]
   readonly min: readonly (number | null)[]
   readonly max: readonly (number | null)[]
   readonly mean: readonly (number | null)[]
+  /** Left out by an older store. */
+  readonly p50?: readonly (number | null)[]
+  readonly p95?: readonly (number | null)[]
   readonly gaps: readonly (readonly [from: number, to: number])[]
   readonly anomalies: {
     readonly ts: readonly number[]
@@ -80,14 +82,49 @@ export interface Ledger {
   readonly expired: number
 }
 
+/** A ledger of a step of time, and of a device. */
+export interface LedgerAt extends Ledger {
+  readonly start: number
+}
+export interface LedgerOf extends Ledger {
+  readonly device: string
+}
+
+export interface DeviceRow {
+  readonly device: string
+  readonly state: 'speaking' | 'silent' | 'past'
+  readonly last: number
+  readonly everyMs: number | null
+  readonly series: number
+  readonly metrics: readonly { readonly metric: string; readonly ts: number; readonly value: number }[]
+  readonly anomalies: { readonly count: number; readonly newest: number; readonly metric: string; readonly ts: number; readonly value: number; readonly score: number; readonly reason: string } | null
+  readonly hour: Ledger | null
+}
+
+export interface FleetSummary {
+  readonly devices: number
+  readonly series: number
+  readonly speaking: number
+  readonly silent: number
+  readonly past: number
+  readonly unusual: number
+  readonly anomalies: number
+  readonly hour: Ledger
+  readonly metrics: readonly { readonly metric: string; readonly series: number }[]
+}
+
+export interface Devices {
+  readonly summary: FleetSummary
+  readonly found: number
+  readonly devices: readonly DeviceRow[]
+}
+
 export interface Status {
   readonly accepted: number
   readonly processed: number
   readonly sealed: number
   readonly settled: boolean
   readonly lagMs: number
-  /** Number of series, where the store says it. */
-  readonly series?: number
   readonly partitions: readonly {
     readonly partition: number
     readonly owner: string | null
@@ -95,6 +132,7 @@ export interface Status {
     readonly epoch?: number | null
     readonly position?: number | null
     readonly behind?: number | null
+    readonly pending?: number | null
   }[]
   readonly members: readonly {
     readonly id: string
@@ -103,6 +141,7 @@ export interface Status {
     readonly pid?: number
     readonly url?: string | null
     readonly startedAt?: number
+    readonly partitions?: readonly number[]
   }[]
 }
 

@@ -1,7 +1,7 @@
 /** Light, dark, or as the system has it. */
 
 import { byId, setText } from './dom.ts'
-import { store, stored } from './place.ts'
+import { store, stored } from './keep.ts'
 
 const THEMES = ['auto', 'light', 'dark'] as const
 const TEXT = { auto: ['◐', 'Auto'], light: ['☀', 'Light'], dark: ['☾', 'Dark'] } as const

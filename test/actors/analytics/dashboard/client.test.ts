@@ -1,222 +1,176 @@
-/** Laws of the dashboard's pure parts: finding, columns of a chart, the event stream, the address. */
+/** Laws of the dashboard's pure parts: addresses, units, words, what can be drawn of an answer. */
 
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { addReading, bucketOf, dropBefore, emptyColumns, toColumns } from '../../../../actors/analytics/dashboard/client/columns.ts'
-import { labelText, noteText } from '../../../../actors/analytics/dashboard/client/chart-words.ts'
-import { band, duration, value } from '../../../../actors/analytics/dashboard/client/format.ts'
-import { createEventParser, follow } from '../../../../actors/analytics/dashboard/client/live.ts'
-import type { StreamEvent, StreamState } from '../../../../actors/analytics/dashboard/client/live.ts'
-import { compareSeries, rank, score } from '../../../../actors/analytics/dashboard/client/match.ts'
-import { createApi } from '../../../../actors/analytics/dashboard/client/api.ts'
+import { fittingRange, panned, placeAddress, rangeSpan, readPlace, rhythmOf, zoomed } from '../../../../actors/analytics/dashboard/client/device/place.ts'
+import { NO_SPLIT, choose, kindOf, linesOf, numberOf, timeOf } from '../../../../actors/analytics/dashboard/client/explore/answer.ts'
+import type { Answer } from '../../../../actors/analytics/dashboard/client/explore/answer.ts'
+import * as explore from '../../../../actors/analytics/dashboard/client/explore/place.ts'
+import { headline, reasons } from '../../../../actors/analytics/dashboard/client/fleet/words.ts'
+import { duration, value } from '../../../../actors/analytics/dashboard/client/format.ts'
 import { health } from '../../../../actors/analytics/dashboard/client/health.ts'
-import { fittingRange, placeQuery, rangeSpan, readPlace } from '../../../../actors/analytics/dashboard/client/place.ts'
-import type { Graph, Status } from '../../../../actors/analytics/dashboard/client/shapes.ts'
+import { PAGES, pageAt } from '../../../../actors/analytics/dashboard/client/pages.ts'
+import type { DeviceRow, FleetSummary, Status } from '../../../../actors/analytics/dashboard/client/shapes.ts'
+import { createUnits, inWords, pickUnit } from '../../../../actors/analytics/dashboard/client/units.ts'
+import type { UnitRow } from '../../../../actors/analytics/dashboard/client/units.ts'
 
-const series = (device: string, metric: string) => ({ device, metric })
+const queryOf = (address: string) => new URL(address, 'http://weir').searchParams
 
-describe('finding', () => {
-  const all = [series('field-7/probe-10', 'ec'), series('field-7/probe-2', 'soil_moisture'), series('seattle', 'air_pressure'), series('tank', 'level')]
-
-  test('puts what begins with the words before what holds them', () => {
-    expect(rank('sea', all, 10)[0]).toEqual(all[2])
-    expect(rank('moist', all, 10)).toEqual([all[1]])
-    expect(score('soil', all[1])).toBeGreaterThan(score('oil', all[1])!)
-  })
-
-  test('takes words in any order, of device and metric together', () => {
-    expect(rank('moisture field', all, 10)).toEqual([all[1]])
-    expect(rank('field moisture', all, 10)).toEqual([all[1]])
-    expect(rank('field pressure', all, 10)).toEqual([])
-  })
-
-  test('takes letters in order with some left out', () => {
-    expect(rank('sttl', all, 10)).toEqual([all[2]])
-    expect(rank('zzz', all, 10)).toEqual([])
-  })
-
-  test('sorts numbers in names by their size, and gives everything when nothing is typed', () => {
-    expect(compareSeries(all[1], all[0])).toBeLessThan(0)
-    expect(rank('', all, 2)).toEqual([all[1], all[0]])
-  })
-})
-
-function graph(over: Partial<Graph>): Graph {
-  const ts = over.ts ?? []
-  const same = ts.map((_, i) => i)
-  return {
-    from: 0, to: 100, stepMs: 0, ts, min: same, max: same, mean: same, gaps: [],
-    anomalies: { ts: [], value: [], score: [], expected: [], lower: [], upper: [], reason: [] },
-    ...over,
-  }
-}
-
-describe('columns of a chart', () => {
-  test('have a point of nulls in each gap, and only there', () => {
-    const columns = toColumns(graph({ ts: [10, 20, 60, 70], gaps: [[20, 60]] }))
-    expect(columns.ts).toEqual([10, 20, 40, 60, 70])
-    expect(columns.mean).toEqual([0, 1, null, 2, 3])
-  })
-
-  test('have no gap where neighbouring buckets follow each other', () => {
-    expect(toColumns(graph({ stepMs: 10, ts: [0, 10, 20], gaps: [[2, 9], [12, 19]] })).ts).toEqual([0, 10, 20])
-  })
-
-  test('grow strictly in time, whatever the server says', () => {
-    expect(toColumns(graph({ ts: [10, 10, 5, 20] })).ts).toEqual([10, 20])
-  })
-
-  test('take a reading after the end as a new point, within the last bucket as a part of it', () => {
-    const columns = toColumns(graph({ stepMs: 10, ts: [0, 10], min: [1, 2], max: [1, 2], mean: [1, 2] }))
-    addReading(columns, 19, 8)
-    expect(columns.ts).toEqual([0, 10])
-    expect([columns.min[1], columns.max[1]]).toEqual([2, 8])
-    addReading(columns, 47, 3)
-    expect(columns.ts).toEqual([0, 10, 40])
-  })
-
-  test('take a late reading into the bucket that covers it, or as a point in its place', () => {
-    const columns = toColumns(graph({ stepMs: 10, ts: [0, 40], min: [1, 2], max: [1, 2], mean: [1, 2] }))
-    addReading(columns, 5, -4)
-    expect(columns.min[0]).toBe(-4)
-    addReading(columns, 25, 7)
-    expect(columns.ts).toEqual([0, 20, 40])
-    expect(columns.mean[1]).toBe(7)
-    addReading(columns, -13, 6)
-    expect(columns.ts).toEqual([-13, 0, 20, 40])
-    const gapped = toColumns(graph({ ts: [0, 40], gaps: [[0, 40]] }))
-    addReading(gapped, 20, 9)
-    addReading(gapped, 30, 8)
-    expect(gapped.ts).toEqual([0, 20, 30, 40])
-    expect(gapped.mean).toEqual([0, 9, 8, 1])
-  })
-
-  test('stay in order, whatever comes in whatever order', () => {
-    fc.assert(
-      fc.property(fc.array(fc.tuple(fc.integer({ min: -500, max: 500 }), fc.integer())), fc.integer({ min: 0, max: 30 }), (readings, stepMs) => {
-        const columns = toColumns(graph({ stepMs, ts: [0, 90, 180], gaps: [[100, 170]] }))
-        for (const [ts, value] of readings) addReading(columns, ts, value)
-        for (let i = 1; i < columns.ts.length; i++) expect(columns.ts[i]).toBeGreaterThan(columns.ts[i - 1])
-        const values = readings.map(([, value]) => value)
-        if (values.length > 0) {
-          expect(Math.max(...columns.max.map((v) => v ?? -Infinity))).toBe(Math.max(2, ...values))
-          expect(Math.min(...columns.min.map((v) => v ?? Infinity))).toBe(Math.min(0, ...values))
-        }
-        expect([columns.min.length, columns.max.length, columns.mean.length]).toEqual(Array(3).fill(columns.ts.length))
-      }),
-    )
-  })
-
-  test('are not changed by a reading that they hold already', () => {
-    const columns = emptyColumns()
-    addReading(columns, 5, 7)
-    const before = structuredClone(columns)
-    addReading(columns, 5, 7)
-    expect(columns).toEqual(before)
-  })
-
-  test('keep the one point before the view, so that its line leads in', () => {
-    const columns = toColumns(graph({ ts: [0, 10, 20, 30] }))
-    dropBefore(columns, 25)
-    expect(columns.ts).toEqual([20, 30])
-    expect(bucketOf([0, 10, 20], 19)).toBe(1)
-    expect(bucketOf([0, 10, 20], -1)).toBe(-1)
-  })
-})
-
-describe('the event stream', () => {
-  const text = 'id: 7\r\nevent: reading\r\ndata: {"a":1}\r\n\r\n: still here\n\ndata: one\ndata: two\nid: 8\n\nevent: lost\ndata: half'
-
-  test('gives the same whole events however it is cut', () => {
-    const whole = createEventParser()(text)
-    expect(whole).toEqual([
-      { event: 'reading', data: '{"a":1}', id: '7' },
-      { event: 'message', data: 'one\ntwo', id: '8' },
-    ])
-    for (let size = 1; size < 9; size++) {
-      const parse = createEventParser()
-      const events: StreamEvent[] = []
-      for (let i = 0; i < text.length; i += size) events.push(...parse(text.slice(i, i + size)))
-      expect(events).toEqual(whole)
-    }
-  })
-
-  function listener() {
-    const events: string[] = []
-    const states: StreamState[] = []
-    let onRefused: () => void = () => {}
-    const refused = new Promise<void>((resolve) => (onRefused = resolve))
-    return { events, states, refused, on: { onEvent: (e: StreamEvent) => events.push(e.data), onState: (s: StreamState) => states.push(s), onRefused } }
-  }
-
-  test('goes on after the last event that was given, and ends when the key is refused', async () => {
-    const asked: (string | undefined)[] = []
-    const api = { ...createApi(() => null), open: async (_path: string, _parameters: unknown, headers: Record<string, string>) => {
-      asked.push(headers['Last-Event-ID'])
-      if (asked.length === 1) return new Response('id: 41\ndata: a\n\nid: 42\ndata: b\n\nid: 43\ndata: cut')
-      const { ApiError } = await import('../../../../actors/analytics/dashboard/client/api.ts')
-      throw new ApiError(401, 'gone')
-    } }
-    const seen = listener()
-    follow(api, '/v1/live', {}, seen.on)
-    await seen.refused
-    expect(seen.events).toEqual(['a', 'b'])
-    expect(asked).toEqual([undefined, '42'])
-    expect(seen.states).toEqual(['connecting', 'live', 'waiting', 'refused'])
-  })
-})
-
-test('an id without an event moves the place to resume from', () => {
-  expect(createEventParser()('data: a\nid: 1\n\n: heartbeat\nid: 2\n\n: heartbeat\n\n')).toEqual([
-    { event: 'message', data: 'a', id: '1' },
-    { event: '', data: '', id: '2' },
-  ])
-})
-
-describe('the address', () => {
-  test('holds series and range, and gives them back', () => {
-    for (const place of [{ series: series('field-7/probe:2', 'ec'), range: '7d' }, { series: series('a&b', 'm'), range: null }] as const) {
-      expect(readPlace(placeQuery(place))).toEqual(place)
-    }
+describe('the address of a device', () => {
+  test('holds all that was chosen, and gives it back', () => {
+    const place = { device: 'field-7/probe:2', metrics: ['ec', 'a.b'], range: '7d', zoom: { from: 1_000, to: 61_000 }, view: '15m' } as const
+    expect(readPlace(queryOf(placeAddress(place)))).toEqual(place)
+    const least = { device: 'a', metrics: null, range: null, zoom: null, view: 'auto' } as const
+    expect(placeAddress(least)).toBe('/device?id=a')
+    expect(readPlace(queryOf(placeAddress(least)))).toEqual(least)
   })
 
   test('counts what it does not understand as not there', () => {
-    expect(readPlace('?device=x&range=99y')).toEqual({ series: null, range: null })
+    expect(readPlace(queryOf('/device?id=x&range=99y&view=z&from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z&metrics=,'))).toEqual({ device: 'x', metrics: null, range: null, zoom: null, view: 'auto' })
   })
 })
 
-test('a series is first shown over a time that holds some of its readings', () => {
-  const row = (count: number, spanMs: number) => ({ ...series('d', 'm'), count, first: 0, last: spanMs, value: 1 })
-  expect(fittingRange(undefined)).toBe('1h')
-  expect(fittingRange(row(3, 1e12))).toBe('1h')
-  expect(fittingRange(row(3_601, 3_600_000))).toBe('1h')
-  expect(fittingRange(row(8_760, 8_759 * 3_600_000))).toBe('7d')
-  expect(fittingRange(row(1_461, 1_460 * 86_400_000))).toBe('all')
+test('the address of a question holds it and how its answer is shown', () => {
+  const place = { sql: "SELECT 'a&b', 1\n-- ümlaut + %", shown: 'plot', x: 'start', y: ['mean', 'a, b'], by: 'device', kind: 'bars' } as const
+  expect(explore.readPlace(queryOf(explore.placeAddress(place)))).toEqual(place)
+  expect(explore.placeAddress({ sql: '', shown: 'table', x: null, y: [], by: null, kind: null })).toBe('/explore')
 })
 
-test('a range ends now, or at the last reading of a series that is of another time', () => {
-  const now = 1_000_000_000
-  const row = { ...series('d', 'm'), count: 5, first: 1_000, last: now - 10_000, value: 1 }
-  expect(rangeSpan('1h', row, now)).toEqual({ from: now - 3_600_000, to: now })
-  expect(rangeSpan('1h', { ...row, last: 500_000_000 }, now)).toEqual({ from: 496_400_000, to: 500_000_000 })
-  expect(rangeSpan('1h', { ...row, last: now + 60_000 }, now).to).toBe(now + 60_000)
-  expect(rangeSpan('all', row, now)).toEqual({ from: 1_000, to: now - 10_000 })
-  const { from, to } = rangeSpan('all', { ...row, first: 5, last: 5 }, now)
-  expect(to - from).toBe(3_600_000)
+test('each page has a path of its own, and nothing else has a page', () => {
+  expect(new Set(PAGES.map((page) => page.path)).size).toBe(PAGES.length)
+  for (const page of PAGES) expect(pageAt(page.path)).toBe(page)
+  expect(pageAt('/v1/status')).toBe(null)
 })
 
-test('a chart says in words what it shows, within its span only', () => {
-  const columns = toColumns(graph({ ts: [10, 20, 30], min: [1, 5, -9], max: [2, 8, -9], mean: [1.5, 6, -9] }))
-  const row = { ...series('d', 'm'), count: 3, first: 10, last: 30, value: -9 }
-  const facts = { columns, span: { from: 5, to: 25 }, row, zoomed: false, anomalies: 1 }
-  expect(labelText(row, facts)).toBe('m of d: from 1 to 8, 1 anomaly')
-  expect(noteText({ ...facts, span: { from: 100, to: 200 } }, 1_000)).toMatch(/^No readings in this range. The last one was/)
+describe('time on a device\'s page', () => {
+  const series = (count: number, spanMs: number) => [{ device: 'd', metric: 'm', count, first: 0, last: spanMs, value: 1 }]
+
+  test('is at first a range that holds some of its readings', () => {
+    expect(fittingRange(null)).toBe('1h')
+    expect(fittingRange(rhythmOf(series(3, 1e12)))).toBe('1h')
+    expect(fittingRange(rhythmOf(series(3_601, 3_600_000)))).toBe('1h')
+    expect(fittingRange(rhythmOf(series(8_760, 8_759 * 3_600_000)))).toBe('7d')
+    expect(fittingRange(rhythmOf(series(1_461, 1_460 * 86_400_000)))).toBe('all')
+  })
+
+  test('ends now, or at the last reading of a device that is of another time', () => {
+    const now = 1_000_000_000
+    const rhythm = { count: 5, first: 1_000, last: now - 10_000, everyMs: null }
+    expect(rangeSpan('1h', rhythm, now)).toEqual({ from: now - 3_600_000, to: now })
+    expect(rangeSpan('1h', { ...rhythm, last: 500_000_000 }, now)).toEqual({ from: 496_400_000, to: 500_000_000 })
+    expect(rangeSpan('1h', { ...rhythm, last: now + 60_000 }, now).to).toBe(now + 60_000)
+    expect(rangeSpan('all', rhythm, now)).toEqual({ from: 1_000, to: now - 10_000 })
+    const { from, to } = rangeSpan('all', { ...rhythm, first: 5, last: 5 }, now)
+    expect(to - from).toBe(3_600_000)
+  })
+
+  test('zooms around a moment that stays in its place, within bounds, and moves by shares', () => {
+    expect(zoomed({ from: 0, to: 10_000 }, 0.5, 2_000)).toEqual({ from: 1_000, to: 6_000 })
+    expect(zoomed({ from: 0, to: 10_000 }, 2)).toEqual({ from: -5_000, to: 15_000 })
+    const least = zoomed({ from: 0, to: 10_000 }, 1e-9, 5_000)
+    expect(least.to - least.from).toBe(1_000)
+    expect(panned({ from: 0, to: 100 }, -0.25)).toEqual({ from: -25, to: 75 })
+  })
+
+  test('has the rhythm of the most frequent of its series', () => {
+    const rows = [...series(11, 100_000), { device: 'd', metric: 'n', count: 101, first: 50_000, last: 150_000, value: 2 }]
+    expect(rhythmOf(rows)).toEqual({ first: 0, last: 150_000, count: 112, everyMs: 1_000 })
+    expect(rhythmOf([])).toBe(null)
+  })
 })
 
-test('values, spans and bands are said in few digits', () => {
+describe('units', () => {
+  const row = (metric: string, unit: string, source: UnitRow['source'] = 'default', over: Partial<UnitRow> = {}): UnitRow => ({ metric, label: '', unit, decimals: 1, range: null, source, ...over })
+
+  test('are those of the very name before those of the longest beginning, edited before built-in ones', () => {
+    const rows = [row('temp*', 'a'), row('temp_air*', 'b'), row('temp_air', 'c'), row('*', 'none')]
+    expect(pickUnit(rows, 'temp_air')?.unit).toBe('c')
+    expect(pickUnit(rows, 'temp_air_2')?.unit).toBe('b')
+    expect(pickUnit(rows, 'temp_x')?.unit).toBe('a')
+    expect(pickUnit([row('temp_air', 'c'), row('t*', 'mine', 'edited')], 'temp_air')?.unit).toBe('mine')
+    expect(pickUnit([row('temp*', 'a')], 'tem')).toBe(null)
+  })
+
+  test('stand behind their values, which have as many decimals as are worth showing', async () => {
+    const rows = [row('soil_moisture', '%', 'default', { label: 'Moisture' }), row('count*', '', 'edited', { decimals: 0 })]
+    const units = createUnits({ get: async () => ({ units: rows, revision: 0, mayEdit: false }) } as never)
+    expect([units.label('soil_moisture'), units.text('soil_moisture', 23.4)]).toEqual(['Soil moisture', '23.4'])
+    await units.load()
+    expect([units.label('soil_moisture'), units.text('soil_moisture', 23)]).toEqual(['Moisture', '23.0\u00a0%'])
+    expect([units.text('soil_moisture', null), units.text('count_x', 7.6), units.label('count_x')]).toEqual(['–', '8', 'Count x'])
+    expect([units.bare('soil_moisture', 0.0123), units.bare('soil_moisture', 0), units.bare('soil_moisture', 5e12)]).toEqual(['0.0123', '0.0', '5.00e+12'])
+    expect(units.band('soil_moisture', 1, 2)).toBe('1.0 to 2.0\u00a0%')
+    expect(inWords('soil_moisture.top')).toBe('Soil moisture top')
+  })
+})
+
+describe('an answer of SQL', () => {
+  const answer = (types: Record<string, string>, ...rows: unknown[][]): Answer => {
+    const columns = Object.entries(types).map(([name, type]) => ({ name, type }))
+    return { columns, rows: rows.map((row) => Object.fromEntries(columns.map((c, i) => [c.name, row[i]]))), truncated: false }
+  }
+  const none = { x: null, y: [], by: null, kind: null }
+
+  test('has columns of times, numbers and texts', () => {
+    expect(['TIMESTAMP', 'TIMESTAMP WITH TIME ZONE', 'DATE', 'DOUBLE', 'BIGINT', 'HUGEINT', 'UINTEGER', 'DECIMAL(18,3)', 'VARCHAR', 'INTERVAL', 'INTEGER[]'].map((type) => kindOf({ name: 'c', type })))
+      .toEqual(['time', 'time', 'time', 'number', 'number', 'number', 'number', 'number', 'text', 'text', 'text'])
+  })
+
+  test('is drawn over its times, else as bars by its texts, else over its first number', () => {
+    expect(choose(answer({ a: 'DOUBLE', t: 'TIMESTAMP', b: 'BIGINT' }, [1, '2026-01-01T00:00:00Z', 2]), none)).toEqual({ x: 't', xKind: 'time', y: ['a', 'b'], by: null, kind: 'line' })
+    expect(choose(answer({ device: 'VARCHAR', n: 'BIGINT' }, ['a', 2]), none)).toMatchObject({ x: 'device', y: ['n'], kind: 'bars' })
+    expect(choose(answer({ a: 'DOUBLE', b: 'DOUBLE' }, [1, 2]), none)).toMatchObject({ x: 'a', xKind: 'number', y: ['b'] })
+    expect(choose(answer({ a: 'VARCHAR' }, ['x']), none)).toBe(null)
+    expect(choose(answer({ t: 'TIMESTAMP', a: 'DOUBLE' }), none)).toBe(null)
+  })
+
+  test('has a line for each of few texts, where these tell rows of one time apart', () => {
+    const two = answer({ t: 'TIMESTAMP', device: 'VARCHAR', v: 'DOUBLE' }, [0, 'a', 1], [0, 'b', 2], [1, 'b', null], [2, 'a', 3])
+    const choice = choose(two, none)!
+    expect(choice).toMatchObject({ by: 'device', y: ['v'] })
+    expect(linesOf(two, choice)).toEqual({ names: ['a', 'b'], x: [0, 1, 2], y: [[1, undefined, 3], [2, null, undefined]], left: 0 })
+    expect(choose(two, { ...none, by: NO_SPLIT })!.by).toBe(null)
+    const many = answer({ t: 'TIMESTAMP', device: 'VARCHAR', v: 'DOUBLE' }, ...Array.from({ length: 20 }, (_, i) => [0, `d${i}`, i]))
+    expect(choose(many, none)!.by).toBe(null)
+    expect(linesOf(many, choose(many, { ...none, by: 'device' })!).left).toBe(12)
+  })
+
+  test('is drawn as the reader wishes, as far as its columns allow', () => {
+    const rows = answer({ t: 'TIMESTAMP', a: 'DOUBLE', b: 'DOUBLE' }, [0, 1, 2])
+    expect(choose(rows, { x: 'a', y: ['b'], by: null, kind: 'bars' })).toEqual({ x: 'a', xKind: 'number', y: ['b'], by: null, kind: 'bars' })
+    expect(choose(rows, { x: 'gone', y: ['gone'], by: 'gone', kind: null })).toMatchObject({ x: 't', y: ['a', 'b'], by: null })
+  })
+
+  test('may hold numbers as texts, and times as RFC 3339 or ms', () => {
+    expect([numberOf('9007199254740993'), numberOf(null), numberOf('x'), numberOf(Infinity)]).toEqual([9007199254740992, null, null, null])
+    expect([timeOf('1970-01-01T00:00:01Z'), timeOf('1970-01-01 00:00:01'), timeOf(1_000), timeOf('x'), timeOf(null)]).toEqual([1_000, 1_000, 1_000, null, null])
+  })
+})
+
+describe('a fleet in words', () => {
+  const summary: FleetSummary = { devices: 4, series: 8, speaking: 4, silent: 0, past: 0, unusual: 0, anomalies: 0, hour: { received: 0, accepted: 0, rejected: 0, onTime: 0, late: 0, duplicate: 0, expired: 0 }, metrics: [] }
+
+  test('says first who is silent, then what was unusual', () => {
+    expect(headline(summary)).toBe('All of them speak; nothing unusual in the last 24 hours.')
+    expect(headline({ ...summary, speaking: 2, silent: 1, past: 1, unusual: 2, anomalies: 5 })).toBe('1 is silent; 1 is of the past; 2 had something unusual in the last 24 hours, 5 times in all.')
+    expect(headline({ ...summary, speaking: 3, past: 1, unusual: 1, anomalies: 1 })).toBe('None has fallen silent; 1 is of the past; 1 had something unusual in the last 24 hours, 1 time in all.')
+  })
+
+  test('says of a device why it needs a look, and nothing where it does not', () => {
+    const units = { label: (m: string) => m, text: (_m: string, v: number | null | undefined) => String(v) }
+    const hour = { received: 100, accepted: 95, rejected: 5, onTime: 70, late: 25, duplicate: 0, expired: 0 }
+    const device: DeviceRow = { device: 'd', state: 'silent', last: 0, everyMs: 2_000, series: 1, metrics: [], hour, anomalies: { count: 3, newest: 60_000, metric: 'ec', ts: 0, value: 9, score: 0.95, reason: '' } }
+    const said = reasons(device, units, 300_000)
+    expect(said.map((r) => r.kind)).toEqual(['silent', 'unusual', 'losing', 'losing'])
+    expect(said[0].text).toBe('Silent for 5 min, usually every 2.0 s')
+    expect(said[1].text).toMatch(/^Very unusual: ec 9 at \d\d:\d\d, the strongest of 3$/)
+    expect(reasons(device, units, 5_000_000)[1].kind).toBe('before')
+    expect(reasons({ ...device, state: 'speaking', anomalies: null, hour: null }, units, 0)).toEqual([])
+  })
+})
+
+test('values and spans are said in few digits', () => {
   expect([value(23.4), value(0), value(-0.00001234), value(1e30), value(null)]).toEqual(['23.4', '0', '-1.23e-5', '1.00e+30', '–'])
   expect([duration(80), duration(4_200), duration(61_000), duration(90_000_000)]).toEqual(['80 ms', '4.2 s', '1 min', '25 h'])
-  expect(band(22.8812345, 24.8851)).toBe('22.88 to 24.89')
 })
 
 describe('health', () => {
@@ -227,7 +181,7 @@ describe('health', () => {
   }
 
   test('is good only while every partition has a worker that keeps up', () => {
-    expect(health(status)).toEqual({ state: 'good', text: 'All well · 1 worker, 1 store' })
+    expect(health(status)).toEqual({ state: 'good', text: 'All well', detail: '1 worker, 1 store' })
     expect(health({ ...status, members: [{ id: 's', role: 'store' }] }).text).toBe('No worker')
     expect(health({ ...status, partitions: [{ partition: 0, owner: null }] }).text).toBe('1 partition without a worker')
     expect(health({ ...status, processed: 3, lagMs: 14_000 }).text).toBe('Behind by 14 s')

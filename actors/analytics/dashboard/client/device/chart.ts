@@ -1,0 +1,231 @@
+/**
+ * One chart on uPlot: a line of means in its bands, anomalies as marks, a cursor that all charts of the page share.
+ *
+ * Owns drawing, and hands and keys within the chart. Leaves what is shown, and what a zoom fetches, to the page.
+ */
+
+import uPlot from 'uplot'
+import { colour, h } from '../dom.ts'
+import type { AnomalyRow } from '../shapes.ts'
+import { timeTicks, valueTicks } from '../ticks.ts'
+import { bucketOf, emptyColumns, nearest, stepFrom } from './columns.ts'
+import type { Columns } from './columns.ts'
+import { watchHands } from './gestures.ts'
+import { panned, zoomed } from './place.ts'
+import type { Span } from './place.ts'
+import { valueRange } from './value-range.ts'
+
+export interface ChartOptions {
+  readonly height: number
+  /** Range that is shown at least; null where the values decide. */
+  readonly range: readonly [number, number] | null
+  /** What is said of an anomaly that is pointed at. */
+  explain(anomaly: AnomalyRow): string[]
+  /** A hand or a key wants another span; null: the chosen range again. `done` once the hand rests. */
+  onSpan(span: Span | null, done: boolean): void
+  /** The cursor is at a moment; null where it has left. `spoken` where a key moved it, so that it is said aloud. */
+  onCursor(ts: number | null, spoken: boolean): void
+  /** An anomaly was pressed, or come to by a key; null lets go. */
+  onPick(anomaly: AnomalyRow | null): void
+}
+
+export interface Chart {
+  draw(columns: Columns, anomalies: readonly AnomalyRow[], span: Span): void
+  /** Puts the cursor at a moment, and gives the index of the point there; −1 where there is none. */
+  cursor(ts: number | null): number
+  /** Points at an anomaly, and explains it; null lets go. */
+  point(anomaly: AnomalyRow | null): void
+  recolour(): void
+  destroy(): void
+}
+
+/** Marks beyond this are left out of the chart, the oldest first; the table has them. */
+const MARKS_MAX = 300
+/** The same for all charts, so that one moment stands in one place in all of them. */
+const AXIS_PX = 54
+
+export function createChart(host: HTMLElement, options: ChartOptions): Chart {
+  let palette = readPalette()
+  let columns = emptyColumns()
+  let anomalies: readonly AnomalyRow[] = []
+  let pointed: AnomalyRow | null = null
+  let span: Span = { from: 0, to: 1 }
+  let at = -1
+
+  const marks = h('div', { class: 'marks', 'aria-hidden': 'true' })
+  const tip = h('div', { class: 'tip', 'aria-hidden': 'true', hidden: true })
+  const text = () => palette.text
+  const font = '12px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif'
+  const line = (stroke: () => string, width: number): uPlot.Series => ({ stroke, width, points: { show: false } })
+  const none = () => 'transparent'
+  const unbound = () => null
+
+  const plot = new uPlot(
+    {
+      width: Math.max(200, host.clientWidth),
+      height: options.height,
+      ms: 1,
+      legend: { show: false },
+      padding: [10, 12, 0, 0],
+      scales: { x: { time: true, auto: false }, y: { range: (_u, min, max) => valueRange(min, max, options.range) } },
+      axes: [
+        { stroke: text, font, grid: { show: false }, ticks: { stroke: () => palette.grid, size: 5 }, size: 42, space: 74, values: timeTicks },
+        { stroke: text, font, grid: { stroke: () => palette.grid, width: 1 }, ticks: { show: false }, gap: 8, size: AXIS_PX, space: 36, values: valueTicks },
+      ],
+      series: [
+        {},
+        line(none, 0),
+        line(none, 0),
+        line(none, 0),
+        line(none, 0),
+        { stroke: () => palette.line, width: 1.75, points: { size: 5, fill: () => palette.surface, stroke: () => palette.line, width: 1.5 } },
+      ],
+      bands: [{ series: [1, 2], fill: () => palette.band }, { series: [3, 4], fill: () => palette.band }],
+      cursor: {
+        y: false,
+        drag: { x: false, y: false },
+        points: { size: (_u, i) => (i === 5 ? 9 : 0), width: 0, fill: () => palette.line },
+        // Hands are gestures.ts's.
+        bind: { mousedown: unbound, mouseup: unbound, click: unbound, dblclick: unbound, mousemove: unbound, mouseleave: unbound, mouseenter: unbound },
+      },
+      hooks: { draw: [() => placeMarks()] },
+    },
+    [[], [], [], [], [], []],
+    host,
+  )
+  plot.over.append(marks, tip)
+
+  const stopHands = watchHands(plot.over, {
+    span: () => span,
+    onSpan: (wanted, done) => options.onSpan(wanted, done),
+    onPoint: (x) => options.onCursor(x === null ? null : plot.posToVal(x, 'x'), false),
+    onTap(x, y, reach) {
+      const anomaly = near(x, y, reach)
+      options.onPick(anomaly === pointed ? null : anomaly)
+      options.onCursor(anomaly?.ts ?? plot.posToVal(x, 'x'), false)
+    },
+    onReset: () => options.onSpan(null, true),
+    focused: () => document.activeElement === host,
+  })
+
+  function near(x: number, y: number, reach: number): AnomalyRow | null {
+    let best: AnomalyRow | null = null
+    let least = reach * reach
+    for (const a of anomalies) {
+      const distance = (plot.valToPos(a.ts, 'x') - x) ** 2 + (plot.valToPos(a.value, 'y') - y) ** 2
+      if (distance <= least) [best, least] = [a, distance]
+    }
+    return best
+  }
+
+  function placeMarks(): void {
+    const inView = anomalies.filter((a) => a.ts >= span.from && a.ts <= span.to).slice(0, MARKS_MAX)
+    while (marks.childElementCount > inView.length) marks.lastElementChild!.remove()
+    while (marks.childElementCount < inView.length) marks.append(h('span', { class: 'mark' }))
+    inView.forEach((a, i) => {
+      const mark = marks.children[i] as HTMLElement
+      mark.style.transform = `translate(${plot.valToPos(a.ts, 'x')}px, ${plot.valToPos(a.value, 'y')}px)`
+      mark.classList.toggle('is-pointed', a === pointed)
+    })
+    showTip()
+  }
+
+  function showTip(): void {
+    tip.hidden = pointed === null || pointed.ts < span.from || pointed.ts > span.to
+    if (pointed === null || tip.hidden) return
+    tip.replaceChildren(...options.explain(pointed).map((words, i) => h(i === 0 ? 'strong' : 'span', {}, words)))
+    const width = plot.over.clientWidth
+    const left = plot.valToPos(pointed.ts, 'x')
+    const top = plot.valToPos(pointed.value, 'y')
+    const beside = left + 16 + tip.offsetWidth > width ? left - 16 - tip.offsetWidth : left + 16
+    const within = (v: number, most: number) => Math.round(Math.min(Math.max(0, v), Math.max(0, most)))
+    tip.style.transform = `translate(${within(beside, width - tip.offsetWidth)}px, ${within(top - tip.offsetHeight / 2, plot.over.clientHeight - tip.offsetHeight)}px)`
+  }
+
+  /** The next or the previous anomaly from where the cursor is. */
+  function step(direction: 1 | -1): void {
+    const from = pointed?.ts ?? (at >= 0 ? columns.ts[at] : direction > 0 ? -Infinity : Infinity)
+    const inView = anomalies.filter((a) => a.ts >= span.from && a.ts <= span.to && (direction > 0 ? a.ts > from : a.ts < from))
+    const next = inView.sort((a, b) => direction * (a.ts - b.ts))[0]
+    if (!next) return
+    options.onPick(next)
+    options.onCursor(next.ts, true)
+  }
+
+  const keyboard = (event: KeyboardEvent) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return
+    const around = at >= 0 ? columns.ts[at] : (span.from + span.to) / 2
+    const move = (to: number) => to >= 0 && columns.mean[to] !== null && options.onCursor(columns.ts[to], true)
+    const here = () => (at >= 0 ? at : nearest(columns, span.to))
+    const actions: Record<string, () => unknown> = {
+      ArrowLeft: () => (event.shiftKey ? options.onSpan(panned(span, -0.25), true) : move(stepFrom(columns, here(), -1))),
+      ArrowRight: () => (event.shiftKey ? options.onSpan(panned(span, 0.25), true) : move(stepFrom(columns, here(), 1))),
+      PageUp: () => move(stepFrom(columns, here(), -10)),
+      PageDown: () => move(stepFrom(columns, here(), 10)),
+      Home: () => move(nearest(columns, span.from)),
+      End: () => move(nearest(columns, span.to)),
+      '+': () => options.onSpan(zoomed(span, 0.5, around), true),
+      '=': () => options.onSpan(zoomed(span, 0.5, around), true),
+      '-': () => options.onSpan(zoomed(span, 2, around), true),
+      '0': () => options.onSpan(null, true),
+      n: () => step(1),
+      p: () => step(-1),
+      Escape: () => (options.onPick(null), options.onCursor(null, false)),
+    }
+    const act = actions[event.key]
+    if (!act) return
+    event.preventDefault()
+    act()
+  }
+  host.addEventListener('keydown', keyboard)
+
+  const resized = new ResizeObserver(() => {
+    const width = Math.floor(host.clientWidth)
+    if (width > 0 && width !== plot.width) plot.setSize({ width, height: options.height })
+  })
+  resized.observe(host)
+
+  return {
+    draw(next, rows, shown) {
+      columns = next
+      anomalies = rows
+      span = shown
+      const { ts, max, min, p95, p50, mean } = columns
+      plot.batch(() => {
+        plot.setData([ts, max, min, p95, p50, mean] as uPlot.AlignedData, false)
+        plot.setScale('x', { min: shown.from, max: shown.to })
+      })
+    },
+    cursor(ts) {
+      at = ts === null ? -1 : nearest(columns, ts)
+      // The cursor stands at the moment, not at the point: of two charts one may have a gap there.
+      const left = ts === null ? -10 : plot.valToPos(ts, 'x')
+      plot.setCursor({ left, top: ts === null ? -10 : 0 }, false)
+      if (at >= 0 && Math.abs(columns.ts[at] - ts!) > Math.max(columns.stepMs, (span.to - span.from) / 40)) return -1
+      return at
+    },
+    point(anomaly) {
+      pointed = anomaly
+      placeMarks()
+    },
+    recolour() {
+      palette = readPalette()
+      plot.redraw(false)
+    },
+    destroy() {
+      resized.disconnect()
+      stopHands()
+      host.removeEventListener('keydown', keyboard)
+      plot.destroy()
+    },
+  }
+}
+
+/** Anomalies of the point at `i`: a bucket may hold several. */
+export function anomaliesAt(columns: Columns, anomalies: readonly AnomalyRow[], i: number): AnomalyRow[] {
+  return anomalies.filter((a) => bucketOf(columns.ts, a.ts) === i)
+}
+
+function readPalette() {
+  return { line: colour('water'), band: colour('band'), grid: colour('grid'), text: colour('muted'), surface: colour('surface') }
+}

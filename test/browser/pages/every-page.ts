@@ -1,0 +1,76 @@
+import { describe, expect, test } from 'vitest'
+import type { Page } from 'playwright-core'
+import { accessibilityFaults, overflows } from '../browser.ts'
+import { PHONE, PROBE, WIDE, has } from '../site.ts'
+import type { Site } from '../site.ts'
+
+/** Each page with what is there once it is filled. */
+const PAGES = [
+  { name: 'fleet', path: '/', filled: '.device-row .device-values dd' },
+  { name: 'device', path: `/device?id=${PROBE}`, filled: '#windows tbody tr' },
+  { name: 'explore', path: '/explore', filled: '.questions li' },
+  { name: 'system', path: '/system', filled: '.bar .fate-piece' },
+  { name: 'units', path: '/units', filled: '.unit-table tbody tr' },
+] as const
+
+/** Things to press that are smaller than a finger: none of them may be. A link within a sentence is as high as its line. */
+function smallTargets(page: Page): Promise<string[]> {
+  return page.evaluate(() =>
+    [...document.querySelectorAll<HTMLElement>('button, select, input, textarea, #nav a, .segments label, .chip')]
+      .filter((e) => e.checkVisibility({ opacityProperty: true, visibilityProperty: true }) && !e.closest('.chip, table, .tables, .columns') && !e.classList.contains('as-link'))
+      .filter((e) => e.getBoundingClientRect().height < 43.5)
+      .map((e) => `${e.outerHTML.slice(0, 90)} ${e.getBoundingClientRect().height}`))
+}
+
+export function everyPageTests(site: () => Site): void {
+  describe.each(PAGES)('$name', ({ name, path, filled }) => {
+    test('has nothing for axe to find in either theme and at either width, fits a phone, and has targets for a thumb', async () => {
+      for (const [size, options] of [['wide', WIDE], ['phone', PHONE]] as const) {
+        const { page, problems, close } = await site().open(path, { ...options, colorScheme: 'light', reducedMotion: 'reduce' })
+        await page.locator(filled).first().waitFor()
+        expect(await accessibilityFaults(page), `${size}, light`).toEqual([])
+        await site().shoot(page, `${name}-${size}-light`)
+        await page.emulateMedia({ colorScheme: 'dark' })
+        expect(await accessibilityFaults(page), `${size}, dark`).toEqual([])
+        await site().shoot(page, `${name}-${size}-dark`)
+        expect(await overflows(page), size).toBe(false)
+        if (size === 'phone') {
+          expect(await smallTargets(page)).toEqual([])
+          await page.setViewportSize({ width: 320, height: 640 })
+          expect(await overflows(page), '320 px').toBe(false)
+        }
+        expect(problems.filter((problem) => !/404/.test(problem))).toEqual([])
+        await close()
+      }
+    })
+  })
+
+  test('light and dark differ, follow the system, and can be chosen for good', async () => {
+    const { page, close } = await site().open('/', { colorScheme: 'light' })
+    await page.locator('.device-row').first().waitFor()
+    const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor)
+    const light = await ground()
+    await page.emulateMedia({ colorScheme: 'dark' })
+    const dark = await ground()
+    expect(dark).not.toBe(light)
+    await page.emulateMedia({ colorScheme: 'light' })
+    await page.locator('#theme').click()
+    await page.locator('#theme').click()
+    expect(await ground()).toBe(dark)
+    await page.reload()
+    expect(await ground()).toBe(dark)
+    await close()
+  })
+
+  test('the keyboard comes past the navigation by the first link, and sees where it is', async () => {
+    const { page, close } = await site().open('/system')
+    await page.locator('.bar').first().waitFor()
+    await page.keyboard.press('Tab')
+    await has(page, ':focus', 'class', 'skip')
+    await page.keyboard.press('Enter')
+    await has(page, ':focus', 'id', 'page')
+    await page.keyboard.press('Tab')
+    expect(await page.evaluate(() => getComputedStyle(document.querySelector(':focus + label') ?? document.activeElement!).outlineStyle)).toBe('solid')
+    await close()
+  })
+}

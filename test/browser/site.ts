@@ -1,0 +1,95 @@
+/** The dashboard as its tests meet it: the whole system with real processes, a real browser, and what both are asked again and again. */
+
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import { expect } from 'vitest'
+import { ADMIN_KEY, eventually, startSystem } from '../support/system.ts'
+import type { System } from '../support/system.ts'
+import { openPage, startBrowser } from './browser.ts'
+import type { Watched } from './browser.ts'
+
+export { ADMIN_KEY, eventually }
+
+/** Patience for what a busy machine takes its time for. */
+const WAIT_MS = 30_000
+export const PHONE: BrowserContextOptions = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 }
+export const WIDE: BrowserContextOptions = { viewport: { width: 1440, height: 900 } }
+
+/** The probe that most tests look at. */
+export const PROBE = 'field-7/probe-2'
+
+export class Site {
+  readonly system: System
+  readonly browser: Browser
+  /** Where screenshots are left to be looked at; without WEIR_SCREENSHOTS they go with the test. */
+  readonly #shots = process.env.WEIR_SCREENSHOTS ?? mkdtempSync(join(tmpdir(), 'weir-dashboard-'))
+
+  private constructor(system: System, browser: Browser) {
+    this.system = system
+    this.browser = browser
+  }
+
+  static async start(): Promise<Site> {
+    const browser = await startBrowser()
+    try {
+      return new Site(await startSystem(), browser)
+    } catch (error) {
+      await browser.close()
+      throw error
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.browser.close()
+    await this.system.remove()
+    if (!process.env.WEIR_SCREENSHOTS) rmSync(this.#shots, { recursive: true, force: true })
+  }
+
+  /** A page at `path`, signed in with `key`. */
+  async open(path: string, { key = ADMIN_KEY, ...options }: BrowserContextOptions & { key?: string } = {}): Promise<Watched> {
+    const watched = await openPage(this.browser, options)
+    await watched.page.goto(`${this.system.url}${path}#key=${key}`)
+    return watched
+  }
+
+  async post(readings: readonly object[]): Promise<void> {
+    const response = await this.system.fetch('/v1/readings', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(readings) })
+    expect(response.status, await response.text()).toBe(202)
+  }
+
+  /** What a `weir` command prints, of the system's own data folder. */
+  weir(...words: string[]): string {
+    return execFileSync(process.execPath, [join(import.meta.dirname, '../../cmd/weir.ts'), ...words, '--data', this.system.dataDir, '--json'], { encoding: 'utf8' })
+  }
+
+  makeKey(role: string): { id: string; secret: string } {
+    return JSON.parse(this.weir('keys', 'create', '--role', role)) as { id: string; secret: string }
+  }
+
+  shoot(page: Page, name: string): Promise<unknown> {
+    return page.screenshot({ path: join(this.#shots, `${name}.png`), fullPage: true })
+  }
+}
+
+/** Words as a person reads them: a space that does not break is one. */
+export const text = async (page: Page, selector: string) => (await page.locator(selector).first().innerText()).replaceAll('\u00a0', ' ')
+
+/** Waits until the element says what is expected. */
+export const says = (page: Page, selector: string, expected: RegExp | string) =>
+  eventually(`${selector} says ${expected}`, async () => {
+    const now = await text(page, selector)
+    return typeof expected === 'string' ? now === expected : expected.test(now)
+  }, WAIT_MS)
+
+/** Waits until the address of the page holds `part`. */
+export const addressHolds = (page: Page, part: string) => page.waitForURL((url) => url.href.includes(part), { waitUntil: 'commit' })
+
+/** Waits until `attribute` of the element is what is expected. */
+export const has = (page: Page, selector: string, attribute: string, expected: RegExp | string) =>
+  eventually(`${attribute} of ${selector} is ${expected}`, async () => {
+    const now = await page.locator(selector).first().getAttribute(attribute)
+    return typeof expected === 'string' ? now === expected : now !== null && expected.test(now)
+  }, WAIT_MS)
