@@ -1,8 +1,10 @@
-import { expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { ADMIN_KEY, addressHolds, says } from '../site.ts'
 import type { Site } from '../site.ts'
 
 export function accessTests(site: () => Site): void {
+  beforeAll(() => site().post([{ device: 'field-1/probe-1', metric: 'soil_moisture', value: 23.5 }]))
+
   test('is told whether a key may only send, is unknown, or was revoked while it was used', async () => {
     const device = site().makeKey('device')
     const { page, close } = await site().open('/', { key: device.secret })
