@@ -48,7 +48,7 @@ describe.each(names)('the dashboard %s', (name) => {
   })
 
   test('uses only variables that it has, or that Grafana has', () => {
-    const known = new Set([...board.templating.list.map((variable) => variable.name), '__from', '__to', '__interval_ms'])
+    const known = new Set([...board.templating.list.map((variable) => variable.name), '__from', '__to', '__interval', '__interval_ms'])
     const queries = [
       ...board.panels.flatMap(({ targets }) => targets),
       ...board.annotations.list.map(({ target }) => target),

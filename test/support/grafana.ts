@@ -103,8 +103,11 @@ export interface Grafana {
   readonly to: number
 }
 
-/** Sends a query as the plugin's backend does, and frames the answer. Throws what Grafana would show as an error. */
-export async function ask({ url, bearerToken, from, to }: Grafana, query: InfinityQuery, variables: Readonly<Record<string, string>>): Promise<Frame> {
+/**
+ * Sends a query as the plugin's backend does, and frames the answer; null where the rows are selected by jq, and there is none. Throws what
+ * Grafana would show as an error.
+ */
+export async function ask({ url, bearerToken, from, to }: Grafana, query: InfinityQuery, variables: Readonly<Record<string, string>>): Promise<Frame | null> {
   const values = { ...variables, __from: String(from), __to: String(to) }
   const text = (of: string) => customInterval(put(of, values), to - from)
   const { method, params, data, body_content_type: type } = query.url_options
@@ -114,6 +117,7 @@ export async function ask({ url, bearerToken, from, to }: Grafana, query: Infini
   const answer = await fetch(`${url}${text(query.url)}?${search}`, { method, headers, body: method === 'POST' ? text(data!) : undefined })
   const body = await answer.text()
   if (answer.status >= 400) throw new Error(`${query.url}?${search}: ${answer.status} ${body}`)
+  if (query.parser === 'jq-backend' && !hasJq) return null
   const rows = select(JSON.parse(body), query)
   return Object.fromEntries(query.columns.map((column) => [column.text, rows.map((row) => cell(at(row, column.selector), column))]))
 }
