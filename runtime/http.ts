@@ -16,7 +16,7 @@ import { systemClock } from './clock.ts'
 import type { Clock } from './clock.ts'
 import { ErrorCode, isOperating, OperatingError } from './errors.ts'
 import type { Keyring, Principal, Role } from './keys.ts'
-import { HTTP_GRACE_MS, HTTP_IDLE_MS } from './limits.ts'
+import { HTTP_BACKLOG, HTTP_GRACE_MS, HTTP_IDLE_MS } from './limits.ts'
 
 /** An error answer. `extra` adds members of its own to the problem. */
 export interface ProblemOptions {
@@ -134,7 +134,7 @@ export async function serveApp(options: { app: { fetch: Hono['fetch'] }; host?: 
       const taken = error.code === 'EADDRINUSE' ? 'it is taken by another process' : `the system says ${error.code ?? error.message}`
       reject(new OperatingError(ErrorCode.config, `Cannot listen on ${host} as the port must be free: port ${options.port}, ${taken}`, { cause: error }))
     })
-    server.listen(options.port, host, resolve)
+    server.listen({ port: options.port, host, backlog: HTTP_BACKLOG }, resolve)
   })
   const { port } = server.address() as AddressInfo
   const shown = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host

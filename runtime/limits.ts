@@ -70,6 +70,8 @@ export const HTTP_GRACE_MS = 5_000
  * of 5, their requests would be lost on the way.
  */
 export const HTTP_IDLE_MS = 75_000
+/** Connections that wait to be accepted, where the system allows so many; beyond it the system has them try again in a second. */
+export const HTTP_BACKLOG = 4_096
 
 export const DEVICE_CHARS_MAX = 128
 export const METRIC_CHARS_MAX = 64

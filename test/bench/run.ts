@@ -8,9 +8,10 @@
  * - elasticity   workers that come, go, die and freeze under load: how long a partition stands still
  * - skew         even load beside one hot device, and beside one hot partition
  * - backlog      an hour's outage caught up
+ * - live         thousands of live streams: at the store, through the edge, on everything, beside clients that never read
  * - memory       what each process holds over ten minutes of steady load; runs only where it is named
  *
- * `WEIR_BENCH_SECONDS` (skew, memory), `WEIR_BENCH_RATE` (skew, readings a second) and `WEIR_BENCH_ROWS` (backlog) choose other sizes.
+ * `WEIR_BENCH_SHAPE` names one shape of live to run alone. `WEIR_BENCH_SECONDS` (skew, memory), `WEIR_BENCH_RATE` (skew, readings a second) and `WEIR_BENCH_ROWS` (backlog) choose other sizes.
  */
 
 import { parseArgs } from 'node:util'
@@ -26,6 +27,7 @@ const benches: Record<string, () => Promise<{ run: Bench }>> = {
   elasticity: () => import('./elasticity.ts'),
   skew: () => import('./skew.ts'),
   backlog: () => import('./backlog.ts'),
+  live: () => import('./live.ts'),
   memory: () => import('./memory.ts'),
 }
 

@@ -7,7 +7,7 @@
  */
 
 import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { withLake } from '../support/law.ts'
 import { descendants, eventually, startSystem } from '../support/system.ts'
@@ -15,6 +15,7 @@ import type { System } from '../support/system.ts'
 import type { Bench, BenchRow } from './bench.ts'
 import { load } from './load-client.ts'
 import { percentile, probe } from './probe.ts'
+import { cpuSecondsOf } from './watch.ts'
 
 interface Status {
   accepted: number
@@ -61,21 +62,10 @@ async function takeOverMs(system: System): Promise<number> {
 function cpuSeconds(system: System): Map<string, number> {
   const used = new Map<string, number>()
   for (const p of descendants(system.pid)) {
-    const stat = processStat(p.pid)
+    const stat = cpuSecondsOf(p.pid)
     if (stat !== null) used.set(p.title, (used.get(p.title) ?? 0) + stat)
   }
   return used
-}
-
-/** User and system seconds of a process, or null when it is gone. */
-function processStat(pid: number): number | null {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-    return (Number(fields[11]) + Number(fields[12])) / 100
-  } catch {
-    return null
-  }
 }
 
 export const run: Bench = async ({ size }) => {

@@ -28,6 +28,17 @@ export function residentBytes(pid: number): number | null {
   }
 }
 
+/** User and system seconds that a process has used, or null when it is gone. */
+export function cpuSecondsOf(pid: number): number | null {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+    return (Number(fields[11]) + Number(fields[12])) / 100
+  } catch {
+    return null
+  }
+}
+
 /** Names of processes: their titles, numbered in order of pid where there are several. */
 export function named(processes: readonly { pid: number; title: string }[]): Watched[] {
   // A process has its title once it has begun its work.

@@ -3,6 +3,7 @@
 import { expect, test } from 'vitest'
 import type { BenchRow } from '../bench/bench.ts'
 import { run as backlog } from '../bench/backlog.ts'
+import { run as live } from '../bench/live.ts'
 import { run as memory } from '../bench/memory.ts'
 import { run as skew } from '../bench/skew.ts'
 
@@ -39,4 +40,11 @@ test('the memory of each process is watched over time', async () => {
     for (const mebibytes of of(`memory of ${process}, `)) expect(mebibytes).toBeGreaterThan(1)
   }
   expect(of('acknowledged')[0]).toBeGreaterThan(0)
+})
+
+test('live streams have every reading of the lake once, also where the store is killed under them', async () => {
+  const of = valuesOf(await live({ size: 'smoke' }))
+  expect(of('did not have each reading of the lake once')).toEqual([0, 0])
+  expect(of('streams that began anew')).toEqual([0])
+  expect(of('POST to event, p50').every((ms) => ms > 0)).toBe(true)
 })
