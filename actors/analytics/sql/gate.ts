@@ -27,12 +27,14 @@ export class Refusal extends SqlError {
   }
 }
 
-const lower = (names: ReadonlySet<string>) => new Set([...names].map((name) => name.toLowerCase()))
-const CALLS = lower(new Set([...ALLOWED_CALLS, ...SYNTAX_CALLS]))
-const TABLES = lower(ALLOWED_TABLES)
+/** A name as DuckDB compares it: only ASCII has no case. With more than that, a CTE's name with a Kelvin sign would let a table with a k pass. */
+const folded = (name: string) => name.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase())
+const allFolded = (names: ReadonlySet<string>) => new Set([...names].map(folded))
+const CALLS = allFolded(new Set([...ALLOWED_CALLS, ...SYNTAX_CALLS]))
+const TABLES = allFolded(ALLOWED_TABLES)
 
 type Node = Record<string, unknown>
-/** Names of the CTEs that are visible, in lower case. */
+/** Names of the CTEs that are visible, folded. */
 type Scope = ReadonlySet<string>
 /** Looks at one field of a node. */
 type Look = (walk: Walk, value: unknown, scope: Scope, node: Node) => void
@@ -79,7 +81,7 @@ const orders = listOf(fieldsOf({ type: plain, null_order: plain, expression }))
 const called =
   (names: ReadonlySet<string>, what: string): Look =>
   (_walk, value, _scope, node) => {
-    if (typeof value === 'string' && names.has(value.toLowerCase())) return
+    if (typeof value === 'string' && names.has(folded(value))) return
     throw new Refusal(`Cannot run the query as ${what} must be one that a public query may call: current value is ${told(value)}`, placeOf(node))
   }
 
@@ -190,7 +192,7 @@ const SELECTS: Readonly<Record<string, Fields>> = {
   SET_OPERATION_NODE: { modifiers: listOf(modifier), setop_type: plain, setop_all: plain, left: select, right: select },
   RECURSIVE_CTE_NODE: {
     modifiers: listOf(modifier), cte_name: plain, union_all: plain, left: select, aliases: plain, key_targets: expressions,
-    right: (walk, value, scope, node) => walk.select(value, new Set([...scope, String(node.cte_name).toLowerCase()])),
+    right: (walk, value, scope, node) => walk.select(value, new Set([...scope, folded(String(node.cte_name))])),
   },
 }
 const CTE: Fields = { aliases: plain, query, materialized: plain, key_targets: expressions }
@@ -226,7 +228,7 @@ class Walk {
   }
 
   name(value: unknown, scope: Scope, node: Node): void {
-    const name = String(value).toLowerCase()
+    const name = folded(String(value))
     if (scope.has(name)) return
     const view = VIEWS.find((known) => known === name)
     if (view === undefined) {
@@ -243,7 +245,7 @@ class Walk {
     const entry: Look = (walk, item, _scope, node) => {
       if (!isNode(item) || typeof item.key !== 'string') throw unknownShape('a WITH', node)
       walk.fields(item, { key: plain, value: fieldsOf(CTE) }, new Set(seen))
-      seen.add(item.key.toLowerCase())
+      seen.add(folded(item.key))
     }
     this.fields(ctes, { map: listOf(entry) }, scope, value)
     this.fields(rest, { type: plain, ...SELECTS[String(value.type)] }, seen)

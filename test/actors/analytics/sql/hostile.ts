@@ -119,6 +119,7 @@ export function hostile({ file, segment, dir }: { file: string; segment: string;
     'reads settings, the catalog, other connections': [
       `SELECT * FROM duckdb_settings()`,
       `SELECT * FROM duckdb_settings`,
+      `WITH "duc\u212adb_databases" AS (SELECT 1) SELECT * FROM duckdb_databases`,
       `SELECT current_setting('temp_directory')`,
       `SELECT current_setting('allowed_directories')`,
       `SELECT getvariable('x')`,
