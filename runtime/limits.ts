@@ -150,6 +150,8 @@ export const SMALL_SEGMENT_ROWS = 50_000
 export const SMALL_BLOCK_BYTES = 16_384
 /** Segments are merged up to this many rows; what is larger stays as it is. */
 export const COMPACT_ROWS_MAX = 64_000_000
+/** A merge sorts so many readings at a time, or a quarter of it in windows: a third of its memory. */
+export const MERGE_SLICE_ROWS = 4_000_000
 /** How long a segment that was replaced stays for the readers that opened it. */
 export const KEEP_SUPERSEDED_MS = 3_600_000
 /** How long the logs keep what everybody has read, by default. */
@@ -176,6 +178,9 @@ export const LAKE_CONNECTIONS = 3
 export const LAKE_THREADS = 2
 /** Memory of the queries of a store; a query beyond it fails, nothing else does. */
 export const LAKE_MEMORY_MIB = 1_024
+/** Series of up to so many devices are read by their rows in each segment, in so many pieces at most; what is more is filtered by name. */
+export const NARROWED_DEVICES_MAX = 8
+export const NARROWED_PARTS_MAX = 2_000
 /** Queries that wait for a connection; beyond it 503. */
 export const LAKE_QUERIES_WAITING_MAX = 256
 /** A query is interrupted at this age: 503. */

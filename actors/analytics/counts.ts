@@ -81,9 +81,15 @@ export async function readCounts(lake: Lake, version: LakeVersion, { files, trus
   if (files !== null && files.size === 0) return []
   const names = [...doubtful].map((e) => `(${text(e.tenant)}, ${text(e.device)}, ${text(e.metric)})`)
   const only = !trusted ? '' : names.length === 0 ? ' WHERE false' : ` WHERE (tenant, device, metric) IN (${names.join(', ')})`
+  // A merged segment says of itself what it holds of each series.
+  const summed = files === null ? version.reached('series', {}).map((a) => a.segment.file) : []
+  const read = files ?? new Set(version.reached('readings', {}).map((a) => a.segment.file).filter((file) => !summed.includes(file)))
   return lake.query(
-    `SELECT tenant, device, metric, count(*)::DOUBLE, epoch_ms(min(ts))::DOUBLE, epoch_ms(max(ts))::DOUBLE,
-      arg_max(value, (ts, value)), epoch_ms(arg_max(received_at, (ts, value)))::DOUBLE
-     FROM ${version.relation('readings', files === null ? {} : { files })}${only} GROUP BY tenant, device, metric`,
+    `SELECT tenant, device, metric, sum(n)::DOUBLE, epoch_ms(min(first))::DOUBLE, epoch_ms(max(last))::DOUBLE, arg_max(v, (last, v)), epoch_ms(arg_max(received, (last, v)))::DOUBLE FROM (
+       SELECT tenant, device, metric, count AS n, first, last, value AS v, received_at AS received FROM ${version.relation('series', { files: new Set(summed) })} WHERE count > 0
+       UNION ALL
+       SELECT tenant, device, metric, count(*), min(ts), max(ts), arg_max(value, (ts, value)), arg_max(received_at, (ts, value))
+       FROM ${version.relation('readings', { files: read })}${only} GROUP BY tenant, device, metric)
+     GROUP BY tenant, device, metric`,
   )
 }

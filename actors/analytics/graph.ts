@@ -16,6 +16,7 @@ import { eachFresh, freshReadings } from './fresh.ts'
 import { freshWindows } from './query-stored-windows.ts'
 import { freshAnomalies, rangeSql, scopeSql } from './query-readings.ts'
 import type { Scope } from './query-readings.ts'
+import { relationOf } from './series-rows.ts'
 import type { Tail, View } from './tail.ts'
 
 export interface Graph {
@@ -96,7 +97,7 @@ export async function graph(
 
 async function holdsMany(tail: Tail, view: View, scope: Scope, range: Range): Promise<boolean> {
   const [[count]] = await tail.lake.query(
-    `SELECT count(*)::DOUBLE FROM ${view.version.relation('readings', range)} WHERE ${scopeSql(scope)}${rangeSql('ts', range)}`,
+    `SELECT count(*)::DOUBLE FROM ${await relationOf(tail.lake, view.version, 'readings', { ...scope, ...range })} WHERE ${scopeSql(scope)}${rangeSql('ts', range)}`,
   )
   let all = count as number
   if (all <= GRAPH_READINGS_MAX) eachFresh(view.fresh, scope.tenant, scope.filter, range, () => all++)
@@ -106,7 +107,7 @@ async function holdsMany(tail: Tail, view: View, scope: Scope, range: Range): Pr
 /** Every reading a point; readings of one instant are one point. */
 async function fromReadings(tail: Tail, view: View, scope: Scope, range: Range): Promise<Points> {
   const [ts, values] = await tail.lake.query(
-    `SELECT epoch_ms(ts)::DOUBLE, value FROM ${view.version.relation('readings', range)}
+    `SELECT epoch_ms(ts)::DOUBLE, value FROM ${await relationOf(tail.lake, view.version, 'readings', { ...scope, ...range })}
      WHERE ${scopeSql(scope)}${rangeSql('ts', range)} ORDER BY ts`,
   )
   const fresh = freshReadings(view.fresh, scope.tenant, scope.filter, range)
@@ -123,7 +124,7 @@ async function fromReadings(tail: Tail, view: View, scope: Scope, range: Range):
 async function fromBuckets(tail: Tail, view: View, scope: Scope, range: Range, stepMs: number): Promise<Points> {
   const columns = await tail.lake.query(
     `SELECT floor(epoch_ms(ts) / ${stepMs}) * ${stepMs} AS bucket, min(value), max(value), sum(value), count(*)::DOUBLE
-     FROM ${view.version.relation('readings', range)} WHERE ${scopeSql(scope)}${rangeSql('ts', range)} GROUP BY bucket ORDER BY bucket`,
+     FROM ${await relationOf(tail.lake, view.version, 'readings', { ...scope, ...range })} WHERE ${scopeSql(scope)}${rangeSql('ts', range)} GROUP BY bucket ORDER BY bucket`,
   )
   const buckets = new Map<number, Point>()
   for (let i = 0; i < (columns[0]?.length ?? 0); i++) {
@@ -152,7 +153,7 @@ async function fromWindows(tail: Tail, view: View, scope: Scope, range: Range, s
   const sizeMs = WINDOW_SIZES_MS[size]
   const starts = { from: Math.floor(range.from / sizeMs) * sizeMs, to: range.to }
   const columns = await tail.lake.query(
-    `SELECT epoch_ms(start)::DOUBLE, min, max, sum, count::DOUBLE, closed_by FROM ${view.version.relation('windows', starts)}
+    `SELECT epoch_ms(start)::DOUBLE, min, max, sum, count::DOUBLE, closed_by FROM ${await relationOf(tail.lake, view.version, 'windows', { ...scope, ...starts })}
      WHERE ${scopeSql(scope)} AND size = to_minutes(${sizeMs / 60_000})${rangeSql('start', starts)}
      QUALIFY row_number() OVER (PARTITION BY start ORDER BY version DESC) = 1 ORDER BY start`,
   )

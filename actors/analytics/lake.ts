@@ -24,7 +24,7 @@ import { segmentsDir } from '../store/manifest.ts'
 import type { Manifest, Segment } from '../store/manifest.ts'
 import { TABLES, columnsSql, literal } from '../store/tables.ts'
 
-const SHOWN = ['readings', 'windows', 'anomalies', 'ledger'] as const
+const SHOWN = ['readings', 'windows', 'anomalies', 'ledger', 'series'] as const
 /** Tables that queries ask for. */
 export type ShownTable = (typeof SHOWN)[number]
 
@@ -49,6 +49,18 @@ interface Attached {
   readonly segment: Segment
 }
 
+/** Times, epoch ms, and files, that a relation is asked for; what is left out is not restricted. */
+export interface Within {
+  readonly from?: number
+  readonly to?: number
+  readonly files?: ReadonlySet<string>
+}
+
+/** Selects of a table's columns as SQL that follows `FROM`. */
+export function unionOf(table: ShownTable, parts: readonly string[]): string {
+  return parts.length === 0 ? `memory.main.${table}` : `(${parts.join(' UNION ALL ')})`
+}
+
 /** One manifest, its segments attached. Hold it by `Lake.acquire`, or by being the current one. */
 export class LakeVersion {
   readonly manifest: Manifest | null
@@ -61,21 +73,19 @@ export class LakeVersion {
     this.attached = attached
   }
 
-  /**
-   * A table as SQL that follows `FROM`: the union of the segments that may have rows of it. `from`, `to` (epoch ms, of readings and
-   * windows only) leave out segments whose event times lie wholly outside.
-   */
-  relation(table: ShownTable, range: { from?: number; to?: number; files?: ReadonlySet<string> } = {}): string {
-    const { from = -Infinity, to = Infinity, files } = range
-    const timed = table === 'readings' || table === 'windows'
-    const parts: string[] = []
-    for (const { alias, segment } of this.attached) {
-      if (segment.rows[table] === 0) continue
-      if (files !== undefined && !files.has(segment.file)) continue
-      if (timed && segment.tsMin !== null && segment.tsMax !== null && (segment.tsMax < from || segment.tsMin >= to)) continue
-      parts.push(`SELECT ${COLUMNS[table]} FROM ${alias}.main.${table}`)
-    }
-    return parts.length === 0 ? `memory.main.${table}` : `(${parts.join(' UNION ALL ')})`
+  /** Segments that may have rows of a table; `from`, `to` (of readings and windows only) leave out those whose event times lie wholly outside. */
+  reached(table: ShownTable, { from = -Infinity, to = Infinity, files }: Within): Attached[] {
+    return this.attached.filter(({ segment }) => {
+      if ((segment.rows[table] ?? 0) === 0 || (files !== undefined && !files.has(segment.file))) return false
+      if (table !== 'readings' && table !== 'windows') return true
+      const [least, most] = table === 'readings' ? [segment.readingsMin ?? segment.tsMin, segment.readingsMax ?? segment.tsMax] : [segment.tsMin, segment.tsMax]
+      return least === null || most === null || (most >= from && least < to)
+    })
+  }
+
+  /** A table as SQL that follows `FROM`: the union of the segments that may have rows of it. */
+  relation(table: ShownTable, within: Within = {}): string {
+    return unionOf(table, this.reached(table, within).map(({ alias }) => `SELECT ${COLUMNS[table]} FROM ${alias}.main.${table}`))
   }
 
   /** Rows of readings in all segments, by the manifest. */

@@ -21,6 +21,7 @@ import { CLOSED_BY_AT, cellsOf, compare, freshWindows, keyOf, pageOf, placeSql }
 import type { From, WindowCells, WindowPage, WindowQuery } from './query-stored-windows.ts'
 import { rangeSql, scopeSql } from './query-readings.ts'
 import type { Scope } from './query-readings.ts'
+import { relationOf } from './series-rows.ts'
 import type { Tail, View } from './tail.ts'
 import type { WindowGrid } from './window-grid.ts'
 
@@ -69,15 +70,16 @@ function partPlace(place: From | null, grid: WindowGrid): From | null {
 }
 
 /** The newest version of each part, of the lake and of fresh commits: the same rule as for windows of a stored size. */
-function partsSql(
+async function partsSql(
+  tail: Tail,
   view: View,
   { scope, range }: WindowQuery,
   { base, place, hasFresh }: { base: number; place: string; hasFresh: boolean },
-): string {
+): Promise<string> {
   const columns = ['count', 'sum', 'min', 'max', 'mean', 'stddev', 'first', 'last', 'closed_by']
   const newest = columns.map((column) => `${column === 'stddev' ? 'arg_max_null' : 'arg_max'}(${column}, version) AS ${column}`)
   const lake = `SELECT device, metric, epoch_ms(start) AS began, ${newest.join(', ')}
-    FROM ${view.version.relation('windows', range)}
+    FROM ${await relationOf(tail.lake, view.version, 'windows', { ...scope, ...range })}
     WHERE ${scopeSql(scope)} AND size = to_minutes(${WINDOW_SIZES_MS[base] / MINUTE_MS})${rangeSql('start', range)}${place}
     GROUP BY device, metric, start`
   if (!hasFresh) return `parts AS (${lake})`
@@ -93,7 +95,7 @@ function partsSql(
 async function mergedParts(tail: Tail, view: View, query: WindowQuery, grid: WindowGrid): Promise<WindowCells[]> {
   const fresh = [...freshWindows(view.fresh, query.scope, query.range, grid.base).values()]
   const place = placeSql(partPlace(query.place, grid), 'epoch_ms(start)::DOUBLE')
-  const parts = partsSql(view, query, { base: grid.base, place, hasFresh: fresh.length > 0 })
+  const parts = await partsSql(tail, view, query, { base: grid.base, place, hasFresh: fresh.length > 0 })
   const columns = await tail.lake.query(
     `WITH ${parts}, placed AS (SELECT *, ${grid.sql('began')} AS bucket FROM parts), page AS (
        SELECT device, metric, bucket, sum(count)::DOUBLE AS count, min(min) AS min, max(max) AS max, fsum(sum) AS sum,
@@ -191,17 +193,17 @@ async function readWindows(tail: Tail, view: View, scope: Scope, rows: readonly 
   return found
 }
 
-function readSpans(tail: Tail, view: View, tenant: string, spans: readonly Span[], grid: WindowGrid): Promise<any[][]> {
+async function readSpans(tail: Tail, view: View, tenant: string, spans: readonly Span[], grid: WindowGrid): Promise<any[][]> {
   const devices = new Set(spans.map((span) => span.device))
   const metrics = new Set(spans.map((span) => span.metric))
   const range = { from: Math.min(...spans.map((span) => span.from)), to: Math.max(...spans.map((span) => span.to)) }
   const few = (names: ReadonlySet<string>) => (names.size <= NAMES_MAX ? names : null)
-  const named = scopeSql({ tenant, filter: { devices: few(devices), metrics: few(metrics), prefix: null } })
+  const filter = { devices: few(devices), metrics: few(metrics), prefix: null }
   const between = `device BETWEEN ${text(spans[0].device)} AND ${text(spans.at(-1)!.device)}`
   const moment = (column: string) => `make_timestamp((${column} * 1000)::BIGINT)`
   const given: GivenTable[] = []
-  let readings = `SELECT device, metric, ts, value FROM ${view.version.relation('readings', range)}
-    WHERE ${named} AND ${between}${rangeSql('ts', range)}`
+  let readings = `SELECT device, metric, ts, value FROM ${await relationOf(tail.lake, view.version, 'readings', { tenant, filter, ...range })}
+    WHERE ${scopeSql({ tenant, filter })} AND ${between}${rangeSql('ts', range)}`
   const fresh = freshReadings(view.fresh, tenant, { devices, metrics, prefix: null }, range)
   if (fresh.ts.length > 0) {
     const { device, metric, ts, value } = fresh

@@ -8,6 +8,7 @@
 import type { FreshReadings, FreshView, Range } from './fresh.ts'
 import { freshReadings } from './fresh.ts'
 import { double, text, timestamp } from './lake.ts'
+import { relationOf } from './series-rows.ts'
 import type { SeriesFilter } from './series-catalog.ts'
 import { matches } from './series-catalog.ts'
 import type { Tail } from './tail.ts'
@@ -100,7 +101,7 @@ export async function readings(tail: Tail, scope: Scope, range: Range, after: Pl
     const fresh = sorted(freshReadings(view.fresh, scope.tenant, scope.filter, { from, to: range.to }, most), after)
     const columns = await tail.lake.query(
       `SELECT device, metric, epoch_ms(ts)::DOUBLE, value, epoch_ms(received_at)::DOUBLE
-       FROM ${view.version.relation('readings', { ...range, from })}
+       FROM ${await relationOf(tail.lake, view.version, 'readings', { ...scope, ...range, from })}
        WHERE ${scopeSql(scope)}${rangeSql('ts', range)}${afterSql(after)} ORDER BY ts, device, metric, value LIMIT ${limit + 1}`,
     )
     return page(rowsOf(columns), fresh, limit)

@@ -13,6 +13,7 @@ import { text } from './lake.ts'
 import { rangeSql, scopeSql } from './query-readings.ts'
 import type { Scope } from './query-readings.ts'
 import { matches } from './series-catalog.ts'
+import { relationOf } from './series-rows.ts'
 import type { Tail, View } from './tail.ts'
 
 /** `[device, metric, start, count, min, max, mean, sum, stddev, first, last, p50, p95, p99, closed_by]` */
@@ -88,7 +89,7 @@ export async function storedWindows(tail: Tail, view: View, { scope, range, plac
   const most = limit + 1
   const fresh = freshWindows(view.fresh, scope, range, size)
   const columns = await tail.lake.query(
-    `SELECT device, metric, epoch_ms(start)::DOUBLE, ${NUMBERS_SQL}, closed_by FROM ${view.version.relation('windows', range)}
+    `SELECT device, metric, epoch_ms(start)::DOUBLE, ${NUMBERS_SQL}, closed_by FROM ${await relationOf(tail.lake, view.version, 'windows', { ...scope, ...range })}
      WHERE ${scopeSql(scope)} AND size = to_minutes(${WINDOW_SIZES_MS[size] / 60_000})${rangeSql('start', range)}
        ${placeSql(place, 'epoch_ms(start)::DOUBLE')}
      QUALIFY row_number() OVER (PARTITION BY device, metric, start ORDER BY version DESC) = 1

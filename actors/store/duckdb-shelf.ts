@@ -1,15 +1,16 @@
 /**
  * The shelf of DuckDB: one instance in memory, the lake's segments attached to it.
  *
- * Owns the statements by which a seal is looked up, computed and shown. Leaves a seal's and a merge's own tables to duckdb-segment.ts, and
- * the instance to database.ts. Series are named by rank until the very last step, which joins the names in.
+ * Owns the statements by which a seal is looked up, computed and shown. Leaves the files of seals and merges to duckdb-segment.ts and
+ * duckdb-merge.ts, and the instance to database.ts. Series are named by rank until the very last step, which joins the names in.
  */
 
 import { WINDOW_SIZES_MS } from '../reading/window.ts'
 import { lakeViews } from './catalog.ts'
 import { LakeDatabase } from './database.ts'
 import type { StagedColumn } from './database.ts'
-import { mergeSegments, writeSeal } from './duckdb-segment.ts'
+import { mergeSegments } from './duckdb-merge.ts'
+import { writeSeal } from './duckdb-segment.ts'
 import { lockLake } from './lock.ts'
 import type { Manifest, Segment } from './manifest.ts'
 import type { DirtyWindow } from './recompute.ts'

@@ -1,8 +1,8 @@
 /**
  * Rows of the memory shelf, and what is computed from them: plain arithmetic, no files.
  *
- * A row is an object by column, as tables.ts names them: times and sizes are milliseconds, counts plain numbers. Only a window's `stddev`
- * may be null.
+ * A row is an object by column, as tables.ts names them: times and sizes are milliseconds, counts plain numbers. A window's `stddev`
+ * may be null, and the readings of a series that has only windows.
  */
 
 import { LEDGER_COUNTS } from './buffer.ts'
@@ -78,4 +78,28 @@ export function sumLedger(rows: readonly LakeRow[]): LakeRow[] {
     else for (const name of ['accepted', ...LEDGER_COUNTS]) sum[name] = Number(sum[name]) + Number(row[name])
   }
   return [...sums.values()]
+}
+
+/** The summary of each series, in order, of rows that lie in the order of series. */
+export function seriesOf(readings: readonly LakeRow[], windows: readonly LakeRow[]): LakeRow[] {
+  const nameOf = (row: LakeRow) => `${row.tenant}\n${row.device}\n${row.metric}`
+  const readingsOf = Map.groupBy(readings, nameOf)
+  const windowsOf = Map.groupBy(windows, nameOf)
+  const names = [...new Set([...readingsOf.keys(), ...windowsOf.keys()])].sort()
+  let readingsAt = 0
+  let windowsAt = 0
+  return names.map((name) => {
+    const [tenant, device, metric] = name.split('\n')
+    const inTime = (readingsOf.get(name) ?? []).toSorted((a, b) => Number(a.ts) - Number(b.ts) || Number(a.value) - Number(b.value))
+    const count = inTime.length
+    const ownWindows = windowsOf.get(name)?.length ?? 0
+    const last = inTime.at(-1)
+    const row = {
+      tenant, device, metric, count, first: inTime[0]?.ts ?? null, last: last?.ts ?? null, value: last?.value ?? null, received_at: last?.received_at ?? null,
+      readings_at: count === 0 ? 0 : readingsAt, windows: ownWindows, windows_at: ownWindows === 0 ? 0 : windowsAt,
+    }
+    readingsAt += count
+    windowsAt += ownWindows
+    return row
+  })
 }

@@ -41,7 +41,7 @@ export function unpackSegment(bytes: Uint8Array, path: string): SegmentTables {
     const made: LakeRow[] = []
     for (let i = 0; i < count; i++) {
       const row: Record<string, string | number | null> = {}
-      for (const [c, [name]] of TABLES[table].entries()) row[name] = name === 'stddev' && Number.isNaN(read[c][i]) ? null : read[c][i]
+      for (const [c, [name]] of TABLES[table].entries()) row[name] = Number.isNaN(read[c][i]) ? null : read[c][i]
       made.push(row)
     }
     return made

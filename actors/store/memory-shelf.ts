@@ -16,7 +16,7 @@ import type { CompactionJob } from './compaction.ts'
 import { lakeTaken, LOCK_RETRY_MS } from './lock.ts'
 import { segmentsDir } from './manifest.ts'
 import type { Manifest, Segment } from './manifest.ts'
-import { newestWindows, readingKey, statisticsOf, sumLedger, windowKey } from './memory-rows.ts'
+import { newestWindows, readingKey, seriesOf, statisticsOf, sumLedger, windowKey } from './memory-rows.ts'
 import type { LakeRow, Point } from './memory-rows.ts'
 import { packSegment, readSegment } from './memory-segment.ts'
 import type { SegmentTables } from './memory-segment.ts'
@@ -134,6 +134,7 @@ class MemoryShelf implements Shelf {
         const accepted = counts.on_time + counts.late + counts.duplicate + counts.expired
         return { tenant: ledger.tenant[i], device: ledger.device[i], minute, accepted, ...counts }
       }),
+      series: [],
     })
   }
 
@@ -175,13 +176,16 @@ class MemoryShelf implements Shelf {
     }
     const since = (column: string) => (row: LakeRow) => dropBeforeMs === null || Number(row[column]) >= dropBeforeMs
     signal?.throwIfAborted()
+    const readings = all.readings.filter(since('ts'))
+    const windows = newestWindows(all.windows.filter(since('start')))
     return this.#writeFile(path, {
-      readings: all.readings.filter(since('ts')),
-      windows: newestWindows(all.windows.filter(since('start'))),
+      readings,
+      windows,
       owned_windows: [...new Map(all.owned_windows.filter(since('start')).map((row) => [windowKey(row), row])).values()],
       anomalies: all.anomalies.filter(since('ts')),
       rejects: all.rejects.filter(since('received_at')),
       ledger: sumLedger(all.ledger),
+      series: seriesOf(readings, windows),
     })
   }
 

@@ -2,6 +2,9 @@
  * The tables of a segment, and the order of their rows.
  *
  * One list, from which segments are made, merged, and shown: a change here is a change of the lake's format.
+ *
+ * `series` sums up what a merged segment holds of each series: its readings, the last of them (of equal times the largest), and at which row its
+ * readings and windows begin. What a seal writes has none, nor has a segment of an earlier version.
  */
 
 /** Column names and DuckDB types by table. Tables that begin with `tenant, device, metric` are sorted by these, then by time. */
@@ -70,6 +73,19 @@ export const TABLES = {
     ['late', 'BIGINT'],
     ['duplicate', 'BIGINT'],
     ['expired', 'BIGINT'],
+  ],
+  series: [
+    ['tenant', 'VARCHAR'],
+    ['device', 'VARCHAR'],
+    ['metric', 'VARCHAR'],
+    ['count', 'BIGINT'],
+    ['first', 'TIMESTAMP'],
+    ['last', 'TIMESTAMP'],
+    ['value', 'DOUBLE'],
+    ['received_at', 'TIMESTAMP'],
+    ['readings_at', 'BIGINT'],
+    ['windows', 'BIGINT'],
+    ['windows_at', 'BIGINT'],
   ],
 } as const satisfies Record<string, readonly (readonly [name: string, type: string])[]>
 

@@ -283,7 +283,8 @@ export class LakeWriter {
       const { compact: merge = (job, signal) => compact(job, { shelf: this.#port, disk: this.#disk, signal }) } = this.#options
       merged = await merge(job, this.#ending.signal)
     } catch (error) {
-      // A merge only saves files: the lake is whole without it. What it has written is swept.
+      // A merge only saves files: the lake is whole without it. What it has written so far may be large, and it may fail again and again.
+      for (const leftover of [job.file, `${job.file}.wal`]) await this.#disk.removeAll(join(lakeDir, 'tmp', leftover)).catch(() => {})
       this.#mergeAfterMs = nowMs + MERGE_RETRY_MS
       if (!this.#ending.signal.aborted) logger.warn({ err: error, files: job.inputs.length }, 'segments could not be merged: trying again later')
       return false

@@ -11,7 +11,8 @@ export interface BenchRow {
 /** `smoke` is the size that tests run, to see that a bench works; `real` is the size whose figures mean something. */
 export type BenchSize = 'smoke' | 'real'
 
-export type Bench = (options: { size: BenchSize }) => Promise<BenchRow[]> | BenchRow[]
+/** `readings` and `dir` are of the benches on made lakes: how large (`100M`), and where it is kept. */
+export type Bench = (options: { size: BenchSize; readings?: string; dir?: string }) => Promise<BenchRow[]> | BenchRow[]
 
 export function printRows(rows: readonly BenchRow[]): void {
   for (const row of rows) {

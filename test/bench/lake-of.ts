@@ -82,18 +82,18 @@ export async function makeLakeOf(options: LakeOptions): Promise<MadeLake> {
   if ((await readNewestManifest(lakeDir)) !== null) throw new Error(`Cannot make a lake in ${lakeDir} as it must be empty: there is one`)
   const beginMs = Math.floor(endMs / DAY_MS) * DAY_MS - days * DAY_MS
   const devices = Math.max(1, Math.round(readings / readingsADevice(endMs - beginMs)))
-  const db = await LakeDatabase.open(lakeDir, { memoryMiB: 3_072, threads: 2 })
+  const db = await LakeDatabase.open(lakeDir, { memoryMiB: 4_096, threads: 2 })
   const segments: Segment[] = []
   try {
     await stageSeries(db, { devices, seed, beginMs })
     const spans = spansUntil(beginMs, endMs)
     for (const [i, { level, from, to }] of spans.entries()) {
-      const sources = segmentSources({ from, to, endMs, isLast: i === spans.length - 1 })
+      const sources = await segmentSources(db, { from, to, endMs, isLast: i === spans.length - 1 })
       const small = devices * readingsADevice(to - from) < SMALL_SEGMENT_ROWS
       // Names are told by the time alone: made again, the lake is the same.
       const file = `l${level}-${from.toString(36)}-${to.toString(36)}.duckdb`
       const seals = level === 0 ? { sealedFrom: to, sealedTo: to } : { sealedFrom: from + SEAL_MS, sealedTo: to }
-      segments.push(await makeSegment({ lakeDir, disk: systemDisk, file, level, ...seals, fill: (path) => writeFile(db, path, { sources, small }) }))
+      segments.push(await makeSegment({ lakeDir, disk: systemDisk, file, level, ...seals, fill: (path) => writeFile(db, path, { sources, small, indexed: level > 0 }) }))
       if (level === 3) say(`${new Date(from).toISOString().slice(0, 10)}: ${segments.reduce((sum, s) => sum + s.rows.readings, 0).toLocaleString('en')} readings, ${Math.round(segments.reduce((sum, s) => sum + s.bytes, 0) / 2 ** 20).toLocaleString('en')} MiB`)
     }
   } finally {

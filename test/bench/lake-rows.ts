@@ -54,14 +54,6 @@ export async function stageSeries(db: LakeDatabase, { devices, seed, beginMs }: 
 }
 
 const NAMES = `'default' AS tenant, device, metric`
-const READING = 'id, device, metric, step, k, memory.main.at(id, step, k) AS ms, memory.main.value_at(id, step, k, level, swing, noise) AS value'
-
-/** Steps that lie in [from, to), which both are whole minutes or, of a seal, whole steps of 2 s. */
-function readingsOf(from: number, to: number): string {
-  // A step's reading is somewhere within the step, so one more on either side is looked at.
-  const steps = (ms: number) => `((${ms} - memory.main.begin_ms()) // step)`
-  return `(SELECT ${READING} FROM (SELECT *, unnest(range(greatest(0, ${steps(from)} - 1), ${steps(to)} + 1)) AS k FROM memory.main.series) WHERE ms >= ${from} AND ms < ${to})`
-}
 
 const moment = (ms: string) => `make_timestamp((${ms}) * 1000)`
 
@@ -72,41 +64,54 @@ export interface SpanOfRows {
   readonly isLast: boolean
 }
 
-export function segmentSources({ from, to, endMs, isLast }: SpanOfRows): SegmentSource[] {
-  const readings = readingsOf(from, to)
-  const windows = WINDOW_SIZES_MS.flatMap((sizeMs) => {
-    // Windows that end in (from, to], and of the last segment those that are open.
-    const first = (Math.floor(from / sizeMs) + 1) * sizeMs - sizeMs
-    const behind = isLast ? Math.ceil(to / sizeMs) * sizeMs : Math.floor(to / sizeMs) * sizeMs
-    return first >= behind ? [] : [windowsOf({ sizeMs, first, behind: Math.min(behind, endMs), endMs })]
-  })
+/** Makes the rows of a span, in the table `rows`, and gives what a segment of it is made of. */
+export async function segmentSources(db: LakeDatabase, { from, to, endMs, isLast }: SpanOfRows): Promise<SegmentSource[]> {
+  // Windows that end in (from, to], and of the last segment those that are open.
+  const sizes = WINDOW_SIZES_MS.map((sizeMs) => {
+    const first = Math.floor(from / sizeMs) * sizeMs
+    return { sizeMs, first, behind: isLast ? Math.ceil(to / sizeMs) * sizeMs : Math.floor(to / sizeMs) * sizeMs }
+  }).filter(({ first, behind }) => first < behind)
+  const firstMs = Math.min(from, ...sizes.map(({ first }) => first))
+  // A step's reading is somewhere within the step, so one more on either side is looked at.
+  const step = (ms: number) => `(${ms} - memory.main.begin_ms()) // step`
+  await db.run(
+    `CREATE OR REPLACE TABLE memory.main.rows AS SELECT id, k, memory.main.at(id, step, k) AS ms, memory.main.value_at(id, step, k, level, swing, noise) AS value
+     FROM (SELECT *, unnest(range(greatest(0, ${step(firstMs)} - 1), ${step(to)} + 1)) AS k FROM memory.main.series) WHERE ms >= ${firstMs} AND ms < ${to}`,
+  )
+  const own = `memory.main.rows r JOIN memory.main.series s USING (id) WHERE r.ms >= ${from}`
   const sources: SegmentSource[] = [
-    { table: 'readings', select: `SELECT ${NAMES}, ${moment('ms')}, value, ${moment('ms + 20 + memory.main.drawn(id, k, 3) // 50')} FROM ${readings}` },
+    { table: 'readings', selects: [`SELECT ${NAMES}, ${moment('r.ms')}, r.value, ${moment('r.ms + 20 + memory.main.drawn(id, k, 3) // 50')} FROM ${own}`] },
   ]
-  if (windows.length > 0) sources.push({ table: 'windows', select: `SELECT ${NAMES}, to_milliseconds(size), * EXCLUDE (device, metric, id, size) FROM (${windows.join(' UNION ALL ')}) ORDER BY id, size, start` })
+  if (sizes.length > 0) {
+    const windows = sizes.map((of) => windowsOf({ ...of, endMs })).join(' UNION ALL ')
+    sources.push({ table: 'windows', selects: [`SELECT ${NAMES}, to_milliseconds(size), * EXCLUDE (id, size, device, metric) FROM (SELECT w.*, s.device, s.metric FROM (${windows}) w JOIN memory.main.series s USING (id)) ORDER BY id, size, start`] })
+  }
   sources.push({
     table: 'anomalies',
-    select: `SELECT ${NAMES}, ${moment('ms')}, value, 0.9 + memory.main.drawn(id, k, 4) / 1e5, value - 5 * noise, value - 6 * noise, value - 4 * noise, 'above the expected'
-      FROM (SELECT r.*, s.noise FROM ${readings} r JOIN memory.main.series s USING (id)) WHERE memory.main.drawn(id, k, 5) = 0 AND memory.main.drawn(id, k, 6) < 1000 ORDER BY id, ms`,
+    selects: [
+      `SELECT ${NAMES}, ${moment('r.ms')}, r.value, 0.9 + memory.main.drawn(id, k, 4) / 1e5, r.value - 5 * noise, r.value - 6 * noise, r.value - 4 * noise, 'above the expected'
+       FROM ${own} AND memory.main.drawn(id, k, 5) = 0 AND memory.main.drawn(id, k, 6) < 1000 ORDER BY id, r.ms`,
+    ],
   })
   if (to - from >= 60_000) {
     sources.push({
       table: 'ledger',
-      select: `SELECT tenant, device, ${moment('minute')}, n, 0, n, 0, 0, 0 FROM (SELECT 'default' AS tenant, device, unnest(range(${from}, ${to}, 60000)) AS minute, n
-        FROM (SELECT device, sum(60000 // step)::BIGINT AS n, min(id) AS id FROM memory.main.series GROUP BY device ORDER BY min(id)))`,
+      selects: [
+        `SELECT 'default', device, ${moment('minute')}, n, 0, n, 0, 0, 0 FROM (SELECT device, unnest(range(${from}, ${to}, 60000)) AS minute, n
+         FROM (SELECT device, sum(60000 // step)::BIGINT AS n FROM memory.main.series GROUP BY device ORDER BY min(id)))`,
+      ],
     })
   }
   return sources
 }
 
-/** Windows of one size that begin in [first, behind), computed from the readings before `endMs`. */
+/** Windows of one size that begin in [first, behind), of the table `rows`. */
 function windowsOf({ sizeMs, first, behind, endMs }: { sizeMs: number; first: number; behind: number; endMs: number }): string {
-  const readings = readingsOf(first, Math.min(behind + sizeMs, endMs))
   const start = `ms // ${sizeMs} * ${sizeMs}`
-  const rows = `SELECT id, any_value(device) AS device, any_value(metric) AS metric, ${start} AS start_ms, count(*) AS count, sum(value) AS sum, min(value) AS min, max(value) AS max,
-    stddev_samp(value) AS stddev, arg_min(value, (ms, value)) AS first, arg_max(value, (ms, value)) AS last, quantile_disc(value, [0.5, 0.95, 0.99]) AS q
-    FROM ${readings} GROUP BY id, ${start} HAVING ${start} < ${behind}`
   const end = `start_ms + ${sizeMs}`
-  return `SELECT id, device, metric, ${sizeMs} AS size, ${moment('start_ms')} AS start, count, sum, min, max, sum / count AS mean, stddev, first, last, q[1], q[2], q[3],
-    if(${end} <= ${endMs}, 'watermark', 'open'), ${moment(`least(${end} + 6000, ${endMs} + 60000)`)}, ((${end} - memory.main.begin_ms()) // 500)::BIGINT FROM (${rows})`
+  return `SELECT id, ${sizeMs} AS size, ${moment('start_ms')} AS start, count, sum, min, max, sum / count AS mean, stddev, first, last, q[1], q[2], q[3],
+    if(${end} <= ${endMs}, 'watermark', 'open'), ${moment(`least(${end} + 6000, ${endMs} + 60000)`)}, ((${end} - memory.main.begin_ms()) // 500)::BIGINT
+    FROM (SELECT id, ${start} AS start_ms, count(*) AS count, sum(value) AS sum, min(value) AS min, max(value) AS max, stddev_samp(value) AS stddev,
+      arg_min(value, (ms, value)) AS first, arg_max(value, (ms, value)) AS last, quantile_disc(value, [0.5, 0.95, 0.99]) AS q
+      FROM memory.main.rows WHERE ms >= ${first} AND ms < ${behind} GROUP BY ALL)`
 }

@@ -9,6 +9,7 @@
  * - skew         even load beside one hot device, and beside one hot partition
  * - backlog      an hour's outage caught up
  * - live         thousands of live streams: at the store, through the edge, on everything, beside clients that never read
+ * - queries      an analyst and the API over a made lake: `--readings 100M` (the default) or another number, `--dir` keeps it for the next time
  * - memory       what each process holds over ten minutes of steady load; runs only where it is named
  *
  * `WEIR_BENCH_SHAPE` names one shape of live to run alone. `WEIR_BENCH_SECONDS` (skew, memory), `WEIR_BENCH_RATE` (skew, readings a second) and `WEIR_BENCH_ROWS` (backlog) choose other sizes.
@@ -28,10 +29,11 @@ const benches: Record<string, () => Promise<{ run: Bench }>> = {
   skew: () => import('./skew.ts'),
   backlog: () => import('./backlog.ts'),
   live: () => import('./live.ts'),
+  queries: () => import('./queries.ts'),
   memory: () => import('./memory.ts'),
 }
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { smoke: { type: 'boolean', default: false } } })
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { smoke: { type: 'boolean', default: false }, readings: { type: 'string' }, dir: { type: 'string' } } })
 const names = positionals.length > 0 ? positionals : Object.keys(benches).filter((name) => name !== 'memory')
 const unknown = names.filter((name) => !(name in benches))
 if (unknown.length > 0) {
@@ -43,6 +45,6 @@ console.log(`${cpus().length} cores of ${cpus()[0].model.trim()}, ${Math.round(t
 for (const name of names) {
   console.log(`\n${name}`)
   const { run } = await benches[name]()
-  printRows(await run({ size: values.smoke ? 'smoke' : 'real' }))
+  printRows(await run({ size: values.smoke ? 'smoke' : 'real', readings: values.readings, dir: values.dir }))
 }
 process.exit(0)

@@ -5,6 +5,7 @@ import type { BenchRow } from '../bench/bench.ts'
 import { run as backlog } from '../bench/backlog.ts'
 import { run as live } from '../bench/live.ts'
 import { run as memory } from '../bench/memory.ts'
+import { run as queries } from '../bench/queries.ts'
 import { run as skew } from '../bench/skew.ts'
 
 function valuesOf(rows: readonly BenchRow[]) {
@@ -47,4 +48,12 @@ test('live streams have every reading of the lake once, also where the store is 
   expect(of('did not have each reading of the lake once')).toEqual([0, 0])
   expect(of('streams that began anew')).toEqual([0])
   expect(of('POST to event, p50').every((ms) => ms > 0)).toBe(true)
+})
+
+test('a made lake is asked by an analyst and over HTTP, and each question has one answer', async () => {
+  const of = valuesOf(await queries({ size: 'smoke' }))
+  expect(of('readings in the lake')[0]).toBeGreaterThan(50_000)
+  expect(of('analyst: ').length).toBeGreaterThanOrEqual(10)
+  expect(of('HTTP: ').length).toBeGreaterThanOrEqual(14)
+  expect(of('files of the lake, merged')[0]).toBeLessThan(of('files of the lake, as found')[0])
 })

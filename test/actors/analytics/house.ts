@@ -231,7 +231,7 @@ export class House {
     const lakeDir = join(this.dir, 'lake')
     const before = await readNewestManifest(lakeDir)
     const file = `segment-${++this.#segments}.duckdb`
-    const values: Record<TableName, string[]> = { readings: [], windows: [], owned_windows: [], anomalies: [], rejects: [], ledger: [] }
+    const values: Record<TableName, string[]> = { readings: [], windows: [], owned_windows: [], anomalies: [], rejects: [], ledger: [], series: [] }
     const times: number[] = []
     const covered: Record<string, Covered> = { ...before?.covered }
     const time = (ms: number) => `make_timestamp(${ms * 1000})`
@@ -273,7 +273,7 @@ export class House {
   /** Writes a window's row as the store does for a window that it owns: later versions win, and are the store's. */
   async sealWindow(row: NamedWindow, version: number): Promise<Manifest> {
     const before = await readNewestManifest(join(this.dir, 'lake'))
-    const values: Record<TableName, string[]> = { readings: [], windows: [windowSql('default', row, version, (ms) => `make_timestamp(${ms * 1000})`)], owned_windows: [], anomalies: [], rejects: [], ledger: [] }
+    const values: Record<TableName, string[]> = { readings: [], windows: [windowSql('default', row, version, (ms) => `make_timestamp(${ms * 1000})`)], owned_windows: [], anomalies: [], rejects: [], ledger: [], series: [] }
     return this.#publish(before, before?.covered ?? {}, [await this.#write(`segment-${++this.#segments}.duckdb`, values, [row.start], 0)])
   }
 
@@ -281,7 +281,7 @@ export class House {
   async fillSeries(device: string, from: number, n: number, stepMs: number): Promise<Manifest> {
     const lakeDir = join(this.dir, 'lake')
     const before = (await readNewestManifest(lakeDir))!
-    const values: Record<TableName, string[]> = { readings: [], windows: [], owned_windows: [], anomalies: [], rejects: [], ledger: [] }
+    const values: Record<TableName, string[]> = { readings: [], windows: [], owned_windows: [], anomalies: [], rejects: [], ledger: [], series: [] }
     const select = `SELECT 'default', ${literal(device)}, 'm', make_timestamp((${from} + i * ${stepMs}) * 1000), -5, make_timestamp(${from * 1000}) FROM range(${n}) t(i)`
     const segment = await this.#write(`segment-${++this.#segments}.duckdb`, values, [from, from + n * stepMs], 0, select)
     return this.#publish(before, before.covered, [{ ...segment, rows: { ...segment.rows, readings: n } }])

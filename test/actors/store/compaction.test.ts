@@ -1,7 +1,7 @@
 /** Merging, retention and the catalog: what an analyst sees stays as it is, while files come and go under it. */
 
 import { spawn } from 'node:child_process'
-import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -9,6 +9,7 @@ import { DuckDBInstance } from '@duckdb/node-api'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { compactAside } from '../../../actors/store/compaction-client.ts'
 import { planCompaction } from '../../../actors/store/compaction.ts'
+import type { CompactionJob } from '../../../actors/store/compaction.ts'
 import { readNewestManifest } from '../../../actors/store/manifest.ts'
 import type { Segment } from '../../../actors/store/manifest.ts'
 import { LakeWriter } from '../../../actors/store/writer.ts'
@@ -175,12 +176,17 @@ describe('merging', () => {
     expect((await readdir(join(lakeDir, 'segments'))).filter((f) => replaced.includes(f))).toEqual([])
   })
 
-  test('that fails leaves the lake as it was, and the writer at work', async () => {
-    const writer = await openWriter({ compact: () => Promise.reject(new Error('disk full')) })
+  test('that fails leaves the lake as it was, no half of a file, and the writer at work', async () => {
+    const fail = async ({ file }: CompactionJob) => {
+      await writeFile(join(lakeDir, 'tmp', file), 'half')
+      throw new Error('disk full')
+    }
+    const writer = await openWriter({ compact: fail })
     await live(writer, { steps: 9, stepMs: 20_000 })
     const before = await content()
     clock.stepWall(DAY_MS)
     expect(await writer.upkeep(clock.now())).toBe(false)
+    expect(await readdir(join(lakeDir, 'tmp'))).toEqual([])
     await feed.send([{ device: 'd', metric: 'm', ts: clock.now(), value: 1 }])
     await feed.quiet()
     await seal(writer)
