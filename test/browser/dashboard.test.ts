@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe } from 'vitest'
 import { accessTests } from './pages/access.ts'
 import { deviceTests } from './pages/device.ts'
 import { everyPageTests } from './pages/every-page.ts'
+import { exploreTests } from './pages/explore.ts'
 import { fleetTests } from './pages/fleet.ts'
 import { freshTests } from './pages/fresh.ts'
 import { systemTests } from './pages/system.ts'
@@ -46,6 +47,7 @@ describe('with readings in it', () => {
 
   describe('the fleet', () => fleetTests(of))
   describe('a device', () => deviceTests(of))
+  describe('the explorer', () => exploreTests(of))
   describe('the system', () => systemTests(of))
   describe('the units', () => unitsTests(of))
   describe('every page', () => everyPageTests(of))

@@ -14,6 +14,7 @@ export function systemTests(site: () => Site): void {
     const rows = (title: string) => page.locator(`.panel:has(#table-${title}) tbody tr`).count()
     await eventually('a row for each partition', async () => (await rows('partitions')) === status.partitions.length, 30_000)
     await eventually('the device that sent no value is named', async () => (await text(page, '.panel:has(#table-devices-that-lose-most)')).includes('tank-1'), 30_000)
+    await says(page, '.panel:has(#table-rejected-of-late) tbody', /level|tank-1/)
     await close()
   })
 

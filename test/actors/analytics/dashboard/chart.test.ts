@@ -24,6 +24,14 @@ describe('columns of a chart', () => {
     expect(columns.mean).toEqual([0, 1, null, 2, 3])
   })
 
+  test('have none where the device measured less often than it does now', () => {
+    const ts = [...Array.from({ length: 10 }, (_, i) => i * 30), ...Array.from({ length: 40 }, (_, i) => 270 + (i + 1) * 2)]
+    const gaps = ts.slice(1, 10).map((t, i): [number, number] => [ts[i], t])
+    expect(fromGraph(graph({ ts, gaps })).ts).toEqual(ts)
+    expect(fromReadings(ts.map((t) => ({ ts: t, value: 1 }))).ts).toEqual(ts)
+    expect(fromReadings([...ts, 400, 402, 404].map((t) => ({ ts: t, value: 1 }))).ts).toContain(375)
+  })
+
   test('have no gap where neighbouring buckets follow each other', () => {
     expect(fromGraph(graph({ stepMs: 10, ts: [0, 10, 20], gaps: [[2, 9], [12, 19]] })).ts).toEqual([0, 10, 20])
   })
@@ -50,11 +58,11 @@ describe('columns of a chart', () => {
     expect(columns.mean[1]).toBe(7)
     addReading(columns, -13, 6)
     expect(columns.ts).toEqual([-13, 0, 20, 40])
-    const gapped = fromGraph(graph({ ts: [0, 40], gaps: [[0, 40]] }))
+    const gapped = fromGraph(graph({ ts: [-20, -10, 0, 40], gaps: [[0, 40]] }))
     addReading(gapped, 20, 9)
     addReading(gapped, 30, 8)
-    expect(gapped.ts).toEqual([0, 20, 30, 40])
-    expect(gapped.mean).toEqual([0, 9, 8, 1])
+    expect(gapped.ts).toEqual([-20, -10, 0, 20, 30, 40])
+    expect(gapped.mean).toEqual([0, 1, 2, 9, 8, 3])
   })
 
   test('stay in order, whatever comes in whatever order', () => {

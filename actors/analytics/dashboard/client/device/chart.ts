@@ -78,7 +78,7 @@ export function createChart(host: HTMLElement, options: ChartOptions): Chart {
         line(none, 0),
         line(none, 0),
         line(none, 0),
-        { stroke: () => palette.line, width: 1.75, points: { size: 5, fill: () => palette.surface, stroke: () => palette.line, width: 1.5 } },
+        { stroke: () => palette.line, width: 1.75, points: { filter: (_u, _series, all) => (all ? null : lonely(columns, span)), size: 5, fill: () => palette.surface, stroke: () => palette.line, width: 1.5 } },
       ],
       bands: [{ series: [1, 2], fill: () => palette.band }, { series: [3, 4], fill: () => palette.band }],
       cursor: {
@@ -219,6 +219,15 @@ export function createChart(host: HTMLElement, options: ChartOptions): Chart {
       plot.destroy()
     },
   }
+}
+
+/** Points that no line reaches, since gaps are on either side of them: they get a dot, or nothing would show them. */
+function lonely({ ts, mean }: Columns, { from, to }: Span): number[] {
+  const shown: number[] = []
+  for (let i = Math.max(0, bucketOf(ts, from)); i < ts.length && ts[i] <= to; i++) {
+    if (mean[i] !== null && (mean[i - 1] ?? null) === null && (mean[i + 1] ?? null) === null) shown.push(i)
+  }
+  return shown
 }
 
 /** Anomalies of the point at `i`: a bucket may hold several. */

@@ -3,7 +3,8 @@
  *
  * Pure. Invariants
  * - I1 `ts` grows strictly.
- * - I2 A gap is a point of nulls between its ends, so that no line is drawn where nothing was measured.
+ * - I2 A gap is a point of nulls between its ends, so that no line is drawn where nothing was measured. It is longer than three intervals of the rhythm on
+ *   either side of it: a device that measures more often than it did has no gaps in its past.
  */
 
 import type { AnomalyRow, Graph, ReadingRow, SeriesKey, WindowRow } from '../shapes.ts'
@@ -57,20 +58,34 @@ export function fromGraph(graph: Graph): Columns {
     while (g < graph.gaps.length && graph.gaps[g][1] <= (before ?? -Infinity)) g++
     const gap = graph.gaps[g]
     // A silence within neighbouring buckets is too short to be seen at this width.
-    if (before !== undefined && gap && gap[0] < t && gap[1] > before && t - before > graph.stepMs) pushNulls(columns, before + (t - before) / 2)
+    const silent = before !== undefined && gap && gap[0] < t && gap[1] > before && t - before > graph.stepMs
+    if (silent && isSilence(graph.ts, i)) pushNulls(columns, before + (t - before) / 2)
     push(columns, { ts: t, min: graph.min[i], max: graph.max[i], mean: graph.mean[i], p50: graph.p50?.[i], p95: graph.p95?.[i] })
   }
   return columns
 }
 
-/** Readings one by one; several of one instant are one point. A silence of more than three usual intervals is a gap. */
+/** Intervals on either side of a silence that tell the rhythm there. */
+const RHYTHM_INTERVALS = 8
+
+/** Whether nothing was measured between points `i - 1` and `i` for longer than the rhythm before it and that behind it lead one to expect. */
+function isSilence(ts: readonly number[], i: number): boolean {
+  const usual = (first: number, last: number) => {
+    const intervals: number[] = []
+    for (let k = Math.max(1, first); k <= Math.min(ts.length - 1, last); k++) if (ts[k] > ts[k - 1]) intervals.push(ts[k] - ts[k - 1])
+    return intervals.sort((a, b) => a - b)[(intervals.length - 1) >> 1] ?? 0
+  }
+  const longest = Math.max(usual(i - RHYTHM_INTERVALS, i - 1), usual(i + 1, i + RHYTHM_INTERVALS))
+  return longest > 0 && ts[i] - ts[i - 1] > 3 * longest
+}
+
+/** Readings one by one; several of one instant are one point. */
 export function fromReadings(rows: readonly Pick<ReadingRow, 'ts' | 'value'>[]): Columns {
   const columns = emptyColumns()
-  const intervals = rows.slice(1).map((row, i) => row.ts - rows[i].ts).filter((ms) => ms > 0).sort((a, b) => a - b)
-  const gapMs = intervals.length > 1 ? 3 * intervals[(intervals.length - 1) >> 1] : Infinity
-  for (const { ts, value } of rows) {
+  const all = rows.map((row) => row.ts)
+  for (const [at, { ts, value }] of rows.entries()) {
     const before = columns.ts.at(-1)
-    if (before !== undefined && ts - before > gapMs) pushNulls(columns, before + (ts - before) / 2)
+    if (before !== undefined && isSilence(all, at)) pushNulls(columns, before + (ts - before) / 2)
     if (before === ts) {
       const i = columns.ts.length - 1
       columns.min[i] = Math.min(columns.min[i]!, value)

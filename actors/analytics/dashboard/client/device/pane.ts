@@ -23,6 +23,7 @@ const RECENT_MS = 5_000
 const RECENT_MAX = 2_000
 /** Points drawn one by one; of more the server draws up as many as the screen has pixels. */
 const POINTS_MAX = 20_000
+const DAY_MS = 86_400_000
 
 /** What is asked of a pane: a span, how it is drawn, for so many pixels; `open` where the span follows the present. */
 export interface Wish {
@@ -81,7 +82,7 @@ export class Pane {
       return page.cursor === null ? fromReadings(page.readings) : null
     }
     const stepMs = VIEWS.find((v) => v.value === view)!.ms!
-    const page = await api.get<{ windows: WindowRow[]; cursor: string | null }>('/v1/windows', { ...range, from: range.from - stepMs, size: view, tz: view === '1d' ? zone() : null, limit: POINTS_MAX }, signal)
+    const page = await api.get<{ windows: WindowRow[]; cursor: string | null }>('/v1/windows', { ...range, from: range.from - stepMs, size: view, tz: stepMs >= DAY_MS ? zone() : null, limit: POINTS_MAX }, signal)
     return page.cursor === null ? fromWindows(page.windows, stepMs) : null
   }
 

@@ -26,9 +26,12 @@ export const VIEWS = [
   { value: 'auto', label: 'As it fits', ms: null },
   { value: 'readings', label: 'Every reading', ms: null },
   { value: '1m', label: 'By 1 minute', ms: HOUR_MS / 60 },
+  { value: '5m', label: 'By 5 minutes', ms: HOUR_MS / 12 },
   { value: '15m', label: 'By 15 minutes', ms: HOUR_MS / 4 },
   { value: '1h', label: 'By 1 hour', ms: HOUR_MS },
+  { value: '6h', label: 'By 6 hours', ms: 6 * HOUR_MS },
   { value: '1d', label: 'By day', ms: 24 * HOUR_MS },
+  { value: '1w', label: 'By week', ms: 7 * 24 * HOUR_MS },
 ] as const
 export type View = (typeof VIEWS)[number]['value']
 

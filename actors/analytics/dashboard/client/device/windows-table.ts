@@ -6,7 +6,7 @@
 
 import type { Api } from '../api.ts'
 import { h, segments } from '../dom.ts'
-import { count, moment } from '../format.ts'
+import { count, moment, zone } from '../format.ts'
 import type { WindowRow } from '../shapes.ts'
 import type { Units } from '../units.ts'
 import type { Span } from './place.ts'
@@ -21,7 +21,7 @@ const SIZES = [
   { value: '1m', label: '1m', title: 'One minute', ms: 60_000, spanMaxMs: 6 * HOUR_MS },
   { value: '15m', label: '15m', title: 'Fifteen minutes', ms: 900_000, spanMaxMs: 48 * HOUR_MS },
   { value: '1h', label: '1h', title: 'One hour', ms: HOUR_MS, spanMaxMs: 14 * 24 * HOUR_MS },
-  { value: '1d', label: '1d', title: 'One day, by UTC', ms: 24 * HOUR_MS, spanMaxMs: Infinity },
+  { value: '1d', label: '1d', title: 'One day, from midnight to midnight', ms: 24 * HOUR_MS, spanMaxMs: Infinity },
 ] as const
 type Size = (typeof SIZES)[number]
 
@@ -56,9 +56,10 @@ export function createWindowsTable(api: Api, units: Units): WindowsTable {
     const { value, ms } = size()
     const of = metric.value
     buttons.set(value)
-    const from = Math.floor(Math.max(span.from, span.to - ROWS_MAX * ms) / ms) * ms
+    // The window that the span begins in belongs to it.
+    const from = Math.floor(Math.max(span.from, span.to - ROWS_MAX * ms) - ms)
     try {
-      const page = await api.get<{ windows: WindowRow[] }>('/v1/windows', { device, metric: of, from, to: Math.ceil(span.to), size: value, limit: ROWS_MAX + 2 }, signal)
+      const page = await api.get<{ windows: WindowRow[] }>('/v1/windows', { device, metric: of, from, to: Math.ceil(span.to), size: value, tz: value === '1d' ? zone() : null, limit: ROWS_MAX + 2 }, signal)
       if (asked === shown && value === size().value && of === metric.value) body.replaceChildren(tableOf(page.windows, of))
     } catch (error) {
       if (!signal.aborted) body.replaceChildren(h('p', { class: 'nothing' }, `Cannot show windows: ${(error as Error).message.replace(/\.$/, '')}.`))

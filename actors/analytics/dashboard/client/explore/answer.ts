@@ -95,6 +95,8 @@ export interface Lines {
   readonly left: number
 }
 
+const collator = new Intl.Collator('en', { numeric: true })
+
 /** The lines of a plot over time or a number. */
 export function linesOf({ rows }: Answer, { x, xKind, y, by }: Choice): Lines {
   const at = xKind === 'time' ? timeOf : numberOf
@@ -109,7 +111,7 @@ export function linesOf({ rows }: Answer, { x, xKind, y, by }: Choice): Lines {
       line.set(place, numberOf(row[name]))
     }
   }
-  const names = [...lines.keys()].slice(0, LINES_MAX)
+  const names = [...lines.keys()].sort(by === null ? () => 0 : collator.compare).slice(0, LINES_MAX)
   const places = [...new Set(names.flatMap((name) => [...lines.get(name)!.keys()]))].sort((a, b) => a - b)
   // A place that a line has no row for is left open by `undefined`, over which it is drawn on; a null breaks it.
   const open = undefined as unknown as null

@@ -39,11 +39,11 @@ ORDER BY start`,
   },
   {
     name: 'The longest silences',
-    about: 'Gaps between readings of one series',
+    about: 'Gaps between the readings of a series, within a day',
     shown: 'table',
     sql: `SELECT device, metric, ts AS heard_again, ts - before AS silence
 FROM (SELECT device, metric, ts, lag(ts) OVER (PARTITION BY device, metric ORDER BY ts) AS before FROM readings)
-WHERE before IS NOT NULL
+WHERE before IS NOT NULL AND ts > (SELECT max(ts) FROM readings) - INTERVAL 1 DAY
 ORDER BY silence DESC LIMIT 25`,
   },
   {

@@ -50,7 +50,7 @@ export function open(host: HTMLElement, { api, note }: Context): Page {
   const body = h('div', { id: 'answer' })
   const result = h('section', { class: 'card result', 'aria-label': 'Answer', hidden: true }, h('div', { class: 'result-head' }, shown, exports), plotTools, body)
   const history = h('ul', { class: 'questions', id: 'history' })
-  const historyBox = h('details', { class: 'help' }, h('summary', {}, 'Asked before'), history)
+  const historyBox = h('details', { class: 'help' }, h('summary', {}, h('h2', {}, 'Asked before')), history)
   host.append(
     h('div', { class: 'page-head' }, h('h1', {}, 'Explore'), h('p', { class: 'lead-in' }, 'Ask all that was ever measured, in SQL. It reads only: nothing can be broken here.')),
     h('div', { class: 'explore' },
@@ -59,7 +59,7 @@ export function open(host: HTMLElement, { api, note }: Context): Page {
           h('div', { class: 'editor-tools' }, runButton, h('span', { class: 'muted small', id: 'sql-keys' }, 'Ctrl or ⌘ with Enter runs it'), said), trouble),
         result),
       h('aside', { class: 'stack explore-side', 'aria-label': 'Help' },
-        h('details', { class: 'help card', open: true }, h('summary', {}, 'Questions to begin with'),
+        h('details', { class: 'help card', open: true }, h('summary', {}, h('h2', {}, 'Questions to begin with')),
           h('ul', { class: 'questions' }, ...EXAMPLES.map((example) =>
             h('li', {}, h('button', { type: 'button', class: 'as-link', onclick: () => begin(example) }, example.name), h('span', { class: 'muted small' }, example.about))))),
         tablesHelp(api, (name) => editor.insert(name)),

@@ -16,8 +16,8 @@ export function tablesHelp(api: Api, onPick: (name: string) => void): HTMLElemen
       h('section', { 'aria-label': `Table ${name}` }, h('h3', {}, pick(name, 'Put it into the question')),
         h('ul', { class: 'columns' }, ...columns.map((column) => h('li', {}, pick(column.name, column.type), h('span', { class: 'muted small' }, column.type.toLowerCase())))))))
   api
-    .get<{ tables: Table[] }>('/v1/sql/tables')
-    .then(({ tables }) => show(tables))
+    .send('/v1/sql/tables', { method: 'GET' })
+    .then(async (response) => show(((await response.json()) as { tables: Table[] }).tables))
     .catch(() => body.replaceChildren(h('p', { class: 'muted small' }, 'The views are readings, windows, anomalies, alerts, forecasts and rejects; DESCRIBE shows the columns of one.')))
-  return h('details', { class: 'help card', open: matchMedia('(min-width: 1000px)').matches }, h('summary', {}, 'Tables and columns'), body)
+  return h('details', { class: 'help card', open: matchMedia('(min-width: 1000px)').matches }, h('summary', {}, h('h2', {}, 'Tables and columns')), body)
 }
