@@ -198,9 +198,10 @@ export const FRESH_ROWS_MAX = 8_000_000
 export const CATALOG_REBUILD_MIN_MS = 5_000
 /** Width of a graph in pixels. */
 export const GRAPH_WIDTH_MAX = 10_000
-/** A graph is made from readings where its range holds no more of them; else from windows. */
-export const GRAPH_READINGS_MAX = 200_000
+/** Anomalies of a graph; of more the worst are shown. */
 export const GRAPH_ANOMALIES_MAX = 2_000
+/** Metrics of one request for graphs; beyond it 400. */
+export const GRAPH_METRICS_MAX = 20
 /** The order of a fleet's devices, and the sums of anomalies and fates in it, are made anew at most so often; until then all get the same. */
 export const FLEET_FRESH_MS = 2_000
 export const FLEET_SUMS_MS = 10_000

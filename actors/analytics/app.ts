@@ -1,22 +1,20 @@
 /**
  * The analytics API: its endpoints, the OpenAPI document made of their schemas, and the page that shows it.
  *
- * Owns what is not a list: ledger, graph, status. Leaves lists to routes-lists.ts, the live stream to routes-live.ts, what an answer holds to
+ * Owns ledger and status. Leaves lists to routes-lists.ts, graphs to routes-graph.ts, the live stream to routes-live.ts, what an answer holds to
  * the queries, its form to reply.ts, the dashboard to dashboard/.
  */
 
-import { z } from '@hono/zod-openapi'
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { KeyedEnv } from '../../runtime/http.ts'
-import { GRAPH_WIDTH_MAX } from '../../runtime/limits.ts'
 import { DOCS_CSP, docsPage } from './docs.ts'
 import { fleetRoutes } from './fleet-routes.ts'
-import { graph } from './graph.ts'
-import { filterOf, numberOf, rangeOf, seriesOf } from './parameters.ts'
+import { filterOf, rangeOf } from './parameters.ts'
 import { ledger } from './query-ledger.ts'
 import { LIST_FORMATS, ParameterError, countColumn, listReply } from './reply.ts'
 import { describeIngest, newApp } from './route.ts'
 import type { AnalyticsSources, Get } from './route.ts'
+import { graphRoute } from './routes-graph.ts'
 import { listRoutes } from './routes-lists.ts'
 import { liveRoute } from './routes-live.ts'
 import { sqlRoutes } from './routes-sql.ts'
@@ -29,7 +27,6 @@ import { unitsRoutes } from './units-routes.ts'
 export type { AnalyticsSources } from './route.ts'
 
 const NO_STORE = { 'cache-control': 'no-store' }
-const DAY_MS = 86_400_000
 
 export function createAnalytics(sources: AnalyticsSources): { app: OpenAPIHono<KeyedEnv> } {
   const { app, get, post } = newApp(sources)
@@ -75,38 +72,6 @@ function ledgerRoute(get: Get, { tail }: AnalyticsSources): void {
       if (format === 'json') return c.json(sums, 200, NO_STORE)
       const columns = Object.keys(sums).map(countColumn)
       return listReply(c, { name: 'ledger', columns, rows: [Object.values(sums)], cursor: null }, { format, timeMs, lake: tail.lake })
-    },
-  )
-}
-
-function graphRoute(get: Get, { tail }: AnalyticsSources): void {
-  get(
-    '/v1/graph',
-    {
-      summary: 'One series as columns that are ready to plot',
-      description: 'At most a few points a pixel; extremes are kept. The last 24 hours by default.',
-      query: {
-        ...shapes.names,
-        ...shapes.range,
-        width: z.string().optional().openapi({ description: `Pixels: 1 to ${GRAPH_WIDTH_MAX}, 800 by default.`, example: '800' }),
-        ...shapes.forms,
-      },
-      answer: shapes.Graph,
-    },
-    async ({ c, query, principal, nowMs, timeMs }) => {
-      const { device, metric } = seriesOf(query)
-      const range = rangeOf(query, nowMs, { from: nowMs - DAY_MS, to: nowMs })
-      const width = numberOf('width', query.width, { fallback: 800, min: 1, max: GRAPH_WIDTH_MAX })
-      const made = await graph(tail, { tenant: principal.tenant, device, metric, range, width })
-      const time = (ms: number) => (timeMs ? ms : formatTime(ms))
-      const times = {
-        from: time(made.from),
-        to: time(made.to),
-        ts: made.ts.map(time),
-        gaps: made.gaps.map((gap) => gap.map(time)),
-        anomalies: { ...made.anomalies, ts: made.anomalies.ts.map(time) },
-      }
-      return c.json({ ...made, ...times }, 200, NO_STORE)
     },
   )
 }

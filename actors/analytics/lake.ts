@@ -73,11 +73,14 @@ export class LakeVersion {
     this.attached = attached
   }
 
-  /** Segments that may have rows of a table; `from`, `to` (of readings and windows only) leave out those whose event times lie wholly outside. */
+  /**
+   * Segments that may have rows of a table; `from`, `to` (not of the ledger, which goes by arrival) leave out those whose event times lie wholly
+   * outside: an anomaly is sealed with its reading.
+   */
   reached(table: ShownTable, { from = -Infinity, to = Infinity, files }: Within): Attached[] {
     return this.attached.filter(({ segment }) => {
       if ((segment.rows[table] ?? 0) === 0 || (files !== undefined && !files.has(segment.file))) return false
-      if (table !== 'readings' && table !== 'windows') return true
+      if (table !== 'readings' && table !== 'windows' && table !== 'anomalies') return true
       const [least, most] = table === 'readings' ? [segment.readingsMin ?? segment.tsMin, segment.readingsMax ?? segment.tsMax] : [segment.tsMin, segment.tsMax]
       return least === null || most === null || (most >= from && least < to)
     })

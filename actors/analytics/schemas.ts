@@ -108,6 +108,10 @@ export const Graph = z
     min: z.array(z.number()),
     max: z.array(z.number()),
     mean: z.array(z.number()),
+    last: z.array(z.number()),
+    count: z.array(z.int()),
+    p50: z.array(number),
+    p95: z.array(number),
     gaps: z.array(z.array(time)),
     anomalies: z.object({
       ts: z.array(time),
@@ -121,6 +125,8 @@ export const Graph = z
     forecast: z.null(),
   })
   .openapi('Graph')
+/** Several metrics of one device. */
+export const Graphs = z.object({ device: z.string(), from: time, to: time, width: z.int(), series: z.array(Graph) }).openapi('Graphs')
 
 export const Status = z
   .object({

@@ -10,6 +10,7 @@
  * - backlog      an hour's outage caught up
  * - live         thousands of live streams: at the store, through the edge, on everything, beside clients that never read
  * - queries      an analyst and the API over a made lake: `--readings 100M` (the default) or another number, `--dir` keeps it for the next time
+ * - graph        /v1/graph over a year of one series; runs only where it is named
  * - memory       what each process holds over ten minutes of steady load; runs only where it is named
  *
  * `WEIR_BENCH_SHAPE` names one shape of live to run alone. `WEIR_BENCH_SECONDS` (skew, memory), `WEIR_BENCH_RATE` (skew, readings a second) and `WEIR_BENCH_ROWS` (backlog) choose other sizes.
@@ -30,11 +31,12 @@ const benches: Record<string, () => Promise<{ run: Bench }>> = {
   backlog: () => import('./backlog.ts'),
   live: () => import('./live.ts'),
   queries: () => import('./queries.ts'),
+  graph: () => import('./graph.ts'),
   memory: () => import('./memory.ts'),
 }
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { smoke: { type: 'boolean', default: false }, readings: { type: 'string' }, dir: { type: 'string' } } })
-const names = positionals.length > 0 ? positionals : Object.keys(benches).filter((name) => name !== 'memory')
+const names = positionals.length > 0 ? positionals : Object.keys(benches).filter((name) => name !== 'memory' && name !== 'graph')
 const unknown = names.filter((name) => !(name in benches))
 if (unknown.length > 0) {
   console.error(`Cannot run ${unknown.join(', ')} as a benchmark must be one of ${Object.keys(benches).join(', ')}`)
