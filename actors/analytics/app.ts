@@ -8,6 +8,7 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { KeyedEnv } from '../../runtime/http.ts'
 import { DOCS_CSP, docsPage } from './docs.ts'
+import { installElsewhere } from './elsewhere.ts'
 import { fleetRoutes } from './fleet-routes.ts'
 import { filterOf, rangeOf } from './parameters.ts'
 import { ledger } from './query-ledger.ts'
@@ -18,6 +19,7 @@ import { graphRoute } from './routes-graph.ts'
 import { listRoutes } from './routes-lists.ts'
 import { liveRoute } from './routes-live.ts'
 import { sqlRoutes } from './routes-sql.ts'
+import { outlookRoutes } from './routes-outlook.ts'
 import { targetsRoute } from './routes-targets.ts'
 import * as shapes from './schemas.ts'
 import { status } from './status.ts'
@@ -39,7 +41,9 @@ export function createAnalytics(sources: AnalyticsSources): { app: OpenAPIHono<K
   fleetRoutes(get, sources)
   unitsRoutes(app, get, sources)
   targetsRoute(get, sources)
+  outlookRoutes(app, get, sources)
   describeIngest(app)
+  installElsewhere(app)
   app.doc31('/openapi.json', {
     openapi: '3.1.0',
     info: {

@@ -81,6 +81,31 @@ export const AnomalyRow = z
   })
   .openapi('Anomaly')
 
+export const AlertRow = z
+  .object({
+    id: z.string(),
+    rule: z.string(),
+    device: z.string(),
+    metric: z.string(),
+    severity: z.string(),
+    event: z.string(),
+    at: time,
+    value: number,
+    message: z.string(),
+  })
+  .openapi('Alert')
+export const Forecast = z
+  .object({
+    device: z.string(),
+    metric: z.string(),
+    model: z.string().nullable().openapi({ description: 'Null where the series has no forecast.' }),
+    made_at: time.nullable(),
+    coverage: number.openapi({ description: 'Share of the readings so far that fell within the bounds.' }),
+    error: number.openapi({ description: 'Mean absolute error so far.' }),
+    forecast: z.array(z.object({ ts: time, mean: z.number(), lower: z.number(), upper: z.number() })),
+  })
+  .openapi('Forecast')
+
 export const list = <T extends z.ZodType>(name: string, row: T) => z.object({ [name]: z.array(row), cursor })
 
 export const Ledger = z
