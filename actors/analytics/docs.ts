@@ -43,12 +43,19 @@ const sampler = (schemas) => function sample(schema, depth = 0) {
   return { string: 'text', boolean: true, integer: 0, number: 0 }[type] ?? null
 }
 
+/** In words, what a parameter may be. */
+function form({ enum: words, minimum, maximum }) {
+  if (words) return 'One of ' + words.join(', ') + '.'
+  if (minimum === undefined) return ''
+  return maximum === undefined ? 'At least ' + minimum + '.' : 'From ' + minimum + ' to ' + maximum + '.'
+}
+
 function operation(path, verb, op, sample) {
   const body = make('div', {})
   if (op.description) body.append(make('p', { textContent: op.description }))
   const row = (p) => {
-    const name = make('td', {}, make('code', { textContent: p.name }))
-    return make('tr', {}, name, make('td', { textContent: p.description ?? p.schema?.description ?? '' }))
+    const name = make('td', {}, make('code', { textContent: p.name + (p.required ? ' *' : '') }))
+    return make('tr', {}, name, make('td', { textContent: [p.description ?? p.schema?.description, form(p.schema ?? {})].filter(Boolean).join(' ') }))
   }
   if (op.parameters?.length) body.append(make('table', {}, ...op.parameters.map(row)))
   const given = op.requestBody?.content?.['application/json']

@@ -59,10 +59,10 @@ export function fleetRoutes(get: Get, { tail, clock }: Pick<AnalyticsSources, 't
     {
       summary: 'The devices, those first that need a look: silent ones, then those with anomalies',
       query: {
-        q: z.string().optional().openapi({ description: 'Words, each to be found in the device’s name or a metric’s.', example: 'field-7 moist' }),
-        show: z.string().optional().openapi({ description: `${SHOWS.join(', ')}; all by default. losing: many readings rejected or late.`, example: 'silent' }),
-        order: z.string().optional().openapi({ description: `${ORDERS.join(', ')}; attention by default.`, example: 'attention' }),
-        offset: z.string().optional().openapi({ description: 'Devices to pass over.', example: '0' }),
+        q: shapes.text('Words, each to be found in the device’s name or a metric’s.', 'field-7 moist'),
+        show: shapes.choice('all by default. losing: many readings rejected or late.', SHOWS, 'silent'),
+        order: shapes.choice('attention by default.', ORDERS, 'attention'),
+        offset: shapes.whole('Devices to pass over.', 0, { minimum: 0 }),
         limit: shapes.paging.limit,
         ...shapes.forms,
       },
@@ -108,7 +108,7 @@ export function fleetRoutes(get: Get, { tail, clock }: Pick<AnalyticsSources, 't
       query: {
         device: shapes.names.device,
         ...ledgerForms,
-        stepMs: z.string().optional().openapi({ description: 'Length of a step: a whole number of minutes, in ms; 15 minutes by default.', example: '900000' }),
+        stepMs: shapes.whole('Length of a step: a whole number of minutes, in ms; 15 minutes by default.', 900_000, { minimum: MINUTE_MS }),
       },
       answer: shapes.list('ledger', ledgerRow({ start: time })),
       formats: LIST_FORMATS,

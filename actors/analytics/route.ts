@@ -116,6 +116,7 @@ export function newApp({ keyring, clock, logger }: Pick<AnalyticsSources, 'keyri
     const { summary, description, query, headers, answer, formats = {}, content = 'application/json' } = about
     const contents: Record<string, { schema: z.ZodType }> = { [content]: { schema: answer } }
     for (const type of Object.values(formats)) contents[type.split(';')[0]] = { schema: z.string() }
+    const format = query.format === undefined ? {} : { format: (query.format as z.ZodType).openapi({ enum: ['json', ...Object.keys(formats)] }) }
     const failures = Object.entries(extra.failures ?? {}).map(([status, text]) => [status, failure(text)])
     const described = {
       method,
@@ -123,7 +124,7 @@ export function newApp({ keyring, clock, logger }: Pick<AnalyticsSources, 'keyri
       summary,
       description,
       security: KEYED,
-      request: { query: z.strictObject(query), ...(headers === undefined ? {} : { headers: z.object(headers) }) },
+      request: { query: z.strictObject({ ...query, ...format }), ...(headers === undefined ? {} : { headers: z.object(headers) }) },
       responses: { 200: { description: summary, content: contents }, ...FAILURES, ...Object.fromEntries(failures) },
     }
     // A body is read here and not by the router's own validator, which knows no bound; so it is only described.

@@ -29,9 +29,9 @@ export function graphRoute(get: Get, { tail }: AnalyticsSources): void {
         'longer than three of its usual intervals. Of more than 2000 anomalies the worst are shown. Several metrics with commas between ' +
         'give {device, from, to, width, series: [a graph of each]}.',
       query: {
-        ...shapes.names,
+        ...shapes.drawn,
         ...shapes.range,
-        width: z.string().optional().openapi({ description: `Pixels: 1 to ${GRAPH_WIDTH_MAX}, 800 by default.`, example: '800' }),
+        width: shapes.whole('Pixels, 800 by default.', 800, { minimum: 1, maximum: GRAPH_WIDTH_MAX }),
         ...shapes.forms,
       },
       answer: z.union([shapes.Graph, shapes.Graphs]),

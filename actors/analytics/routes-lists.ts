@@ -2,7 +2,6 @@
  * Endpoints that give lists: series, latest values, readings, windows, anomalies. Paged, as JSON, CSV, NDJSON or Parquet.
  */
 
-import { z } from '@hono/zod-openapi'
 import { choiceOf, filterOf, limitOf, numberOf, rangeOf, sizeOf, zoneOf } from './parameters.ts'
 import { anomalies, readings } from './query-readings.ts'
 import type { Place, Scope } from './query-readings.ts'
@@ -14,7 +13,9 @@ import type { ColumnSpec } from './reply.ts'
 import type { AnalyticsSources, Get, Request } from './route.ts'
 import * as shapes from './schemas.ts'
 import type { SeriesEntry } from './series-catalog.ts'
-import { SIZE_MUST } from './window-grid.ts'
+import { SIZE, SIZE_MUST } from './window-grid.ts'
+
+const PERCENTILES = ['exact', 'none'] as const
 
 const NAMES = ['device', 'metric'].map(textColumn)
 const SERIES = [...NAMES, countColumn('count'), timeColumn('first'), timeColumn('last'), numberColumn('value')]
@@ -120,13 +121,10 @@ export function listRoutes(get: Get, { tail }: AnalyticsSources): void {
         'neighbours.',
       query: {
         ...ranged,
-        size: z.string().optional().openapi({ description: `Is ${SIZE_MUST}; 1m by default.`, example: '1h' }),
-        fill: z.string().optional().openapi({ description: 'none (the default), null, previous or linear.', example: 'none' }),
-        tz: z.string().optional().openapi({ description: 'Zone whose clocks say where windows begin; UTC by default.', example: 'Europe/Vienna' }),
-        percentiles: z
-          .string()
-          .optional()
-          .openapi({ description: 'exact (the default), or none, of sizes that are not stored.', example: 'exact' }),
+        size: shapes.text(`Is ${SIZE_MUST}; 1m by default.`, '1h', { pattern: SIZE.source }),
+        fill: shapes.choice('none by default.', FILLS, 'none'),
+        tz: shapes.text('Zone whose clocks say where windows begin; UTC by default.', 'Europe/Vienna'),
+        percentiles: shapes.choice('exact (the default), or none, of sizes that are not stored.', PERCENTILES, 'exact'),
         ...paged,
       },
       answer: shapes.list('windows', shapes.WindowRow),
@@ -139,7 +137,7 @@ export function listRoutes(get: Get, { tail }: AnalyticsSources): void {
         range: rangeOf(request.query, request.nowMs),
         size,
         zone: zoneOf(request.query),
-        percentiles: choiceOf('percentiles', request.query.percentiles, ['exact', 'none'], 'exact') === 'exact',
+        percentiles: choiceOf('percentiles', request.query.percentiles, PERCENTILES, 'exact') === 'exact',
         fill: choiceOf('fill', request.query.fill, FILLS, 'none'),
         after: decodeCursor(request.query.cursor, 'ssnn') as WindowPlace | null,
         limit: limitOf(request.query),
@@ -156,7 +154,7 @@ export function listRoutes(get: Get, { tail }: AnalyticsSources): void {
       summary: 'Anomalies, in order of time',
       query: {
         ...ranged,
-        minScore: z.string().optional().openapi({ description: 'Least score, 0 to 1; 0 by default.', example: '0.9' }),
+        minScore: shapes.text('Least score; 0 by default.', 0.9, { type: 'number', minimum: 0, maximum: 1 }),
         ...paged,
       },
       answer: shapes.list('anomalies', shapes.AnomalyRow),

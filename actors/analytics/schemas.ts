@@ -5,31 +5,52 @@
  */
 
 import { z } from '@hono/zod-openapi'
-import { SQL_ROWS, SQL_ROWS_MAX, SQL_TIME_MAX_MS, SQL_TIME_MS, TS_MIN_MS, VALUE_MAGNITUDE_MAX } from '../../runtime/limits.ts'
+import { PAGE_ROWS, PAGE_ROWS_MAX, SQL_ROWS, SQL_ROWS_MAX, SQL_TIME_MAX_MS, SQL_TIME_MS, TS_MIN_MS, VALUE_MAGNITUDE_MAX } from '../../runtime/limits.ts'
 import { DEVICE, METRIC } from '../reading/validate-names.ts'
 
-const text = (description: string, example?: string) =>
+/** What a text must look like, for who reads OpenAPI; parameters.ts checks it, and says in words what is amiss. */
+type Form = { readonly enum?: string[]; readonly pattern?: string; readonly type?: 'integer' | 'number'; readonly minimum?: number; readonly maximum?: number }
+
+/** A parameter of a query. */
+export const text = (description: string, example?: string | number, form: Form = {}) =>
   z
     .string()
     .optional()
-    .openapi({ description, ...(example === undefined ? {} : { example }) })
+    .openapi({ description, ...(example === undefined ? {} : { example }), ...form })
+/** One that is among a few words. */
+export const choice = (description: string, words: readonly string[], example: string) => text(description, example, { enum: [...words] })
+/** A whole number. */
+export const whole = (description: string, example: number, bounds: { minimum: number; maximum?: number }) => text(description, example, { type: 'integer', ...bounds })
+
+/** Names with commas between, each of a form. */
+const listOf = (name: RegExp) => {
+  const one = name.source.slice(1, -1)
+  return `^${one}(,${one})*$`
+}
 
 export const names = {
-  device: text('Device, exactly; several with commas.', 'field-7/probe-2'),
-  metric: text('Metric, exactly; several with commas.', 'soil_moisture'),
+  device: text('Device, exactly; several with commas.', 'field-7/probe-2', { pattern: listOf(DEVICE) }),
+  metric: text('Metric, exactly; several with commas.', 'soil_moisture', { pattern: listOf(METRIC) }),
 }
-export const prefix = { prefix: text('Devices whose names begin so.', 'field-7/') }
+/** Of a graph: one device, and metrics, both needed. */
+const needed = { param: { required: true } }
+export const drawn = {
+  device: text('Device.', 'field-7/probe-2', { pattern: DEVICE.source }).openapi(needed),
+  metric: text('Metric; several with commas.', 'soil_moisture', { pattern: listOf(METRIC) }).openapi(needed),
+}
+export const prefix = { prefix: text('Devices whose names begin so.', 'field-7/', { pattern: DEVICE.source }) }
 export const range = {
   from: text('Earliest time, inclusive: epoch ms, RFC 3339, or before now as -1h, -7d.', '-24h'),
   to: text('Latest time, exclusive, in the same forms.', 'now'),
 }
 export const paging = {
-  limit: text('Rows of a page: 1 to 100000, 1000 by default.', '1000'),
+  limit: whole(`Rows of a page, ${PAGE_ROWS} by default.`, 1000, { minimum: 1, maximum: PAGE_ROWS_MAX }),
   cursor: text('The cursor of the page before; all other parameters as they were.'),
 }
 export const forms = {
-  format: text('json, csv, ndjson, arrow (an IPC stream) or parquet; else as Accept says.', 'json'),
-  time: text('ms gives times as epoch milliseconds, rfc3339 (the default) as RFC 3339 in UTC.', 'ms'),
+  /** Of the formats that the path has (route.ts). */
+  format: text('Form of the answer; else as Accept says. arrow is an IPC stream.', 'json'),
+  time: choice('ms gives times as epoch milliseconds, rfc3339 (the default) as RFC 3339 in UTC.', ['rfc3339', 'ms'], 'ms'),
 }
 
 const time = z.union([z.string(), z.number()]).openapi({

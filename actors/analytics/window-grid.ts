@@ -26,11 +26,12 @@ export type WindowSize = { readonly name: string } & (
   | { readonly ms: null; readonly months: number }
 )
 
+export const SIZE = /^(\d{1,9})(m|h|d|w|mo|y)$/
 export const SIZE_MUST = 'a whole number of minutes or more, up to 100 years, such as 1m, 15m, 6h, 1d, 1w, 3mo or 1y'
 
 /** The size that a text names: a whole number and m, h, d, w, mo or y. Null for anything else. */
 export function parseSize(text: string): WindowSize | null {
-  const [, digits, unit] = /^(\d{1,9})(m|h|d|w|mo|y)$/.exec(text) ?? []
+  const [, digits, unit] = SIZE.exec(text) ?? []
   const count = Number(digits)
   if (unit === undefined || count === 0) return null
   if (unit === 'mo' || unit === 'y') {

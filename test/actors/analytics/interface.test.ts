@@ -46,6 +46,33 @@ describe('the OpenAPI document', () => {
     expect(doc.components.securitySchemes.key).toMatchObject({ type: 'http', scheme: 'bearer' })
   })
 
+  it('names for each parameter what is taken, and nothing else is', async () => {
+    const doc: any = await house.json('/openapi.json')
+    const paths = Object.entries<any>(doc.paths).filter(([path, verbs]) => verbs.get !== undefined && path !== '/v1/live')
+    for (const [path, { get }] of paths) {
+      const queries = (get.parameters ?? []).filter((parameter: any) => parameter.in === 'query')
+      const needed = queries.filter((parameter: any) => parameter.required).map(({ name, schema }: any) => [name, schema.example])
+      const status = async (name: string, value: string) => (await house.get(`${path}?${new URLSearchParams([...needed.filter(([other]: string[]) => other !== name), [name, value]])}`)).status
+      for (const { name, schema, required } of queries) {
+        if (required) expect([path, name, await status('time', 'ms'), await status(name, '')]).toEqual([path, name, 200, 400])
+        if (schema.enum !== undefined) {
+          for (const word of schema.enum) expect([path, name, word, await status(name, word)]).toEqual([path, name, word, 200])
+          expect([path, name, [400, 406].includes(await status(name, 'other'))]).toEqual([path, name, true])
+        }
+        for (const bound of [schema.minimum, schema.maximum].filter((n) => n !== undefined)) {
+          expect([path, name, bound, await status(name, String(bound))]).toEqual([path, name, bound, 200])
+          expect([path, name, await status(name, String(bound === schema.minimum ? bound - 1 : bound + 1))]).toEqual([path, name, 400])
+        }
+        if (schema.pattern !== undefined) {
+          expect(schema.example).toMatch(new RegExp(schema.pattern))
+          expect([path, name, await status(name, schema.example)]).toEqual([path, name, 200])
+          expect('no name').not.toMatch(new RegExp(schema.pattern))
+          expect([path, name, await status(name, 'no name')]).toEqual([path, name, 400])
+        }
+      }
+    }
+  })
+
   it('has a page that shows it and loads nothing from elsewhere', async () => {
     const answer = await house.get('/docs', { key: '' })
     expect(answer.headers.get('content-security-policy')).toContain("default-src 'none'")
