@@ -89,7 +89,7 @@ function forecastRoute(get: Get, { tail }: Pick<AnalyticsSources, 'tail'>): void
       summary: 'What a series is expected to do, with bounds at 95 %',
       description: 'Of a series without a forecast model is null, and the list empty; so far no series has one.',
       query: {
-        ...shapes.names,
+        ...shapes.series,
         horizon: z.string().optional().openapi({ description: 'How far ahead, up to 30d: 24h by default.', example: '24h' }),
         ...shapes.forms,
       },

@@ -32,12 +32,14 @@ export const names = {
   device: text('Device, exactly; several with commas.', 'field-7/probe-2', { pattern: listOf(DEVICE) }),
   metric: text('Metric, exactly; several with commas.', 'soil_moisture', { pattern: listOf(METRIC) }),
 }
-/** Of a graph: one device, and metrics, both needed. */
 const needed = { param: { required: true } }
-export const drawn = {
+/** One series, both of its names needed. */
+export const series = {
   device: text('Device.', 'field-7/probe-2', { pattern: DEVICE.source }).openapi(needed),
-  metric: text('Metric; several with commas.', 'soil_moisture', { pattern: listOf(METRIC) }).openapi(needed),
+  metric: text('Metric.', 'soil_moisture', { pattern: METRIC.source }).openapi(needed),
 }
+/** Metrics of one device. */
+export const drawn = { device: series.device, metric: text('Metric; several with commas.', 'soil_moisture', { pattern: listOf(METRIC) }).openapi(needed) }
 export const prefix = { prefix: text('Devices whose names begin so.', 'field-7/', { pattern: DEVICE.source }) }
 export const range = {
   from: text('Earliest time, inclusive: epoch ms, RFC 3339, or before now as -1h, -7d.', '-24h'),
