@@ -82,6 +82,8 @@ const INTERVALS_MIN = 5
 const REJECTED_SHARE = 0.01
 const LATE_SHARE = 0.2
 const METRICS_MAX = 500
+/** Numbers in names of up to so many digits are ordered by size. */
+const NAME_DIGITS = 16
 
 interface Sums {
   readonly anomalies: ReadonlyMap<string, WorstAnomaly>
@@ -250,9 +252,12 @@ export function pick(devices: readonly FleetDevice[], { show, search, order }: {
     words.every((word) => d.device.toLowerCase().includes(word) || d.entries.some((entry) => entry.metric.toLowerCase().includes(word)))
   const found = show === 'all' && words.length === 0 ? [...devices] : devices.filter(wanted)
   if (order === 'last') found.sort((a, b) => b.last - a.last)
-  if (order === 'name') found.sort((a, b) => collator.compare(a.device, b.device))
-  return found
+  return order === 'name' ? byName(found) : found
 }
 
-/** Numbers within names by size: probe-2 before probe-10. */
-const collator = new Intl.Collator('en', { numeric: true })
+/** Numbers within names by size: probe-2 before probe-10. Padded once, since a collator's comparison costs ten times as much. */
+function byName(devices: readonly FleetDevice[]): FleetDevice[] {
+  const keyed = devices.map((device) => ({ device, key: device.device.replace(/\d+/g, (digits) => digits.padStart(NAME_DIGITS, '0')) }))
+  keyed.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
+  return keyed.map(({ device }) => device)
+}

@@ -170,6 +170,29 @@ export function deviceTests(site: () => Site): void {
     await close()
   })
 
+  test('waits for an answer that takes its time, and does not ask for the same again and again', async () => {
+    const { page, problems, close } = await site().open('/explore')
+    await page.locator('#run').waitFor()
+    let asked = 0
+    let statuses = 0
+    let release: () => void = () => {}
+    const released = new Promise<void>((resolve) => (release = resolve))
+    page.on('request', (request) => {
+      // The status is asked for every other second: by the third time, ticks have passed.
+      if (request.url().includes('/v1/status') && ++statuses === 3) release()
+    })
+    await page.route('**/v1/graph?**metric=soil_moisture**', async (route) => {
+      asked++
+      await released
+      await route.continue()
+    })
+    await page.goto(`${site().system.url}${address(PROBE, '&metrics=soil_moisture')}`)
+    await drawn(page)
+    expect(asked).toBe(1)
+    expect(problems).toEqual([])
+    await close()
+  })
+
   test('says that it is not known here, where it is not', async () => {
     const { page, close } = await site().open(address('nobody'))
     await says(page, '#device-about', /Nothing of this device is known here/)

@@ -149,7 +149,3 @@ export interface SeriesKey {
   readonly device: string
   readonly metric: string
 }
-
-export function sameSeries(a: SeriesKey | null, b: SeriesKey | null): boolean {
-  return a?.device === b?.device && a?.metric === b?.metric
-}

@@ -10,7 +10,7 @@
  */
 
 import { isRefusal } from '../api.ts'
-import { announce, h, segments, setText } from '../dom.ts'
+import { announce, h, setText } from '../dom.ts'
 import { age, count, duration, moment } from '../format.ts'
 import { follow } from '../live.ts'
 import type { StreamEvent, StreamState } from '../live.ts'
@@ -19,8 +19,9 @@ import type { AnomalyRow, ReadingRow, SeriesRow, WindowRow } from '../shapes.ts'
 import { createAnomalyTable } from './anomalies.ts'
 import { createMetricChoice } from './metric-choice.ts'
 import { Pane } from './pane.ts'
-import { RANGES, VIEWS, fittingRange, panned, placeAddress, rangeSpan, readPlace, rhythmOf, zoomed } from './place.ts'
-import type { Place, RangeName, Span, View } from './place.ts'
+import { fittingRange, placeAddress, rangeSpan, readPlace, rhythmOf, zoomed } from './place.ts'
+import type { Place, RangeName, Span } from './place.ts'
+import { createTools } from './tools.ts'
 import { createWindowsTable } from './windows-table.ts'
 
 /** Metrics shown before the reader chooses. */
@@ -30,6 +31,10 @@ const SERIES_MAX = 500
 const RELOAD_MS = 60_000
 /** A window closed: its charts are drawn up anew, once for all that close with it. */
 const WINDOW_PAUSE_MS = 1_500
+const HINT =
+  'Drag to move, pinch to zoom; with the mouse, the wheel over a chart that was clicked. Keys: arrows read point by point, Shift with them moves, ' +
+  '+ and − zoom, 0 goes back, N and P go to what stood out.'
+const NOTHING_KNOWN = 'Nothing of this device is known here. It may be of another tenant, or have left by age.'
 const STREAM_TEXT: Record<StreamState, string> = { idle: '', connecting: 'connecting', live: 'live', waiting: 'reconnecting', refused: 'not allowed' }
 
 export function open(host: HTMLElement, { api, units, note }: Context): Page {
@@ -43,7 +48,8 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
   let left = false
   let opening = new AbortController()
   let loading = new AbortController()
-  let loadedAt = 0
+  /** When the graph was asked for last: an answer that takes its time must not be given up for the same question. */
+  let askedAt = 0
   let loaded = false
   let drawAsked = false
   let drawnTo = 0
@@ -53,11 +59,12 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
   const about = h('span', { class: 'muted', id: 'device-about' })
   const stream = h('span', { class: 'stream', id: 'stream', 'data-state': 'idle' })
   const trouble = h('p', { class: 'trouble', role: 'alert', hidden: true })
-  const ranges = h('fieldset', { class: 'segments', id: 'ranges' }, h('legend', { class: 'unseen' }, 'Range'))
-  const tool = (id: string, label: string, sign: string, act: () => void) => h('button', { type: 'button', class: 'quiet icon', id, 'aria-label': label, title: label, onclick: act }, h('span', { 'aria-hidden': 'true' }, sign))
-  const now = h('button', { type: 'button', class: 'quiet', id: 'reset-zoom', hidden: true, onclick: () => setSpan(null, true) }, 'Back to the range')
-  const view = h('select', { id: 'view', 'aria-label': 'How it is drawn', onchange: () => go({ ...place, view: view.value as View }) }, ...VIEWS.map(({ value, label }) => h('option', { value }, label)))
-  const shownSpan = h('p', { class: 'muted small', id: 'span' })
+  const tools = createTools({
+    span: () => span(),
+    onRange: (range) => go({ ...place, range, zoom: null }),
+    onView: (view) => go({ ...place, view }),
+    onSpan: (wanted) => setSpan(wanted, true),
+  })
   const metrics = createMetricChoice(units, (names) => go({ ...place, metrics: names }))
   const charts = h('div', { class: 'panes', id: 'panes' })
   const spoken = h('p', { class: 'unseen', role: 'status', id: 'chart-read' })
@@ -73,16 +80,9 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
       h('p', { class: 'lead-in' }, about, ' ', stream)),
     h('div', { class: 'stack' },
       h('section', { class: 'card charts', 'aria-label': 'Charts' },
-        h('div', { class: 'chart-tools' }, ranges,
-          h('div', { class: 'tool-row' },
-            tool('pan-back', 'Earlier', '←', () => setSpan(panned(span(), -0.5), true)), tool('pan-on', 'Later', '→', () => setSpan(panned(span(), 0.5), true)),
-            tool('zoom-out', 'Zoom out', '−', () => setSpan(zoomed(span(), 2), true)), tool('zoom-in', 'Zoom in', '+', () => setSpan(zoomed(span(), 0.5), true)), now),
-          view),
-        metrics.element, shownSpan, trouble, charts,
-        h('p', { class: 'muted small hint', id: 'chart-keys' }, 'Drag to move, pinch to zoom; with the mouse, the wheel over a chart that was clicked. Keys: arrows read point by point, Shift with them moves, + and − zoom, 0 goes back, N and P go to what stood out.'),
-        spoken),
+        tools.element, metrics.element, tools.shown, trouble, charts,
+        h('p', { class: 'muted small hint', id: 'chart-keys' }, HINT), spoken),
       h('div', { class: 'panels' }, anomalies.element, windows.element)))
-  const rangeButtons = segments(ranges, 'range', RANGES, (name) => go({ ...place, range: name as RangeName, zoom: null }))
 
   const rhythm = () => rhythmOf(rows)
   const range = () => place.range ?? fitting ?? '1h'
@@ -112,9 +112,7 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
   }
 
   function showChoices(): void {
-    rangeButtons.set(place.zoom ? null : range())
-    view.value = place.view
-    now.hidden = place.zoom === null
+    tools.choose(place.zoom ? null : range(), place.view)
     metrics.show(rows, shownMetrics())
   }
 
@@ -175,10 +173,16 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
 
   function makePanes(): void {
     const wanted = shownMetrics()
-    if (panes.length === wanted.length && panes.every((p, i) => p.series.device === place.device && p.series.metric === wanted[i])) return
+    const same = panes.length === wanted.length && panes.every((p, i) => p.series.device === place.device && p.series.metric === wanted[i])
+    if (same) return
     for (const pane of panes) pane.destroy()
     panes = wanted.map((metric) => {
-      const pane: Pane = new Pane({ device: place.device, metric }, units, { height: chartHeight(wanted.length), onSpan: setSpan, onCursor: (ts, aloud) => cursor(ts, aloud ? pane : null), onPick: point })
+      const pane: Pane = new Pane({ device: place.device, metric }, units, {
+        height: chartHeight(wanted.length),
+        onSpan: setSpan,
+        onCursor: (ts, aloud) => cursor(ts, aloud ? pane : null),
+        onPick: point,
+      })
       pane.last = lastOf(metric)
       charts.append(pane.element)
       return pane
@@ -193,17 +197,17 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
     const shown = span()
     const wish = { span: shown, view: place.view, width: Math.min(4_000, Math.max(100, charts.clientWidth - 70)), open: place.zoom === null }
     charts.setAttribute('aria-busy', 'true')
+    askedAt = Date.now()
     try {
       await Promise.all([...panes.map((pane) => pane.load(api, wish, signal)), windows.load(place.device, shownMetrics(), shown, signal)])
       loaded = true
-      loadedAt = Date.now()
       sayTrouble('')
       draw()
     } catch (error) {
       if (signal.aborted || isRefusal(error)) return
       sayTrouble(`Cannot draw this: ${(error as Error).message}`)
-      // As if it had been loaded a while ago: the next ticks try again.
-      loadedAt = Date.now() - RELOAD_MS + 4_000
+      // As if it had been asked for a while ago: the next ticks try again.
+      askedAt = Date.now() - RELOAD_MS + 4_000
     } finally {
       if (!signal.aborted) charts.removeAttribute('aria-busy')
     }
@@ -228,7 +232,7 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
     const shown = span()
     drawnTo = shown.to
     for (const pane of panes) pane.draw(shown, place.zoom === null)
-    setText(shownSpan, `${moment(shown.from, Date.now())} to ${place.zoom === null && Math.abs(shown.to - Date.now()) < 2_000 ? 'now' : moment(shown.to, Date.now())} (${duration(shown.to - shown.from)})`)
+    tools.showSpan(shown)
     if (!loaded) return
     const inSpan = panes.flatMap((pane) => pane.anomalies).filter((a) => a.ts >= shown.from && a.ts <= shown.to)
     anomalies.show(inSpan.sort((a, b) => b.ts - a.ts))
@@ -248,9 +252,10 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
 
   function showAbout(): void {
     const all = rhythm()
-    if (!all) return setText(about, place.device === '' ? 'Choose one in the fleet.' : 'Nothing of this device is known here. It may be of another tenant, or have left by age.')
+    if (!all) return setText(about, place.device === '' ? 'Choose one in the fleet.' : NOTHING_KNOWN)
     const every = all.everyMs === null ? '' : ` · usually every ${duration(all.everyMs)}`
-    setText(about, `${rows.length} metric${rows.length === 1 ? '' : 's'} · ${count(all.count)} reading${all.count === 1 ? '' : 's'} · last ${age(all.last, Date.now())}${every}`)
+    const things = `${rows.length} metric${rows.length === 1 ? '' : 's'} · ${count(all.count)} reading${all.count === 1 ? '' : 's'}`
+    setText(about, `${things} · last ${age(all.last, Date.now())}${every}`)
   }
 
   function onEvent({ event, data }: StreamEvent): void {
@@ -265,8 +270,8 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
     const at = rows.findIndex((row) => row.metric === reading.metric)
     if (at < 0) {
       // A metric that the device did not have before.
-      const row = { device: reading.device, metric: reading.metric, count: 1, first: reading.ts, last: reading.ts, value: reading.value }
-      rows = [...rows, row]
+      const { device, metric, ts, value } = reading
+      rows = [...rows, { device, metric, count: 1, first: ts, last: ts, value }]
       fitting ??= '1h'
       showChoices()
       makePanes()
@@ -284,7 +289,8 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
   function onAnomaly(anomaly: AnomalyRow): void {
     const pane = panes.find((p) => p.series.metric === anomaly.metric)
     if (!pane?.addAnomaly(anomaly)) return
-    announce(`Unusual: ${units.label(anomaly.metric)} ${units.text(anomaly.metric, anomaly.value)} at ${moment(anomaly.ts, Date.now())}, ${anomaly.reason}`)
+    const what = `${units.label(anomaly.metric)} ${units.text(anomaly.metric, anomaly.value)}`
+    announce(`Unusual: ${what} at ${moment(anomaly.ts, Date.now())}, ${anomaly.reason}`)
     drawSoon()
   }
 
@@ -320,7 +326,7 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
       showAbout()
       for (const pane of panes) pane.showLast()
       if (rows.length === 0) return
-      if (Date.now() - loadedAt > RELOAD_MS && (place.zoom === null || !trouble.hidden)) return void load()
+      if (Date.now() - askedAt > RELOAD_MS && (place.zoom === null || !trouble.hidden)) return void load()
       const { from, to } = span()
       if (place.zoom === null && loaded && to - drawnTo >= (to - from) / Math.max(100, charts.clientWidth)) draw()
     },

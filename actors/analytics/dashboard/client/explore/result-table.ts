@@ -56,7 +56,7 @@ function cellOf(column: Column, number: boolean, value: unknown): HTMLElement {
 }
 
 /** A value as it is read. */
-export function cellText(column: Column, value: unknown): string {
+function cellText(column: Column, value: unknown): string {
   if (value === null || value === undefined) return '–'
   if (kindOf(column) === 'time') {
     const ms = timeOf(value)

@@ -153,7 +153,7 @@ export function open(host: HTMLElement, { api, monitor, note }: Context): Page {
     const received = total('received')
     fates.replaceChildren(...FATES.map(({ key, label, about }) => {
       const number = total(key)
-      const share = received === 0 || number === 0 ? '' : ` ${((100 * number) / received).toFixed(number / received < 0.1 ? 2 : 0)} %`
+      const share = received === 0 || number === 0 ? '' : ` ${percent(number / received)}`
       return h('div', { title: `Readings that ${about}`, 'data-fate': key }, h('dt', {}, h('span', { class: 'swatch', 'aria-hidden': 'true' }), label), h('dd', { id: `fate-${key}` }, count(number), h('span', { class: 'muted small' }, share)))
     }))
   }
@@ -172,6 +172,11 @@ export function open(host: HTMLElement, { api, monitor, note }: Context): Page {
       stopFollowing()
     },
   }
+}
+
+function percent(share: number): string {
+  if (share < 0.0001) return '< 0.01 %'
+  return `${(100 * share).toFixed(share < 0.1 ? 2 : 0)} %`
 }
 
 function cell(value: string | number | null | undefined): string {
