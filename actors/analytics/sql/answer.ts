@@ -2,10 +2,12 @@
  * A prepared query's rows as the bytes of an answer, in the format asked for.
  *
  * - N1 Nothing is sent before there are `SQL_CHUNK_BYTES` of it, or all of it. So a small answer comes whole or not at all.
- * - N2 Of more rows than may be, JSON says `truncated`; any other format fails, since it has no place to say so.
+ * - N2 A stream of DuckDB that fails ends, for the bindings, as one that is at its end, without a word; only that it no longer counts as streaming
+ *   tells the two apart. So each end is looked at, else a part would pass for the whole.
+ * - N3 Of more rows than may be, JSON says `truncated`; any other format fails, since it has no place to say so.
  */
 
-import type { DuckDBResult } from '@duckdb/node-api'
+import type { DuckDBDataChunk, DuckDBResult } from '@duckdb/node-api'
 import { SQL_CHUNK_BYTES } from '../../../runtime/limits.ts'
 import { distinctNames } from './cells.ts'
 import type { AnswerColumn } from './cells.ts'
@@ -16,6 +18,16 @@ import type { AnswerWriter } from './text-answer.ts'
 
 /** More rows than the answer may have. */
 export class TooManyRows extends Error {}
+/** The rows ended too early; why, only running the query anew can tell. */
+export class BrokenOff extends Error {}
+
+/** The next rows; null at the end. Throws `BrokenOff`. */
+async function nextChunk(result: DuckDBResult): Promise<DuckDBDataChunk | null> {
+  const chunk = await result.fetchChunk()
+  if (chunk !== null && chunk.rowCount > 0) return chunk
+  if (!result.isStreaming) throw new BrokenOff()
+  return null
+}
 
 /** @param folder for files that are only there while the answer is made. */
 export async function* answerBytes(result: DuckDBResult, { format, timeMs, rowsMax }: Ask, folder: string): AsyncGenerator<Uint8Array<ArrayBuffer>> {
@@ -37,8 +49,8 @@ export async function* answerBytes(result: DuckDBResult, { format, timeMs, rowsM
   let rows = 0
   let truncated = false
   while (!truncated) {
-    const chunk = await result.fetchChunk()
-    if (chunk === null || chunk.rowCount === 0) break
+    const chunk = await nextChunk(result)
+    if (chunk === null) break
     const wanted = Math.min(chunk.rowCount, rowsMax - rows)
     truncated = wanted < chunk.rowCount
     if (truncated && format !== 'json') throw new TooManyRows()
@@ -68,9 +80,8 @@ async function* parquetBytes(
   const answer = new ParquetAnswer(columns, { folder, timeMs })
   try {
     await answer.begin()
-    for (let rows = 0; ; ) {
-      const chunk = await result.fetchChunk()
-      if (chunk === null || chunk.rowCount === 0) break
+    let rows = 0
+    for (let chunk = await nextChunk(result); chunk !== null; chunk = await nextChunk(result)) {
       rows += chunk.rowCount
       if (rows > rowsMax) throw new TooManyRows()
       answer.add(chunk)

@@ -11,7 +11,7 @@
 import { DuckDBInstance } from '@duckdb/node-api'
 import type { DuckDBConnection, DuckDBPreparedStatement } from '@duckdb/node-api'
 import { literal } from '../../store/tables.ts'
-import { answerBytes, TooManyRows } from './answer.ts'
+import { answerBytes, BrokenOff, TooManyRows } from './answer.ts'
 import { AttachedSegments } from './attached.ts'
 import type { FreshRows } from './fresh-rows.ts'
 import { SqlError } from './frames.ts'
@@ -86,10 +86,17 @@ export class Query {
   /** The answer, piece by piece. Throws `SqlError`. */
   async *answer(ask: Ask): AsyncGenerator<Uint8Array<ArrayBuffer>> {
     const prepared = await this.#connection.prepare(ask.sql).catch((error: unknown) => Promise.reject(planningError(error)))
+    let sent = false
     try {
       bind(prepared, ask.params)
-      yield* answerBytes(await prepared.stream(), ask, this.#tmpDir)
+      for await (const bytes of answerBytes(await prepared.stream(), ask, this.#tmpDir)) {
+        sent = true
+        yield bytes
+      }
     } catch (error) {
+      // Where the client can still be told why, it is worth finding out.
+      if (error instanceof BrokenOff && !sent) await prepared.run().catch((why: unknown) => Promise.reject(runningError(why)))
+      if (error instanceof BrokenOff) throw new SqlError('failed', 'A row of the answer could not be computed.')
       if (error instanceof TooManyRows) {
         throw new SqlError('rows', `The answer has more than ${ask.rowsMax} rows, and ${ask.format} can not say that it is cut. Add a LIMIT, or raise maxRows.`)
       }
