@@ -8,8 +8,8 @@
  * - T2 A segment of this tenant alone is read as it is. One of others alone is not read at all.
  * - T3 Of a segment of several tenants more is needed. DuckDB evaluates functions over a column's dictionary, which is that of all tenants, and
  *   moves expressions over one column into the scan, where their order is a matter of their pace: a query could tell by its memory, if by nothing
- *   else, what others have. So each column is made of two (texts by `left`, which copies them out of the dictionary; numbers by a CASE), and
- *   such a one is never taken apart. Times stay as they are, since they are what prunes.
+ *   else, what others have. So each column is made of two (texts by `left`, which copies them out of the dictionary; the rest by a CASE), and such
+ *   a one is never taken apart. Times prune best as they are; they stay so for a query that calls nothing that could tell (`SAFE_OVER_TIMES`).
  */
 
 import type { DuckDBConnection } from '@duckdb/node-api'
@@ -67,19 +67,20 @@ export class AttachedSegments {
 
   /**
    * One tenant's rows of a table, as SELECTs to be united; the columns are those of the table, `tenant` a constant. `within` (epoch ms) leaves
-   * out segments whose times lie wholly outside.
+   * out segments whose times lie wholly outside; `plainTimes`: times are shown as they are.
    */
-  async relation(table: TableName, tenant: string, within: { from: number; to: number } | null = null): Promise<string[]> {
+  async relation(table: TableName, tenant: string, options: { within?: { from: number; to: number }; plainTimes: boolean }): Promise<string[]> {
+    const { within, plainTimes } = options
     const having = [...this.#attached.values()].filter(({ facts }) => {
       if ((facts.rows[table] ?? 0) === 0) return false
-      return within === null || facts.tsMin === null || facts.tsMax === null || (facts.tsMax >= within.from && facts.tsMin <= within.to)
+      return within === undefined || facts.tsMin === null || facts.tsMax === null || (facts.tsMax >= within.from && facts.tsMin <= within.to)
     })
     await this.#learnTenants(table, having)
     const parts: string[] = []
     for (const { alias, tenants } of having) {
       const [least, greatest] = tenants.get(table)!
       if (tenant < least || tenant > greatest) continue
-      const columns = least === greatest ? PLAIN[table] : GUARDED[table]
+      const columns = (least === greatest ? PLAIN : plainTimes ? GUARDED_BUT_TIMES : GUARDED)[table]
       parts.push(`SELECT ${literal(tenant)}::VARCHAR AS tenant, ${columns} FROM ${alias}.main.${table} WHERE tenant = ${literal(tenant)}`)
     }
     return parts
@@ -103,8 +104,7 @@ const columnsBy = (write: (column: Column) => string) =>
   ) as Record<TableName, string>
 
 const PLAIN = columnsBy(([name]) => `"${name}"`)
-const GUARDED = columnsBy(([name, type]) => {
-  if (type === 'TIMESTAMP') return `"${name}"`
-  if (type === 'VARCHAR') return `left("${name}", ${TEXT_CHARS_MAX} + length(tenant)) AS "${name}"`
-  return `CASE WHEN length(tenant) > 0 THEN "${name}" END AS "${name}"`
-})
+const guarded = ([name, type]: Column) =>
+  type === 'VARCHAR' ? `left("${name}", ${TEXT_CHARS_MAX} + length(tenant)) AS "${name}"` : `CASE WHEN length(tenant) > 0 THEN "${name}" END AS "${name}"`
+const GUARDED = columnsBy(guarded)
+const GUARDED_BUT_TIMES = columnsBy((column) => (column[1] === 'TIMESTAMP' ? `"${column[0]}"` : guarded(column)))

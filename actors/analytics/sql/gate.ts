@@ -80,8 +80,8 @@ const orders = listOf(fieldsOf({ type: plain, null_order: plain, expression }))
 
 const called =
   (names: ReadonlySet<string>, what: string): Look =>
-  (_walk, value, _scope, node) => {
-    if (typeof value === 'string' && names.has(folded(value))) return
+  (walk, value, _scope, node) => {
+    if (typeof value === 'string' && names.has(folded(value))) return void walk.calls.add(folded(value))
     throw new Refusal(`Cannot run the query as ${what} must be one that a public query may call: current value is ${told(value)}`, placeOf(node))
   }
 
@@ -199,6 +199,7 @@ const CTE: Fields = { aliases: plain, query, materialized: plain, key_targets: e
 
 class Walk {
   readonly views = new Set<ViewName>()
+  readonly calls = new Set<string>()
   #nodes = 0
   #depth = 0
 
@@ -252,8 +253,14 @@ class Walk {
   }
 }
 
-/** Checks what `json_serialize_sql` gave, parsed. Gives the views that the statement reads; throws `Refusal`, and nothing else. */
-export function passGate(tree: unknown): ReadonlySet<ViewName> {
+/** What a statement reads, and the functions that it calls. */
+export interface Passed {
+  readonly views: ReadonlySet<ViewName>
+  readonly calls: ReadonlySet<string>
+}
+
+/** Checks what `json_serialize_sql` gave, parsed. Throws `Refusal`, and nothing else. */
+export function passGate(tree: unknown): Passed {
   if (!isNode(tree)) throw unknownShape('a statement', {})
   if (tree.error !== false) {
     const message = String(tree.error_message)
@@ -265,7 +272,7 @@ export function passGate(tree: unknown): ReadonlySet<ViewName> {
   }
   const walk = new Walk()
   query(walk, tree.statements[0], new Set(), {})
-  return walk.views
+  return walk
 }
 
 function unknownShape(what: string, node: Node): Refusal {

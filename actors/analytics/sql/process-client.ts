@@ -193,7 +193,11 @@ export class QueryProcess {
     if (run === null) return
     if (message.k === 'views') this.#go(run, new Set(message.views))
     else if (message.k === 'data') this.#deliver(run, message.bytes)
-    else this.#finish(message.k === 'end' ? run.ending : (run.ending ?? new SqlError(message.code, message.message, message.position)))
+    else {
+      this.#finish(message.k === 'end' ? run.ending : (run.ending ?? new SqlError(message.code, message.message, message.position)))
+      // A DuckDB that has failed once answers nobody any more.
+      if (message.k === 'fail' && message.code === 'broken') this.kill()
+    }
   }
 
   /** What it has attached is no longer known, so another takes its place. */

@@ -16,8 +16,9 @@ import process from 'node:process'
 import { systemClock } from '../../../runtime/clock.ts'
 import type { Ask, FromProcess, ToProcess } from './frames.ts'
 import { receive, send, SqlError } from './frames.ts'
+import { SAFE_OVER_TIMES } from './functions.ts'
 import { passGate } from './gate.ts'
-import type { ViewName } from './views.ts'
+import type { Passed } from './gate.ts'
 import { Session } from './session.ts'
 import type { Query, SessionOptions } from './session.ts'
 
@@ -26,7 +27,7 @@ const INTERRUPT_AGAIN_MS = 20
 
 interface Current {
   readonly ask: Ask
-  views: ReadonlySet<ViewName>
+  passed: Passed
   query: Query | null
   stopped: boolean
 }
@@ -64,14 +65,15 @@ async function take(message: Exclude<ToProcess, { k: 'stop' }>): Promise<void> {
 }
 
 async function ask(of: Ask): Promise<void> {
-  const asked: Current = { ask: of, views: new Set(), query: null, stopped: false }
+  const asked: Current = { ask: of, passed: { views: new Set(), calls: new Set() }, query: null, stopped: false }
   current = asked
-  asked.views = passGate(await session.parse(of.sql))
-  if (!asked.stopped) say({ k: 'views', views: [...asked.views] })
+  asked.passed = passGate(await session.parse(of.sql))
+  if (!asked.stopped) say({ k: 'views', views: [...asked.passed.views] })
 }
 
 async function run(of: Current, { tenant, fresh }: Extract<ToProcess, { k: 'go' }>): Promise<void> {
-  const query = await session.begin({ tenant, fresh, views: of.views })
+  const { views, calls } = of.passed
+  const query = await session.begin({ tenant, fresh, views, plainTimes: [...calls].every((name) => SAFE_OVER_TIMES.has(name)) })
   of.query = query
   try {
     if (of.stopped) interrupt(of)

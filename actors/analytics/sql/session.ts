@@ -13,11 +13,10 @@ import type { DuckDBConnection, DuckDBPreparedStatement } from '@duckdb/node-api
 import { literal } from '../../store/tables.ts'
 import { answerBytes, BrokenOff, TooManyRows } from './answer.ts'
 import { AttachedSegments } from './attached.ts'
-import type { FreshRows } from './fresh-rows.ts'
 import { SqlError } from './frames.ts'
 import type { Ask, Parameters } from './frames.ts'
-import type { ViewName } from './views.ts'
 import { makeViews } from './tenant-views.ts'
+import type { ViewsOf } from './tenant-views.ts'
 
 export interface SessionOptions {
   /** Where the segments lie: the only folder whose files can be attached. */
@@ -58,7 +57,7 @@ export class Session {
   }
 
   /** Begins one tenant's query. `close` it, whatever comes. */
-  async begin(options: { tenant: string; views: ReadonlySet<ViewName>; fresh: FreshRows }): Promise<Query> {
+  async begin(options: ViewsOf): Promise<Query> {
     const connection = await this.#instance.connect()
     const query = new Query(connection, this.#tmpDir)
     try {

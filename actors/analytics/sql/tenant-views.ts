@@ -35,9 +35,17 @@ for (const view of VIEWS) if (!TEMPLATES.has(view)) throw new Error(`Cannot serv
 /** Above every version of the lake, so that a fresh row is the newest. */
 const FRESH_VERSION = 2 ** 52
 
+export interface ViewsOf {
+  readonly tenant: string
+  readonly views: ReadonlySet<ViewName>
+  /** Whether times may be shown as they are stored (T3 of attached.ts). */
+  readonly plainTimes: boolean
+  readonly fresh: FreshRows
+}
+
 /** Makes the views on a connection of their own. */
-export async function makeViews(connection: DuckDBConnection, segments: AttachedSegments, options: { tenant: string; views: ReadonlySet<ViewName>; fresh: FreshRows }): Promise<void> {
-  const { tenant, views, fresh } = options
+export async function makeViews(connection: DuckDBConnection, segments: AttachedSegments, options: ViewsOf): Promise<void> {
+  const { tenant, views, plainTimes, fresh } = options
   const { device, metric } = fresh.names
   const names: StagedColumn[] = [{ name: 'series', kind: 'int', data: Int32Array.from(device.keys()) }, text('device', device), text('metric', metric)]
   if (device.length > 0) await stage(connection, { catalog: 'temp', name: 'fresh_names' }, names, device.length)
@@ -52,7 +60,7 @@ export async function makeViews(connection: DuckDBConnection, segments: Attached
     if (view === 'anomalies' && (await stageAnomalies(connection, fresh.anomalies!))) parts.push(named('fresh_anomalies', 'f.ts, f.value, f.score, f.expected, f.lower, f.upper, f.reason'))
     if (view === 'rejects' && (await stageRejects(connection, fresh.rejects!))) parts.push(`SELECT ${constant}, received_at, reason, reading FROM temp.main.fresh_rejects`)
     const values: Record<string, string> = { create: 'CREATE TEMP VIEW ' }
-    if (statement.includes(`{{${view}}}`)) values[view] = united(view as TableName, [...(await segments.relation(view as TableName, tenant)), ...parts])
+    if (statement.includes(`{{${view}}}`)) values[view] = united(view as TableName, [...(await segments.relation(view as TableName, tenant, { plainTimes })), ...parts])
     await connection.run(fillSql(statement, values))
   }
 }
@@ -97,7 +105,7 @@ async function stageReadings(connection: DuckDBConnection, segments: AttachedSeg
     from = Math.min(from, all.ts[i])
     to = Math.max(to, all.ts[i])
   }
-  const lake = united('readings', await segments.relation('readings', tenant, { from, to }))
+  const lake = united('readings', await segments.relation('readings', tenant, { within: { from, to }, plainTimes: true }))
   await connection.run(`
     INSERT INTO temp.main.fresh_readings
     SELECT o.series, o.ts, o.value, min(o.received_at) FROM temp.main.fresh_old o
@@ -139,7 +147,7 @@ async function stageWindows(connection: DuckDBConnection, segments: AttachedSegm
     from = Math.min(from, numbers[i])
     to = Math.max(to, numbers[i])
   }
-  const owned = await segments.relation('owned_windows', tenant)
+  const owned = await segments.relation('owned_windows', tenant, { plainTimes: true })
   if (owned.length === 0) return true
   await connection.run(`
     DELETE FROM temp.main.fresh_windows WHERE rowid IN (

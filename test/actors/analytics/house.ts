@@ -226,8 +226,11 @@ export class House {
     if (awaited) await until('the tail has the commits', () => [...this.#last].every(([p, seq]) => this.analytics.tail.partitions[p].resultsSeq >= seq))
   }
 
-  /** Seals all that is committed into one segment, and tells analytics. Old rows that are in the lake already are dropped. */
-  async seal(): Promise<Manifest> {
+  /**
+   * Seals all that is committed into one segment, and tells analytics. Old rows that are in the lake already are dropped. The windows `owned` are
+   * the store's own from then on.
+   */
+  async seal({ owned = [] }: { owned?: Pick<NamedWindow, 'device' | 'metric' | 'size' | 'start'>[] } = {}): Promise<Manifest> {
     const lakeDir = join(this.dir, 'lake')
     const before = await readNewestManifest(lakeDir)
     const file = `segment-${++this.#segments}.duckdb`
@@ -235,6 +238,7 @@ export class House {
     const times: number[] = []
     const covered: Record<string, Covered> = { ...before?.covered }
     const time = (ms: number) => `make_timestamp(${ms * 1000})`
+    for (const w of owned) values.owned_windows.push(`('default', ${literal(w.device)}, ${literal(w.metric)}, to_minutes(${WINDOW_SIZES_MS[w.size] / MINUTE}), ${time(w.start)})`)
     const known = await this.#known(before)
     for (const c of this.#committed) {
       covered[c.partition] = { input: c.position, resultsSeq: c.seq, accepted: c.accepted, pending: c.pending }
