@@ -31,6 +31,7 @@ const SPEC = {
   port: { type: 'number', default: 0, integer: true, min: 0, max: 65_535, help: 'port to listen on; 0 for any that is free' },
   name: { type: 'string', default: '', help: 'name among the readers of the log, its own and the same at each start; by default made of the machine and the data folder' },
   retention: { type: 'duration', default: 0, help: 'age at which readings leave the lake; 0 for never' },
+  retentionBytes: { type: 'bytes', default: 0, help: 'size that the lake may have: beyond it its oldest days leave; 0 for no bound' },
   keepSuperseded: { type: 'duration', default: KEEP_SUPERSEDED_MS, help: 'how long a merged segment stays for those who have it open' },
   keepLog: { type: 'duration', default: KEEP_LOG_MS, help: 'how long the log is kept for replay although everyone has read it' },
 } as const satisfies FlagSpec
@@ -80,7 +81,7 @@ export async function main(argv: string[], env: Env): Promise<void> {
         clock,
         logger,
         metrics,
-        writer: { nats: servers, name, keepSupersededMs: flags.keepSuperseded, keepLogMs: flags.keepLog, retentionMs: flags.retention },
+        writer: { nats: servers, name, keepSupersededMs: flags.keepSuperseded, keepLogMs: flags.keepLog, retentionMs: flags.retention, retentionBytes: flags.retentionBytes },
       })
       membership.update({ url: served.url })
       logger.info({ url: served.url, partitions: topology.partitions }, `serves the lake on ${served.url}`)

@@ -52,6 +52,8 @@ export interface SystemOptions {
   /** Null: the server's own. */
   readonly syncInterval: number | null
   readonly settings: Settings
+  /** Size that the lake may have; 0 for no bound. */
+  readonly retentionBytes: number
   /** Whether it is also fed by the simulation. */
   readonly demo: boolean
   /** What the children inherit. */
@@ -213,7 +215,7 @@ export class System {
 
   /** A command of Weir as a child process, told by variables what it is to do. */
   #role(name: string, command: string, own: Env, connection: Connection): Service {
-    const { dataDir, root, threads, settings, clock, say } = this.#options
+    const { dataDir, root, threads, settings, retentionBytes, clock, say } = this.#options
     const env = {
       ...this.#options.env,
       WEIR_ADMIN_KEY: undefined,
@@ -225,6 +227,7 @@ export class System {
       WEIR_LATENESS: formatDuration(settings.latenessMs),
       WEIR_IDLE: formatDuration(settings.idleMs),
       WEIR_RETENTION: formatDuration(settings.retentionMs),
+      WEIR_RETENTION_BYTES: String(retentionBytes),
       ...own,
     }
     const program = join(root, 'cmd', `${command}.ts`)

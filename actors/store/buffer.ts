@@ -79,10 +79,20 @@ export class SealBuffer {
   readonly ledger: Ledger = { tenant: [], device: [], minute: [], counts: [] }
   #devices = new Map<string, Map<string, Device>>()
   #settleUntil: number
+  #floorMs: number
 
-  /** @param settleUntil readings up to this event time (epoch ms) are old whatever the commit says; −Infinity for none. */
-  constructor(settleUntil: number) {
+  /**
+   * @param settleUntil readings up to this event time (epoch ms) are old whatever the commit says; −Infinity for none.
+   * @param floorMs readings and windows from before it are expired: the lake has been cut there.
+   */
+  constructor(settleUntil: number, floorMs = -Infinity) {
     this.#settleUntil = settleUntil
+    this.#floorMs = floorMs
+  }
+
+  /** Puts the floor up, for what comes from now on; what is here already leaves the lake with the next merge. */
+  raise(floorMs: number): void {
+    this.#floorMs = floorMs
   }
 
   get rows(): number {
@@ -156,11 +166,10 @@ export class SealBuffer {
     for (let i = 0; i < rows; i++) {
       const s = block.row[i]
       if (marks !== null && marks[i] !== ROW_ON_TIME) {
-        if (marks[i] === ROW_DROPPED) continue
         // A row that only the new generation's rule calls old has no list entry: of its windows none counts as closed.
-        const listed = fates !== null && fates.old[nextOld] === i
-        this.#addOld(at, ledgerOf(s), listed ? fates.closedUntil[nextOld] : -Infinity, commit)
-        if (listed) nextOld++
+        const closedUntil = fates !== null && fates.old[nextOld] === i ? fates.closedUntil[nextOld++] : -Infinity
+        if (marks[i] === ROW_DROPPED) continue
+        this.#addOld(at, ledgerOf(s), closedUntil, commit)
       } else onTime[s]++
       series[at] = number[s]
       ts[at] = block.ts[i]
@@ -178,14 +187,21 @@ export class SealBuffer {
     if (this.#settleUntil > -Infinity) {
       for (let i = 0; i < block.ts.length; i++) if (block.ts[i] <= this.#settleUntil) (marks ??= new Uint8Array(block.ts.length))[i] = ROW_OLD
     }
-    if (fates === null) return marks
-    marks ??= new Uint8Array(block.ts.length)
-    for (const i of fates.old) marks[i] = ROW_OLD
-    for (const [rows, what] of [[fates.duplicate, DUPLICATE], [fates.expired, EXPIRED]] as const) {
-      for (const i of rows) {
-        marks[i] = ROW_DROPPED
-        this.count(ledgerOf(block.row[i]), what)
+    if (fates !== null) {
+      marks ??= new Uint8Array(block.ts.length)
+      for (const i of fates.old) marks[i] = ROW_OLD
+      for (const [rows, what] of [[fates.duplicate, DUPLICATE], [fates.expired, EXPIRED]] as const) {
+        for (const i of rows) {
+          marks[i] = ROW_DROPPED
+          this.count(ledgerOf(block.row[i]), what)
+        }
       }
+    }
+    for (let i = 0; i < block.ts.length; i++) {
+      if (block.ts[i] >= this.#floorMs || marks?.[i] === ROW_DROPPED) continue
+      marks ??= new Uint8Array(block.ts.length)
+      marks[i] = ROW_DROPPED
+      this.count(ledgerOf(block.row[i]), EXPIRED)
     }
     return marks
   }
@@ -219,6 +235,7 @@ export class SealBuffer {
     const { series, size, closed_by } = windows.int
     const to = windows.double
     for (const row of effects.windows) {
+      if (row.start < this.#floorMs) continue
       const at = windows.length++
       series[at] = number[row.series]
       size[at] = row.size
@@ -238,6 +255,7 @@ export class SealBuffer {
       to.version[at] = version
     }
     for (const row of effects.anomalies) {
+      if (row.ts < this.#floorMs) continue
       anomalies.series.push(number[row.series])
       anomalies.ts.push(row.ts)
       anomalies.value.push(row.value)

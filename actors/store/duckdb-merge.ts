@@ -38,7 +38,7 @@ export async function mergeSegments(job: CompactionJob, path: string, signal?: A
   try {
     signal?.throwIfAborted()
     const before = job.dropBeforeMs === null ? null : timestampSql(job.dropBeforeMs)
-    const slices = await slicesOf(db, job, sliceRows)
+    const slices = await slicesOf(db, job, before, sliceRows)
     const sources: SegmentSource[] = []
     for (const table of MERGED) {
       const from = await db.relation(table, job.inputs, '*')
@@ -90,13 +90,14 @@ const MERGES: Record<(typeof MERGED)[number], (from: string, where: string) => s
 
 const WHOLE: Slice = { after: null, upTo: null, large: false }
 
-async function slicesOf(db: LakeDatabase, { inputs }: CompactionJob, sliceRows: number): Promise<Slice[]> {
+async function slicesOf(db: LakeDatabase, { inputs }: CompactionJob, before: string | null, sliceRows: number): Promise<Slice[]> {
   const rows = inputs.reduce((sum, s) => sum + (s.rows.readings ?? 0) + WINDOW_WEIGHT * (s.rows.windows ?? 0), 0)
   if (rows <= sliceRows) return [WHOLE]
   const weights: string[] = []
   for (const [table, weight] of [['readings', 1], ['windows', WINDOW_WEIGHT]] as const) {
-    const from = await db.relation(table, inputs, 'tenant, device, metric')
-    if (from !== null) weights.push(`SELECT *, count(*) * ${weight} AS n FROM ${from} GROUP BY ALL`)
+    const from = await db.relation(table, inputs, '*')
+    // What is dropped is not counted: where that is all, nothing but the bounds of row groups is looked at.
+    if (from !== null) weights.push(`SELECT tenant, device, metric, count(*) * ${weight} AS n FROM ${from}${before === null ? '' : whereSql(DROPS[table](before))} GROUP BY ALL`)
   }
   // The last series of each slice: a slice ends where the sum of all before it enters the next one.
   const ends = await db.rows(

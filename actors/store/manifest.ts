@@ -15,7 +15,7 @@ import type { Position } from '../../runtime/journal.ts'
 /** A sealed DuckDB file: `<lake>/segments/<file>`, mode 0444, never written again. */
 export interface Segment {
   readonly file: string
-  /** 0: as sealed; 1, 2, 3: compacted to a minute, an hour, a day. */
+  /** 0: as sealed; 1, 2, 3, 4: compacted to a minute, an hour, a day, 32 days. */
   readonly level: number
   /** When its first and last row were sealed, epoch ms. */
   readonly sealedFrom: number
@@ -43,6 +43,13 @@ export interface Covered {
   readonly pending: number
 }
 
+/** A segment that was replaced, and stays on disk until `until` (epoch ms). `dropped`: retention has replaced it by nothing, or by little. */
+export interface Superseded {
+  readonly file: string
+  readonly until: number
+  readonly dropped?: true
+}
+
 export interface Manifest {
   readonly format: 1
   readonly version: number
@@ -60,11 +67,16 @@ export interface Manifest {
    * generation know nothing of the lake, so readings and windows up to it are settled by the store.
    */
   readonly settleUntil: number | null
+  /**
+   * Event time, epoch ms, before which the lake was cut to fit its size; absent where it never was. It never goes back: a reading from before it that
+   * comes late counts as expired, since its windows would lack those that were dropped.
+   */
+  readonly floorMs?: number
   /** By partition number. */
   readonly covered: Readonly<Record<string, Covered>>
   readonly segments: readonly Segment[]
   /** Segments replaced by compaction, still on disk until `until` (epoch ms), for readers that opened them. */
-  readonly superseded: readonly { readonly file: string; readonly until: number }[]
+  readonly superseded: readonly Superseded[]
 }
 
 /** Manifests that are kept. */
@@ -114,8 +126,8 @@ const isTime = (ms: unknown): boolean => Number.isFinite(ms)
 const isFileName = (name: unknown): boolean => typeof name === 'string' && name !== '' && !name.includes('/')
 
 /** Whether everything is there that a store goes on from: a file whose bytes turned on the disk may still be JSON. */
-function isWhole({ madeAt, resultsCreated, resultsBase, resultsFrom, inputFrom, settleUntil, covered, segments, superseded }: Manifest): boolean {
-  const heads = isTime(madeAt) && typeof resultsCreated === 'string' && isTime(resultsBase) && isCount(resultsFrom) && (settleUntil === null || isTime(settleUntil))
+function isWhole({ madeAt, resultsCreated, resultsBase, resultsFrom, inputFrom, settleUntil, floorMs = 0, covered, segments, superseded }: Manifest): boolean {
+  const heads = isTime(madeAt) && typeof resultsCreated === 'string' && isTime(resultsBase) && isCount(resultsFrom) && (settleUntil === null || isTime(settleUntil)) && isTime(floorMs)
   const place = (p: { created: string; seq: number }) => typeof p.created === 'string' && isCount(p.seq)
   const maybe = (ms: number | null) => ms === null || isTime(ms)
   const partition = (c: Covered) => place(c.input) && isTime(c.input.timeMs) && [c.resultsSeq, c.accepted, c.pending].every(isCount)

@@ -34,6 +34,7 @@ export interface WriterProcessOptions {
   readonly keepSupersededMs?: number
   readonly keepLogMs?: number
   readonly retentionMs?: number
+  readonly retentionBytes?: number
   readonly memoryMiB?: number
 }
 
@@ -83,6 +84,7 @@ async function main(options: WriterProcessOptions): Promise<void> {
     sealRowsMax: options.sealRowsMax,
     keepSupersededMs: options.keepSupersededMs,
     retentionMs: options.retentionMs,
+    retentionBytes: options.retentionBytes,
     memoryMiB: options.memoryMiB,
     compact: compactAside,
     onManifest: ({ version }) => tell({ type: 'manifest', version }),

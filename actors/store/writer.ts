@@ -17,7 +17,7 @@ import { KEEP_SUPERSEDED_MS, SEAL_INTERVAL_MS, SEAL_ROWS_MAX, WRITER_WAITING_BYT
 import type { Log } from '../../runtime/log.ts'
 import { RESULTS, inputStream } from '../../runtime/topology.ts'
 import type { Topology } from '../../runtime/topology.ts'
-import { WINDOW_SIZES_MS, windowStart } from '../reading/window.ts'
+import { windowStart } from '../reading/window.ts'
 import { SealBuffer } from './buffer.ts'
 import { writeCatalog } from './catalog.ts'
 import { compact, planCompaction } from './compaction.ts'
@@ -25,10 +25,11 @@ import type { CompactionJob } from './compaction.ts'
 import { duckdbShelf } from './duckdb-shelf.ts'
 import { Follower } from './follow.ts'
 import type { CoveredCommit, FollowerLag, FollowerLogger, FollowerPositions } from './follow.ts'
-import { keptVersions, makeLake, MANIFESTS_KEPT, manifestVersions, readManifest, readNewestWhole, sweep, writeManifest } from './manifest.ts'
-import type { Manifest, Segment } from './manifest.ts'
+import { keptVersions, makeLake, MANIFESTS_KEPT, manifestVersions, readManifest, readNewestWhole, segmentsDir, sweep, writeManifest } from './manifest.ts'
+import type { Manifest, Segment, Superseded } from './manifest.ts'
 import { loadOwned } from './owned.ts'
 import type { OwnedWindows } from './recompute.ts'
+import { DAY_MS, floorToFit } from './retention.ts'
 import { sealBuffer } from './seal.ts'
 import type { LakeLock, Shelf, ShelfPort } from './shelf.ts'
 
@@ -47,6 +48,8 @@ export interface LakeWriterOptions {
   readonly keepSupersededMs?: number
   /** Readings and windows older than this, by the clock, leave the lake, whole days of UTC at a time; 0: never. */
   readonly retentionMs?: number
+  /** Bytes that the lake's files may take: beyond it the oldest days leave it; 0: no bound. */
+  readonly retentionBytes?: number
   readonly waitingBytesMax?: number
   readonly memoryMiB?: number
   /** Whether segments are merged as time passes; true by default. */
@@ -110,7 +113,7 @@ export class LakeWriter {
     this.#manifest = held.manifest
     this.#kept = held.kept
     this.#owned = held.owned
-    this.#buffer = new SealBuffer(held.manifest.settleUntil ?? -Infinity)
+    this.#buffer = new SealBuffer(held.manifest.settleUntil ?? -Infinity, held.manifest.floorMs)
     const { manifest } = held
     const known = held.fresh ? {} : { resultsFrom: manifest.resultsFrom, resultsCreated: manifest.resultsCreated, inputFrom: manifest.inputFrom }
     this.#follower = new Follower({
@@ -232,7 +235,7 @@ export class LakeWriter {
     const begun = clock.monotonic()
     const buffer = this.#buffer
     const positions = this.#follower.positions()
-    this.#buffer = new SealBuffer(this.#manifest.settleUntil ?? -Infinity)
+    this.#buffer = new SealBuffer(this.#manifest.settleUntil ?? -Infinity, this.#manifest.floorMs)
     this.#uncommitted = false
     const segment = await sealBuffer({
       lakeDir,
@@ -250,13 +253,13 @@ export class LakeWriter {
   }
 
   /** Writes the next manifest and shows it. */
-  async #commit(segments: readonly Segment[], replaced: readonly Segment[], positions: FollowerPositions | null): Promise<void> {
-    const { clock, lakeDir, onManifest, keepSupersededMs = KEEP_SUPERSEDED_MS } = this.#options
+  async #commit(segments: readonly Segment[], replaced: readonly Superseded[], changed: FollowerPositions | { readonly floorMs: number } | null): Promise<void> {
+    const { clock, lakeDir, onManifest } = this.#options
     const now = Math.floor(clock.now())
     const before = this.#manifest
-    const superseded = [...before.superseded.filter((s) => s.until > now), ...replaced.map((s) => ({ file: s.file, until: now + keepSupersededMs }))]
+    const superseded = [...before.superseded.filter((s) => s.until > now), ...replaced]
     const [newest = 0] = await manifestVersions(lakeDir, this.#disk)
-    const next: Manifest = { ...before, ...positions, version: Math.max(before.version, newest) + 1, madeAt: now, segments, superseded }
+    const next: Manifest = { ...before, ...changed, version: Math.max(before.version, newest) + 1, madeAt: now, segments, superseded }
     await writeManifest(lakeDir, next, this.#disk)
     this.#manifest = next
     this.#kept = [...this.#kept, next].slice(-MANIFESTS_KEPT)
@@ -269,11 +272,11 @@ export class LakeWriter {
 
   /** Merges or drops what is due at `nowMs`, one step, and sweeps; gives whether there was anything to merge. */
   async upkeep(nowMs: number): Promise<boolean> {
-    const { retentionMs = 0, lakeDir, clock, logger } = this.#options
+    const { lakeDir, clock, logger, keepSupersededMs = KEEP_SUPERSEDED_MS } = this.#options
     // Only here, where no merge is under way: what a merge has written is named by no manifest yet.
     await this.#exclusive(async () => void (await sweep(lakeDir, this.#disk)))
-    // Whole days go, since a window across the edge would else count readings that are gone.
-    const dropBeforeMs = retentionMs > 0 ? windowStart(nowMs - retentionMs, WINDOW_SIZES_MS[WINDOW_SIZES_MS.length - 1]) : null
+    await this.#exclusive(() => this.#fit())
+    const dropBeforeMs = this.#dropBefore(nowMs)
     const job = planCompaction(this.#manifest.segments, { nowMs, clock, lakeDir, dropBeforeMs })
     if (job === null || nowMs < this.#mergeAfterMs) return false
     // The merge only reads segments, which never change, so seals go on beside it.
@@ -292,7 +295,9 @@ export class LakeWriter {
     await this.#exclusive(async () => {
       const inputs = new Set(job.inputs.map((s) => s.file))
       const kept = this.#manifest.segments.filter((s) => !inputs.has(s.file))
-      const replaced = this.#manifest.segments.filter((s) => inputs.has(s.file))
+      const until = Math.floor(clock.now()) + keepSupersededMs
+      const dropped = ({ tsMin }: Segment) => (dropBeforeMs !== null && tsMin !== null && tsMin < dropBeforeMs ? { dropped: true as const } : {})
+      const replaced = this.#manifest.segments.filter((s) => inputs.has(s.file)).map((s): Superseded => ({ file: s.file, until, ...dropped(s) }))
       if (replaced.length !== inputs.size) {
         await this.#disk.remove(join(lakeDir, 'segments', merged.file)).catch(() => {})
         return
@@ -302,6 +307,28 @@ export class LakeWriter {
     })
     logger.info({ level: job.level, files: job.inputs.length, bytes: merged.bytes, ms: Math.round(clock.monotonic() - begun) }, 'segments merged')
     return true
+  }
+
+  /** The event time before which all is to be dropped; null: nothing is. Whole days, since a window across the edge would else count what is gone. */
+  #dropBefore(nowMs: number): number | null {
+    const { retentionMs = 0 } = this.#options
+    const byAge = retentionMs > 0 ? windowStart(nowMs - retentionMs, DAY_MS) : -Infinity
+    const floorMs = Math.max(byAge, this.#manifest.floorMs ?? -Infinity)
+    return floorMs === -Infinity ? null : floorMs
+  }
+
+  /** Puts the floor of the lake up by as many days as its size asks for; what lies before it is dropped, as by age. */
+  async #fit(): Promise<void> {
+    const { retentionBytes = 0, lakeDir, logger } = this.#options
+    if (retentionBytes <= 0) return
+    const { segments, superseded, floorMs = -Infinity } = this.#manifest
+    let kept = 0
+    for (const { file, dropped } of superseded) if (dropped !== true) kept += (await this.#disk.size(join(segmentsDir(lakeDir), file)).catch(() => null)) ?? 0
+    const next = floorToFit(segments, { bytesMax: retentionBytes - kept, floorMs })
+    if (next <= floorMs) return
+    logger.info({ before: new Date(next).toISOString(), retentionBytes }, 'the lake has outgrown its size: older days leave it')
+    await this.#commit(segments, [], { floorMs: next })
+    this.#buffer.raise(next)
   }
 
   async #exclusive(run: () => Promise<void>): Promise<void> {

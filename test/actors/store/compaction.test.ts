@@ -229,6 +229,64 @@ describe('retention', () => {
   })
 })
 
+describe('retention by size', () => {
+  const dayMs = Math.ceil(BEGIN_MS / DAY_MS) * DAY_MS
+
+  /** A day of readings after the other, each sealed by itself. */
+  async function days(writer: LakeWriter, count: number): Promise<void> {
+    for (let day = 0; day < count; day++) {
+      clock.stepWall(dayMs + day * DAY_MS + 12 * HOUR_MS - clock.now())
+      await feed.send(Array.from({ length: 20 }, (_, i) => ({ device: 'd', metric: 'm', ts: dayMs + day * DAY_MS + i * HOUR_MS / 2, value: i })))
+      await feed.quiet()
+      await seal(writer)
+    }
+  }
+  const daysShown = async () => (await withLake(dataDir, (query) => query(`SELECT DISTINCT ts::DATE::VARCHAR AS day FROM readings ORDER BY day`))).map((row) => row.day)
+
+  test('lets the oldest days go until the lake fits, keeps their ledger, and cuts no further while the files of those days are still there', async () => {
+    const writer = await openWriter()
+    await days(writer, 5)
+    const counts = await ledgerSum(writer.manifest.segments)
+    const bytes = writer.manifest.segments.reduce((sum, s) => sum + s.bytes, 0)
+    await writer.stop()
+    const bounded = await openWriter({ retentionBytes: Math.floor(bytes * 0.7) })
+    const before = await daysShown()
+    while (await bounded.upkeep(dayMs + 4 * DAY_MS + 13 * HOUR_MS));
+    const left = await daysShown()
+    expect(left.length).toBeLessThan(before.length)
+    expect(left).toEqual(before.slice(-left.length))
+    expect(await lawBreakers(dataDir)).toEqual([])
+    expect(await ledgerSum(bounded.manifest.segments)).toEqual(counts)
+    const { floorMs } = bounded.manifest
+    expect(new Date(floorMs!).toISOString().slice(0, 10)).toBe(left[0])
+    for (let n = 0; n < 3; n++) await bounded.upkeep(dayMs + 4 * DAY_MS + 13 * HOUR_MS)
+    expect(bounded.manifest.floorMs).toBe(floorMs)
+    await bounded.stop()
+    // The floor outlives the bound, since the days before it are gone.
+    expect((await openWriter()).manifest.floorMs).toBe(floorMs)
+  })
+
+  test('counts what comes late from before the cut as expired, so that no day comes back as the one reading that was late', async () => {
+    const writer = await openWriter({ retentionBytes: 1 })
+    await days(writer, 3)
+    while (await writer.upkeep(dayMs + 2 * DAY_MS + 13 * HOUR_MS));
+    const left = await daysShown()
+    expect(left).toHaveLength(1)
+    const [accepted, onTime, late, duplicate] = (await ledgerSum(writer.manifest.segments)).map(Number)
+    await feed.send([
+      { device: 'd', metric: 'm', ts: dayMs + 5 * HOUR_MS, value: 0.5 },
+      { device: 'd', metric: 'm', ts: dayMs + 2 * DAY_MS + 5 * HOUR_MS + 1, value: 0.5 },
+      { device: 'new', metric: 'm', ts: dayMs + DAY_MS, value: 1 },
+    ])
+    await feed.quiet()
+    await seal(writer)
+    expect(await daysShown()).toEqual(left)
+    expect(await lawBreakers(dataDir)).toEqual([])
+    const after = (await ledgerSum(writer.manifest.segments)).map(Number)
+    expect(after).toEqual([accepted + 3, onTime, late + 1, duplicate])
+  })
+})
+
 describe('the catalog', () => {
   test('has the views of the public interface, typed, in an empty lake too', async () => {
     await openWriter()
