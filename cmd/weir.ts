@@ -19,6 +19,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   worker: { summary: 'processes its share of the partitions', load: () => import('./worker.ts') },
   store: { summary: 'keeps the lake, and serves the analytics API and the dashboard', load: () => import('./store.ts') },
   keys: { summary: 'creates, lists, rotates and revokes API keys', load: () => import('./keys.ts') },
+  backfill: { summary: 'loads history from CSV, Parquet or JSON files, beside what is live', load: () => import('./backfill.ts') },
   simulate: { summary: 'feeds real weather and a simulated farm with faults in it', load: () => import('./simulate.ts') },
   replay: { summary: 'makes again what was committed and compares it; explains an anomaly', load: () => import('./replay.ts') },
   doctor: { summary: 'says in plain words what is wrong, and what to do about it', load: () => import('./doctor.ts') },

@@ -176,6 +176,20 @@ export const RESTART_RESET_MS = 60_000
 export const LOG_FILE_BYTES_MAX = 16 * 1024 * 1024
 export const LOG_FILES_KEPT = 3
 
+/** Backfill: rows of a request, and requests under way at a time. */
+export const BACKFILL_BATCH_ROWS = 10_000
+export const BACKFILL_IN_FLIGHT = 2
+/** Backfill: rows a second that it begins with, and to which it slows down at most. */
+export const BACKFILL_RATE_FIRST = 20_000
+export const BACKFILL_RATE_MIN = 500
+/** Backfill: an answer that takes longer than this, and than four times the usual, has it slow down. */
+export const BACKFILL_SLOW_MS = 150
+/** Backfill: it waits while so many readings of everybody are accepted and not yet in the lake. */
+export const BACKFILL_BEHIND_MAX = 1_000_000
+/** Backfill: files of more rows are sent in their own order, since sorting them takes more memory than this. */
+export const BACKFILL_SORTED_ROWS_MAX = 10_000_000
+export const BACKFILL_MEMORY_MIB = 2_048
+
 /** Analytics: connections to the lake; each query takes one. Together below the four threads that all file I/O shares. */
 export const LAKE_CONNECTIONS = 3
 export const LAKE_THREADS = 2
