@@ -5,8 +5,9 @@
  * - O2 Quantiles of a bucket that holds several windows are those of the mixture of their distributions, each a line through its least value, its
  *   p50, p95, p99 and its greatest. A quantile of a mixture lies between the least and the greatest of its parts' own, and so does this one: it
  *   is off by less than those differ within one pixel. They are null where a part of the bucket has none.
- * - O3 A gap is where the series was silent for longer than three of its usual intervals: the median, over all points, of the time to the next one
- *   divided by the readings in it.
+ * - O3 A gap is where the series was silent for longer than three of its usual intervals, those of the points before it and those of the points
+ *   behind it: so a device that has begun to measure more often has no gaps in its past. The usual interval of some points is the median of the
+ *   time to the next one divided by the readings in it.
  */
 
 /** An instant, or a stretch `[ts, end)`. */
@@ -24,6 +25,8 @@ export interface Point {
 }
 
 const GAP_INTERVALS = 3
+/** Points on either side of a silence that say what is usual. */
+const NEIGHBOURS = 8
 /** Halvings that find a quantile: to a 65,536th of how far those of the parts are apart. */
 const HALVINGS = 16
 
@@ -89,16 +92,20 @@ function shareBelow({ min, p50, p95, p99, max }: Known, value: number): number {
 }
 
 export function gapsOf(points: readonly Pick<Point, 'ts' | 'end' | 'count'>[]): [number, number][] {
-  if (points.length < 3) return []
-  const intervals = new Float64Array(points.length - 1)
-  for (let i = 1; i < points.length; i++) intervals[i - 1] = (points[i].ts - points[i - 1].ts) / points[i - 1].count
-  const usual = intervals.sort()[(intervals.length - 1) >> 1]
   const gaps: [number, number][] = []
+  if (points.length < 3) return gaps
+  const usual = (from: number, to: number) => {
+    const intervals: number[] = []
+    for (let i = Math.max(0, from); i < Math.min(to, points.length - 1); i++) intervals.push((points[i + 1].ts - points[i].ts) / points[i].count)
+    return intervals.sort((a, b) => a - b)[(intervals.length - 1) >> 1] ?? 0
+  }
   for (let i = 1; i < points.length; i++) {
     const before = points[i - 1]
+    if (points[i].ts <= before.end) continue
+    const interval = Math.max(usual(i - 1 - NEIGHBOURS, i - 1), usual(i, i + NEIGHBOURS))
     // The last reading before the silence came, as usual, about an interval before the end of its stretch.
-    const lastAt = Math.max(before.ts, before.end - usual)
-    if (points[i].ts > before.end && points[i].ts - lastAt > GAP_INTERVALS * usual) gaps.push([before.end, points[i].ts])
+    const lastAt = Math.max(before.ts, before.end - interval)
+    if (points[i].ts - lastAt > GAP_INTERVALS * interval) gaps.push([before.end, points[i].ts])
   }
   return gaps
 }

@@ -156,6 +156,9 @@ describe('points', () => {
     // Of six readings a minute, one minute without any is a gap; of one an hour, an hour is none.
     expect(gapsOf(points([0, 60, 120, 240, 300], 60, 6))).toEqual([[180, 240]])
     expect(gapsOf(points([0, 3_600, 7_200, 10_800, 32_400], 60))).toEqual([[10_860, 32_400]])
+    // Every 30 s, then every 2 s, then silent: one gap.
+    const rhythm = [...Array.from({ length: 20 }, (_, i) => i * 30), ...Array.from({ length: 200 }, (_, i) => 600 + i * 2), 1_100]
+    expect(gapsOf(points(rhythm, 0))).toEqual([[998, 1_100]])
     expect(gapsOf(points([], 0))).toEqual([])
     expect(gapsOf(points([5, 900], 0))).toEqual([])
   })
