@@ -196,7 +196,11 @@ async function readWindows(tail: Tail, view: View, scope: Scope, rows: readonly 
 async function readSpans(tail: Tail, view: View, tenant: string, spans: readonly Span[], grid: WindowGrid): Promise<any[][]> {
   const devices = new Set(spans.map((span) => span.device))
   const metrics = new Set(spans.map((span) => span.metric))
-  const range = { from: Math.min(...spans.map((span) => span.from)), to: Math.max(...spans.map((span) => span.to)) }
+  const range = { from: Infinity, to: -Infinity }
+  for (const { from, to } of spans) {
+    range.from = Math.min(range.from, from)
+    range.to = Math.max(range.to, to)
+  }
   const few = (names: ReadonlySet<string>) => (names.size <= NAMES_MAX ? names : null)
   const filter = { devices: few(devices), metrics: few(metrics), prefix: null }
   const between = `device BETWEEN ${text(spans[0].device)} AND ${text(spans.at(-1)!.device)}`

@@ -45,13 +45,20 @@ export interface WindowsRequest {
 }
 
 export async function windows(tail: Tail, request: WindowsRequest): Promise<{ rows: WindowCells[]; next: WindowPlace | null }> {
-  const { after, limit, fill } = request
   const view = tail.view()
-  const grid = gridOf(view, request)
-  // A filled page begins again at the last window that it was filled from; a gap is only known by the window behind it.
-  const found = realWindows(tail, view, request, grid, fill === 'none' ? limit : limit + 3).finally(() => view.release())
-  const { rows: real, next: follows } = await found
-  if (fill === 'none') return { rows: real, next: follows === null ? null : [...follows.at, follows.at[2]] }
+  try {
+    const grid = gridOf(view, request)
+    if (request.fill !== 'none') return filledPage(await realWindows(tail, view, request, grid, request.limit + 3), request, grid)
+    const { rows, next } = await realWindows(tail, view, request, grid, request.limit)
+    return { rows, next: next === null ? null : [...next.at, next.at[2]] }
+  } finally {
+    view.release()
+  }
+}
+
+/** A filled page begins again at the last window that it was filled from; and a gap is only known by the window behind it. */
+function filledPage({ rows: real }: WindowPage, request: WindowsRequest, grid: WindowGrid): { rows: WindowCells[]; next: WindowPlace | null } {
+  const { after, limit } = request
   const rows: WindowCells[] = []
   let next: WindowPlace | null = null
   let lastReal = after === null ? -1 : after[3]
@@ -71,18 +78,18 @@ export async function windows(tail: Tail, request: WindowsRequest): Promise<{ ro
   return { rows, next }
 }
 
-/** The grid of a request. A range without ends is bounded by what there is, since each change of clocks within it costs every reading. */
-function gridOf({ version, fresh }: View, { size, zone, range, nowMs }: WindowsRequest): WindowGrid {
-  let from = range.from
-  if (from === -Infinity) {
-    from = Infinity
-    for (const { segment } of version.attached) from = Math.min(from, segment.tsMin ?? Infinity)
-    for (const commits of fresh) for (const { blocks } of commits) for (const { tsMin } of blocks) from = Math.min(from, tsMin)
-    for (const commits of fresh) for (const { effects } of commits) for (const { start } of effects.windows) from = Math.min(from, start)
-    // A window begins before the first of what is in it.
-    from -= size.ms ?? size.months * 31 * DAY_MS
-  }
-  return new WindowGrid(size, zone, { from: Math.min(from, nowMs), to: Number.isFinite(range.to) ? range.to : nowMs })
+/** The grid of a request, over what there is and what is filled: each change of clocks within it costs every reading a comparison. */
+function gridOf({ version, fresh }: View, { size, zone, range, fill, nowMs }: WindowsRequest): WindowGrid {
+  let from = nowMs
+  for (const { segment } of version.attached) from = Math.min(from, segment.tsMin ?? Infinity)
+  for (const commits of fresh) for (const { blocks } of commits) for (const { tsMin } of blocks) from = Math.min(from, tsMin)
+  for (const commits of fresh) for (const { effects } of commits) for (const { start } of effects.windows) from = Math.min(from, start)
+  // A window begins before the first of what is in it. No reading lies more than a day ahead.
+  from -= size.ms ?? size.months * 31 * DAY_MS
+  let to = nowMs + DAY_MS
+  if (fill !== 'none' && Number.isFinite(range.from)) from = Math.min(from, range.from)
+  if (fill !== 'none' && Number.isFinite(range.to)) to = Math.max(to, range.to)
+  return new WindowGrid(size, zone, { from, to })
 }
 
 function beginning(after: WindowPlace | null, fill: Fill): From | null {
