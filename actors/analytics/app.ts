@@ -65,7 +65,7 @@ function ledgerRoute(get: Get, { tail }: AnalyticsSources): void {
       description:
         'Counted by the minute of arrival: the minute that from lies in, and on. Without device: all devices, and the readings that ' +
         'named none.',
-      query: { device: shapes.names.device, ...shapes.range, ...shapes.forms },
+      query: { device: shapes.oneDevice, ...shapes.range, ...shapes.forms },
       answer: shapes.Ledger,
       formats: LIST_FORMATS,
     },

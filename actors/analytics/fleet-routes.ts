@@ -16,6 +16,7 @@ import { formatTime } from './times.ts'
 const NO_STORE = { 'cache-control': 'no-store' }
 const DAY_MS = 86_400_000
 const MINUTE_MS = 60_000
+const STEP_MAX_MS = 366 * DAY_MS
 /** Words of a search, and steps of time of one answer; beyond it 400. */
 const SEARCH_CHARS_MAX = 200
 const STEPS_MAX = 2_000
@@ -62,7 +63,7 @@ export function fleetRoutes(get: Get, { tail, clock }: Pick<AnalyticsSources, 't
         q: shapes.text('Words, each to be found in the device’s name or a metric’s.', 'field-7 moist'),
         show: shapes.choice('all by default. losing: many readings rejected or late.', SHOWS, 'silent'),
         order: shapes.choice('attention by default.', ORDERS, 'attention'),
-        offset: shapes.whole('Devices to pass over.', 0, { minimum: 0 }),
+        offset: shapes.whole('Devices to pass over.', 0, { minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
         limit: shapes.paging.limit,
         ...shapes.forms,
       },
@@ -106,9 +107,13 @@ export function fleetRoutes(get: Get, { tail, clock }: Pick<AnalyticsSources, 't
       summary: 'What became of readings, over time of arrival',
       description: 'A row each step in which something arrived. The last 24 hours by default.',
       query: {
-        device: shapes.names.device,
+        device: shapes.oneDevice,
         ...ledgerForms,
-        stepMs: shapes.whole('Length of a step: a whole number of minutes, in ms; 15 minutes by default.', 900_000, { minimum: MINUTE_MS }),
+        stepMs: shapes.whole('Length of a step: a whole number of minutes, in ms; 15 minutes by default.', 15 * MINUTE_MS, {
+          minimum: MINUTE_MS,
+          maximum: STEP_MAX_MS,
+          multipleOf: MINUTE_MS,
+        }),
       },
       answer: shapes.list('ledger', ledgerRow({ start: time })),
       formats: LIST_FORMATS,
@@ -117,7 +122,7 @@ export function fleetRoutes(get: Get, { tail, clock }: Pick<AnalyticsSources, 't
       const { devices } = filterOf(query)
       if (devices !== null && devices.size > 1) throw new ParameterError('device', 'one device', query.device ?? '')
       const range = rangeOf(query, nowMs, { from: nowMs - DAY_MS, to: nowMs + MINUTE_MS })
-      const stepMs = numberOf('stepMs', query.stepMs, { fallback: 15 * MINUTE_MS, min: MINUTE_MS, max: 366 * DAY_MS })
+      const stepMs = numberOf('stepMs', query.stepMs, { fallback: 15 * MINUTE_MS, min: MINUTE_MS, max: STEP_MAX_MS })
       if (stepMs % MINUTE_MS !== 0) throw new ParameterError('stepMs', 'a whole number of minutes', String(stepMs))
       const steps = (Math.min(range.to, nowMs + DAY_MS) - Math.max(range.from, 0)) / stepMs
       if (steps > STEPS_MAX) throw new ParameterError('stepMs', `so long that the range has at most ${STEPS_MAX} steps`, String(stepMs))

@@ -77,7 +77,7 @@ export function numberOf(
 ): number {
   const { fallback, min, max, integer = true } = options
   if (given(text) === undefined) return fallback
-  const value = /^-?\d+(\.\d+)?$/.test(text!) ? Number(text) : NaN
+  const value = /^-?\d+(\.\d+)?(e[+-]?\d{1,3})?$/i.test(text!) ? Number(text) : NaN
   if (!(value >= min && value <= max) || (integer && !Number.isInteger(value))) {
     throw new ParameterError(parameter, `a ${integer ? 'whole ' : ''}number from ${min} to ${max}`, text!)
   }

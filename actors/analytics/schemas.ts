@@ -9,7 +9,7 @@ import { PAGE_ROWS, PAGE_ROWS_MAX, SQL_ROWS, SQL_ROWS_MAX, SQL_TIME_MAX_MS, SQL_
 import { DEVICE, METRIC } from '../reading/validate-names.ts'
 
 /** What a text must look like, for who reads OpenAPI; parameters.ts checks it, and says in words what is amiss. */
-type Form = { readonly enum?: string[]; readonly pattern?: string; readonly type?: 'integer' | 'number'; readonly minimum?: number; readonly maximum?: number }
+type Form = { readonly enum?: string[]; readonly pattern?: string; readonly type?: 'integer' | 'number'; readonly minimum?: number; readonly maximum?: number; readonly multipleOf?: number }
 
 /** A parameter of a query. */
 export const text = (description: string, example?: string | number, form: Form = {}) =>
@@ -20,7 +20,8 @@ export const text = (description: string, example?: string | number, form: Form 
 /** One that is among a few words. */
 export const choice = (description: string, words: readonly string[], example: string) => text(description, example, { enum: [...words] })
 /** A whole number. */
-export const whole = (description: string, example: number, bounds: { minimum: number; maximum?: number }) => text(description, example, { type: 'integer', ...bounds })
+export const whole = (description: string, example: number, bounds: { minimum: number; maximum: number; multipleOf?: number }) =>
+  text(description, example, { type: 'integer', ...bounds })
 
 /** Names with commas between, each of a form. */
 const listOf = (name: RegExp) => {
@@ -32,6 +33,7 @@ export const names = {
   device: text('Device, exactly; several with commas.', 'field-7/probe-2', { pattern: listOf(DEVICE) }),
   metric: text('Metric, exactly; several with commas.', 'soil_moisture', { pattern: listOf(METRIC) }),
 }
+export const oneDevice = text('Device, exactly one.', 'field-7/probe-2', { pattern: DEVICE.source })
 const needed = { param: { required: true } }
 /** One series, both of its names needed. */
 export const series = {
