@@ -3,9 +3,9 @@
  *
  * Owns what "silent" means, and the order of attention. Leaves the series to the catalog, and words to who shows them.
  *
- * - F1 A device is silent when it has not measured for five of its own usual intervals, and for two minutes at least. Its usual interval is that
- *   of its most frequent series: from first to last reading, divided. One that is silent for a week, and for a hundred intervals, is past:
- *   history, or taken down.
+ * - F1 A device is silent when it has not measured for five of its own usual intervals, and for two minutes at least; for a day, where it has measured
+ *   too few times to have a usual interval, which is that of its most frequent series: from first to last reading, divided. One that is silent for
+ *   a week, and for a hundred intervals, is past: history, or taken down.
  * - F2 A page costs its rows. The order behind it is made at most every two seconds a tenant (every ten times what it costs, where that is more),
  *   however many look; and in slices, so that nobody else waits for it.
  */
@@ -78,6 +78,7 @@ const SILENT_INTERVALS = 5
 const PAST_MIN_MS = 7 * DAY_MS
 const PAST_INTERVALS = 100
 const INTERVALS_MIN = 5
+const UNKNOWN_EVERY_MS = DAY_MS / SILENT_INTERVALS
 /** Share of an hour's readings from which losing them, or being late, is worth a look. */
 const REJECTED_SHARE = 0.01
 const LATE_SHARE = 0.2
@@ -217,9 +218,9 @@ function deviceOf(entries: SeriesEntry[], sums: Sums, nowMs: number): FleetDevic
 
 /** F1 */
 export function stateOf(silenceMs: number, everyMs: number | null): DeviceState {
-  const every = everyMs ?? 0
+  const every = everyMs ?? UNKNOWN_EVERY_MS
   if (silenceMs <= Math.max(SILENT_MIN_MS, SILENT_INTERVALS * every)) return 'speaking'
-  return silenceMs > Math.max(PAST_MIN_MS, PAST_INTERVALS * every) ? 'past' : 'silent'
+  return silenceMs > Math.max(PAST_MIN_MS, PAST_INTERVALS * (everyMs ?? 0)) ? 'past' : 'silent'
 }
 
 /** Whether so much of what was sent in the hour was rejected or late that somebody should know. */

@@ -10,7 +10,9 @@ const DAY = 24 * HOUR
 test('a device is silent by its own rhythm, and past once it has been for long', () => {
   expect(stateOf(100_000, 1_000)).toBe('speaking')
   expect(stateOf(130_000, 1_000)).toBe('silent')
-  expect(stateOf(130_000, null)).toBe('silent')
+  expect(stateOf(130_000, null)).toBe('speaking')
+  expect(stateOf(DAY + 1, null)).toBe('silent')
+  expect(stateOf(8 * DAY, null)).toBe('past')
   expect(stateOf(4 * HOUR, HOUR)).toBe('speaking')
   expect(stateOf(6 * HOUR, HOUR)).toBe('silent')
   expect(stateOf(8 * DAY, HOUR)).toBe('past')

@@ -117,6 +117,7 @@ export function deviceTests(site: () => Site): void {
     await page.locator('#reset-zoom').waitFor()
     await page.keyboard.press('0')
     await page.locator('#reset-zoom').waitFor({ state: 'hidden' })
+    await drawn(page)
     await page.keyboard.press('End')
     await says(page, '#chart-read', /^Soil moisture, \d\d\.\d %/)
     const last = await text(page, '#chart-read')

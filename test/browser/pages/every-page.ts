@@ -29,7 +29,7 @@ export function everyPageTests(site: () => Site): void {
     test('has nothing for axe to find in either theme and at either width, fits a phone, and has targets for a thumb', async () => {
       for (const [size, options] of [['wide', WIDE], ['phone', PHONE]] as const) {
         const { page, problems, close } = await site().open(path, { ...options, colorScheme: 'light', reducedMotion: 'reduce' })
-        await page.locator(filled).first().waitFor()
+        await page.locator(filled).first().waitFor({ state: 'attached' })
         expect(await accessibilityFaults(page), `${size}, light`).toEqual([])
         await site().shoot(page, `${name}-${size}-light`)
         await page.emulateMedia({ colorScheme: 'dark' })

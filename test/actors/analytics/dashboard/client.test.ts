@@ -162,7 +162,7 @@ describe('a fleet in words', () => {
     const said = reasons(device, units, 300_000)
     expect(said.map((r) => r.kind)).toEqual(['silent', 'unusual', 'losing', 'losing'])
     expect(said[0].text).toBe('Silent for 5 min, usually every 2.0 s')
-    expect(said[1].text).toMatch(/^Very unusual: ec 9 at \d\d:\d\d, the strongest of 3$/)
+    expect(said[1].text).toMatch(/^Very unusual: ec 9 at \d\d:\d\d, worst of 3$/)
     expect(reasons(device, units, 5_000_000)[1].kind).toBe('before')
     expect(reasons({ ...device, state: 'speaking', anomalies: null, hour: null }, units, 0)).toEqual([])
   })

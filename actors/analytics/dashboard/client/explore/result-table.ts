@@ -43,9 +43,8 @@ export function resultTable({ columns, rows }: Answer): HTMLElement {
   frame.addEventListener('scroll', show, { passive: true })
   show()
   requestAnimationFrame(() => {
-    // Other rows would make other widths: those of the first screen stay.
-    for (const th of head.querySelectorAll('th')) th.style.width = `${Math.min(420, th.offsetWidth)}px`
-    table.style.tableLayout = 'fixed'
+    // Other rows would make other widths: no column gets narrower than it is on the first screen.
+    for (const th of head.querySelectorAll('th')) th.style.minWidth = `${th.offsetWidth}px`
   })
   return frame
 }

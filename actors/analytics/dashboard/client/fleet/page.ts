@@ -221,7 +221,7 @@ function makeFigures(onShow: (show: Show) => void) {
       set(silent, compact(quiet), past > 0 ? `and ${compact(past)} of the past` : '', quiet > 0 ? 'bad' : 'good')
       set(unusual, compact(odd), odd > 0 ? `${compact(anomalies)} time${anomalies === 1 ? '' : 's'} in 24 hours` : 'in 24 hours', odd > 0 ? 'warn' : 'good')
       const amiss = hour.rejected + hour.late
-      set(losing, share(amiss, hour.received), amiss > 0 ? `${compact(hour.rejected)} and ${compact(hour.late)} in an hour` : 'in an hour', amiss > 0.05 * hour.received ? 'warn' : 'good')
+      set(losing, share(amiss, hour.received), amiss > 0 ? `${compact(hour.rejected)} rejected, ${compact(hour.late)} late` : 'in an hour', amiss > 0.05 * hour.received ? 'warn' : 'good')
     },
   }
 }

@@ -31,7 +31,7 @@ export function reasons(device: DeviceRow, units: Pick<Units, 'label' | 'text'>,
   if (state === 'silent') found.push({ kind: 'silent', text: `Silent for ${duration(nowMs - last)}${usual}` })
   if (state === 'past') found.push({ kind: 'past', text: `Of the past: last heard of ${age(last, nowMs)}` })
   if (anomalies !== null) {
-    const more = anomalies.count > 1 ? `, the strongest of ${count(anomalies.count)}` : ''
+    const more = anomalies.count > 1 ? `, worst of ${count(anomalies.count)}` : ''
     found.push({ kind: isRecent(device, nowMs) ? 'unusual' : 'before', text: `${severity(anomalies.score)}: ${units.label(anomalies.metric)} ${units.text(anomalies.metric, anomalies.value)} at ${clockTime(anomalies.ts)}${more}` })
   }
   if (hour !== null && hour.rejected > 0.01 * hour.received) found.push({ kind: 'losing', text: `${count(hour.rejected)} of ${count(hour.received)} readings rejected within the hour` })
