@@ -85,17 +85,31 @@ export function cellsOf(columns: any[][]): WindowCells[] {
 
 const NUMBERS_SQL = 'count::DOUBLE, min, max, mean, sum, stddev, first, last, p50, p95, p99'
 
-export async function storedWindows(tail: Tail, view: View, { scope, range, place, limit }: WindowQuery, size: number): Promise<WindowPage> {
+/**
+ * The newest version of each of the first `most` windows, in order. Nearly every window has one version alone: so they are sorted with all of
+ * theirs, and the older ones passed over here, which costs a third of having DuckDB rank them.
+ */
+async function newestWindows(tail: Tail, view: View, { scope, range, place }: WindowQuery, size: number, most: number): Promise<WindowCells[]> {
+  const relation = await relationOf(tail.lake, view.version, 'windows', { ...scope, ...range })
+  for (let asked = most + Math.ceil(most / 4); ; asked *= 4) {
+    const all = cellsOf(
+      await tail.lake.query(
+        `SELECT device, metric, epoch_ms(start)::DOUBLE, ${NUMBERS_SQL}, closed_by FROM ${relation}
+         WHERE ${scopeSql(scope)} AND size = to_minutes(${WINDOW_SIZES_MS[size] / 60_000})${rangeSql('start', range)}
+           ${placeSql(place, 'epoch_ms(start)::DOUBLE')}
+         ORDER BY device, metric, start, version DESC LIMIT ${asked}`,
+      ),
+    )
+    const rows = all.filter((row, i) => i === 0 || compare(row, all[i - 1]) !== 0)
+    if (rows.length >= most || all.length < asked) return rows.slice(0, most)
+  }
+}
+
+export async function storedWindows(tail: Tail, view: View, query: WindowQuery, size: number): Promise<WindowPage> {
+  const { scope, range, place, limit } = query
   const most = limit + 1
   const fresh = freshWindows(view.fresh, scope, range, size)
-  const columns = await tail.lake.query(
-    `SELECT device, metric, epoch_ms(start)::DOUBLE, ${NUMBERS_SQL}, closed_by FROM ${await relationOf(tail.lake, view.version, 'windows', { ...scope, ...range })}
-     WHERE ${scopeSql(scope)} AND size = to_minutes(${WINDOW_SIZES_MS[size] / 60_000})${rangeSql('start', range)}
-       ${placeSql(place, 'epoch_ms(start)::DOUBLE')}
-     QUALIFY row_number() OVER (PARTITION BY device, metric, start ORDER BY version DESC) = 1
-     ORDER BY device, metric, start LIMIT ${most}`,
-  )
-  const rows = cellsOf(columns)
+  const rows = await newestWindows(tail, view, query, size, most)
   if (fresh.size === 0) return pageOf(rows, limit)
   const kept: WindowCells[] = []
   for (const row of rows) {

@@ -9,11 +9,12 @@
  * - skew         even load beside one hot device, and beside one hot partition
  * - backlog      an hour's outage caught up
  * - live         thousands of live streams: at the store, through the edge, on everything, beside clients that never read
+ * - backfill     history of living series by weir backfill, beside a live load
  * - queries      an analyst and the API over a made lake: `--readings 100M` (the default) or another number, `--dir` keeps it for the next time
  * - graph        /v1/graph over a year of one series; runs only where it is named
  * - memory       what each process holds over ten minutes of steady load; runs only where it is named
  *
- * `WEIR_BENCH_SHAPE` names one shape of live to run alone. `WEIR_BENCH_SECONDS` (skew, memory), `WEIR_BENCH_RATE` (skew, readings a second) and `WEIR_BENCH_ROWS` (backlog) choose other sizes.
+ * `WEIR_BENCH_SHAPE` names one shape of live to run alone. `WEIR_BENCH_SECONDS` (skew, memory), `WEIR_BENCH_RATE` (skew, readings a second) and `WEIR_BENCH_ROWS` (backlog, backfill) choose other sizes.
  */
 
 import { parseArgs } from 'node:util'
@@ -30,6 +31,7 @@ const benches: Record<string, () => Promise<{ run: Bench }>> = {
   skew: () => import('./skew.ts'),
   backlog: () => import('./backlog.ts'),
   live: () => import('./live.ts'),
+  backfill: () => import('./backfill.ts'),
   queries: () => import('./queries.ts'),
   graph: () => import('./graph.ts'),
   memory: () => import('./memory.ts'),

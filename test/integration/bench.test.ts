@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest'
 import type { BenchRow } from '../bench/bench.ts'
+import { run as backfill } from '../bench/backfill.ts'
 import { run as backlog } from '../bench/backlog.ts'
 import { run as live } from '../bench/live.ts'
 import { run as memory } from '../bench/memory.ts'
@@ -56,4 +57,11 @@ test('a made lake is asked by an analyst and over HTTP, and each question has on
   expect(of('analyst: ').length).toBeGreaterThanOrEqual(10)
   expect(of('HTTP: ').length).toBeGreaterThanOrEqual(14)
   expect(of('files of the lake, merged')[0]).toBeLessThan(of('files of the lake, as found')[0])
+})
+
+test('history of living series is loaded whole, and its windows are those of its readings', async () => {
+  const of = valuesOf(await backfill({ size: 'smoke' }))
+  expect(of('history in the lake')).toEqual([50_000])
+  expect(of('windows that break the law')).toEqual([0])
+  expect(of('beside it: POST to 202, p50')[0]).toBeGreaterThan(0)
 })

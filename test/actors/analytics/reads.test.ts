@@ -346,6 +346,20 @@ describe('windows', () => {
     expect((await get(`to=${T0 + 1}`)).map((w: any) => w.count)).toEqual([4])
   })
 
+  it('pages show each window once, however many versions of it there are', async () => {
+    for (let version = 1; version <= 30; version++) await house.sealWindow(windowRow('d1', T0 + (version % 2) * MINUTE, [version]), version)
+    await house.sealWindow(windowRow('d1', T0 + 2 * MINUTE, [7]), 1)
+    for (const limit of [1, 2, 3, 10]) {
+      const shown: number[] = []
+      for (let cursor: string | null = ''; cursor !== null; ) {
+        const page: any = await house.json(`/v1/windows?time=ms&limit=${limit}&cursor=${cursor}`)
+        shown.push(...page.windows.map((w: any) => w.first))
+        cursor = page.cursor
+      }
+      expect(shown).toEqual([30, 29, 7])
+    }
+  })
+
   it('pages of windows are whole, with and without filling', async () => {
     for (const device of ['d1', 'd2']) await house.commit({ windows: [0, 1, 4, 9].map((i) => windowRow(device, T0 + i * MINUTE, [i])) })
     await house.seal()
