@@ -8,6 +8,7 @@
  * - elasticity   workers that come, go, die and freeze under load: how long a partition stands still
  * - skew         even load beside one hot device, and beside one hot partition
  * - backlog      an hour's outage caught up
+ * - sql          public SQL: latencies, rows a second in each format
  * - live         thousands of live streams: at the store, through the edge, on everything, beside clients that never read
  * - backfill     history of living series by weir backfill, beside a live load
  * - queries      an analyst and the API over a made lake: `--readings 100M` (the default) or another number, `--dir` keeps it for the next time
@@ -34,6 +35,7 @@ const benches: Record<string, () => Promise<{ run: Bench }>> = {
   backfill: () => import('./backfill.ts'),
   queries: () => import('./queries.ts'),
   graph: () => import('./graph.ts'),
+  sql: () => import('./sql.ts'),
   memory: () => import('./memory.ts'),
 }
 

@@ -5,5 +5,6 @@ import { formatLaws } from './laws-formats.ts'
 import { logLaws } from './laws-log.ts'
 import { partitionLaws } from './laws-partition.ts'
 import { queryLaws } from './laws-queries.ts'
+import { sqlLaws } from './laws-sql.ts'
 
-export const laws: Law[] = [...formatLaws, ...queryLaws, ...logLaws, ...partitionLaws]
+export const laws: Law[] = [...formatLaws, ...queryLaws, ...logLaws, ...partitionLaws, ...sqlLaws]

@@ -42,8 +42,19 @@ type Fields = Readonly<Record<string, Look>>
 
 const isNode = (value: unknown): value is Node => typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** Texts, numbers and flags that name nothing outside of the query. */
-const plain: Look = () => {}
+const isScalar = (value: unknown): boolean => typeof value !== 'object' || value === null || (Array.isArray(value) && value.every(isScalar))
+/** Texts, numbers and flags, or lists of them, that name nothing outside of the query. */
+const plain: Look = (_walk, value, _scope, node) => {
+  if (!isScalar(value)) throw unknownShape('a list or a node where a text stands', node)
+}
+/** A value of any type, and what is told of one: data, in which there is no expression and no table. */
+const inert: Look = (walk, value, scope, node) => {
+  if (Array.isArray(value)) for (const item of value) inert(walk, item, scope, node)
+  else if (isNode(value)) {
+    if ('class' in value || 'function_name' in value || 'table_name' in value || 'select_list' in value) throw unknownShape('an expression within a value', node)
+    for (const item of Object.values(value)) inert(walk, item, scope, node)
+  }
+}
 /** What must not be there: empty, zero, false or null. */
 const none: Look = (_walk, value, _scope, node) => {
   const empty = value === null || value === '' || value === false || (Array.isArray(value) && value.length === 0)
@@ -75,7 +86,7 @@ const maybe =
     if (value !== null) look(walk, value, scope, node)
   }
 /** `{node, named_param_map}`: how a query stands within another. */
-const query = fieldsOf({ node: select, named_param_map: plain })
+const query = fieldsOf({ node: select, named_param_map: inert })
 const orders = listOf(fieldsOf({ type: plain, null_order: plain, expression }))
 
 const called =
@@ -88,10 +99,10 @@ const called =
 const typeInfo = fieldsOf({
   type: plain, alias: plain, extension_info: none, child_type: (walk, value, scope) => type(walk, value, scope, {}), size: plain, width: plain, scale: plain,
   child_types: listOf(fieldsOf({ first: plain, second: (walk, value, scope) => type(walk, value, scope, {}) })),
-  name: plain, catalog: none, schema: none, user_type_modifiers: plain, collation: plain, values: plain, values_count: plain, dict_type: plain,
+  name: plain, catalog: none, schema: none, user_type_modifiers: inert, collation: plain, values: inert, values_count: plain, dict_type: plain,
 })
 const type: Look = fieldsOf({ id: plain, type_info: maybe(typeInfo) })
-const constant: Look = fieldsOf({ type, is_null: plain, value: plain })
+const constant: Look = fieldsOf({ type, is_null: plain, value: inert })
 
 const EXPRESSION = { class: plain, type: plain, alias: plain, query_location: plain } as const
 const COMPARISONS = ['EQUAL', 'NOTEQUAL', 'LESSTHAN', 'GREATERTHAN', 'LESSTHANOREQUALTO', 'GREATERTHANOREQUALTO', 'DISTINCT_FROM', 'NOT_DISTINCT_FROM']
@@ -125,7 +136,7 @@ const EXPRESSIONS: Readonly<Record<string, { readonly types: readonly string[]; 
   STAR: {
     types: ['STAR'],
     fields: {
-      relation_name: plain, exclude_list: plain, qualified_exclude_list: plain, rename_list: plain, columns: plain, expr: expression,
+      relation_name: plain, exclude_list: plain, qualified_exclude_list: inert, rename_list: inert, columns: plain, expr: expression,
       replace_list: listOf(fieldsOf({ key: plain, value: expression })),
     },
   },
@@ -140,7 +151,7 @@ const EXPRESSIONS: Readonly<Record<string, { readonly types: readonly string[]; 
   },
 }
 
-const TABLE = { type: plain, alias: plain, sample: plain, query_location: plain } as const
+const TABLE = { type: plain, alias: plain, sample: inert, query_location: plain } as const
 const named: Look = (walk, value, scope, node) => walk.name(value, scope, node)
 const shown: Look = (_walk, value, _scope, node) => {
   if (value !== 'DESCRIBE' && value !== 'SUMMARY') throw new Refusal('Cannot run the query as only a query or a view can be shown: name one of them', placeOf(node))
@@ -187,7 +198,7 @@ const MODIFIERS: Readonly<Record<string, Fields>> = {
 const SELECTS: Readonly<Record<string, Fields>> = {
   SELECT_NODE: {
     modifiers: listOf(modifier), select_list: expressions, from_table: table, where_clause: expression, group_expressions: expressions, group_sets: plain,
-    aggregate_handling: plain, having: expression, sample: plain, qualify: expression,
+    aggregate_handling: plain, having: expression, sample: inert, qualify: expression,
   },
   SET_OPERATION_NODE: { modifiers: listOf(modifier), setop_type: plain, setop_all: plain, left: select, right: select },
   RECURSIVE_CTE_NODE: {
@@ -214,6 +225,8 @@ class Walk {
       if (!Object.hasOwn(fields, name)) throw unknownShape(`"${name}"`, value)
       fields[name](this, field, scope, value)
     }
+    // A name that is left out is not one that was looked at.
+    for (const name of ['table_name', 'function_name', 'query', 'show_type']) if (Object.hasOwn(fields, name) && !Object.hasOwn(value, name)) throw unknownShape(`no ${name}`, value)
     this.#depth--
   }
 
@@ -267,6 +280,7 @@ export function passGate(tree: unknown): Passed {
     if (tree.error_type === 'parser') throw new Refusal(`Parser error: ${message}`, tree.position === undefined ? null : Number(tree.position), 'invalid')
     throw new Refusal('Cannot run the query as it must be a SELECT: nothing can be changed, set, attached, copied or explained here')
   }
+  if (Object.keys(tree).length > 2) throw unknownShape('more than statements', {})
   if (!Array.isArray(tree.statements) || tree.statements.length !== 1) {
     throw new Refusal(`Cannot run the query as it must be exactly one statement: current number is ${Array.isArray(tree.statements) ? tree.statements.length : 0}`)
   }
