@@ -198,6 +198,8 @@ export const LAKE_MEMORY_MIB = 1_024
 /** Series of up to so many devices are read by their rows in each segment, in so many pieces at most; what is more is filtered by name. */
 export const NARROWED_DEVICES_MAX = 8
 export const NARROWED_PARTS_MAX = 2_000
+/** Series of a segment whose places in it are remembered; beyond it they are forgotten, and looked up again. */
+export const PLACES_KNOWN_MAX = 500
 /** Queries that wait for a connection; beyond it 503. */
 export const LAKE_QUERIES_WAITING_MAX = 256
 /** A query is interrupted at this age: 503. */

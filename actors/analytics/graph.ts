@@ -46,7 +46,7 @@ export interface Graph {
 
 const POINTS_PER_PIXEL = 2
 /** A range that should hold so many times as many readings as there may be points is not asked whether it does. */
-const SURELY_MANY = 4
+const SURELY_MANY = 2
 
 export interface GraphRequest {
   readonly tenant: string

@@ -44,7 +44,8 @@ export function timestamp(ms: number): string {
   return `make_timestamp(${BigInt(Math.round(ms * 1000))})`
 }
 
-interface Attached {
+/** A segment, and its name in SQL for as long as it is attached. */
+export interface Attached {
   readonly alias: string
   readonly segment: Segment
 }

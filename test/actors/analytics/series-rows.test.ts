@@ -3,7 +3,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { readCounts } from '../../../actors/analytics/counts.ts'
 import { Lake } from '../../../actors/analytics/lake.ts'
 import type { LakeVersion } from '../../../actors/analytics/lake.ts'
@@ -63,6 +63,18 @@ describe('rows of a few series', () => {
       })
     }
   }
+
+  it('are looked up once in a segment, for readings and windows alike', async () => {
+    const filter = { devices: new Set([deviceName(0), deviceName(2)]), metrics: new Set(['soil_temperature', 'none']), prefix: null }
+    const query = vi.spyOn(lake, 'query')
+    const ask = (table: 'readings' | 'windows', from: number) => relationOf(lake, version, table, { tenant: 'default', filter, from })
+    const part = await ask('readings', END_MS - 90_000)
+    const whole = await ask('windows', -Infinity)
+    expect(query).toHaveBeenCalledTimes(2)
+    expect([await ask('windows', -Infinity), await ask('readings', END_MS - 90_000)]).toEqual([whole, part])
+    expect(query).toHaveBeenCalledTimes(2)
+    query.mockRestore()
+  })
 
   it('are counted as they are, whether a segment says so itself or not', async () => {
     const counts = await readCounts(lake, version, { whole: true, files: null, trusted: false, doubtful: new Set() })
