@@ -181,9 +181,9 @@ export const BACKFILL_BATCH_ROWS = 10_000
 export const BACKFILL_IN_FLIGHT = 2
 /** Backfill: rows a second that it begins with, and to which it slows down at most. */
 export const BACKFILL_RATE_FIRST = 20_000
-export const BACKFILL_RATE_MIN = 500
+export const BACKFILL_RATE_MIN = 2_000
 /** Backfill: an answer that takes longer than this, and than four times the usual, has it slow down. */
-export const BACKFILL_SLOW_MS = 150
+export const BACKFILL_SLOW_MS = 250
 /** Backfill: it waits while so many readings of everybody are accepted and not yet in the lake. */
 export const BACKFILL_BEHIND_MAX = 1_000_000
 /** Backfill: files of more rows are sent in their own order, since sorting them takes more memory than this. */

@@ -196,10 +196,10 @@ export class Lake {
   }
 
   /**
-   * Runs one statement; the caller holds the version that it names. Throws `timeout` at the deadline, `too-large` where it takes more
-   * memory than there is, and `unavailable` where too many wait.
+   * Runs one statement; the caller holds the version that it names. Throws `timeout` at the deadline, which what the store itself must know has
+   * none of, `too-large` where it takes more memory than there is, and `unavailable` where too many wait.
    */
-  async query(sql: string, given: readonly GivenTable[] = []): Promise<Columns> {
+  async query(sql: string, given: readonly GivenTable[] = [], { deadline = true }: { deadline?: boolean } = {}): Promise<Columns> {
     const connection = await this.#take()
     let late = false
     let cancel = () => {}
@@ -211,7 +211,7 @@ export class Lake {
         interruptAfter(INTERRUPT_AGAIN_MS)
       })
     }
-    interruptAfter(LAKE_QUERY_MAX_MS)
+    if (deadline) interruptAfter(LAKE_QUERY_MAX_MS)
     try {
       for (const table of given) await fill(connection, table)
       const reader = await connection.runAndReadAll(sql)

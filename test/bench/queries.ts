@@ -147,15 +147,21 @@ async function askSystem(dataDir: string, { device, endMs }: Place): Promise<Ben
       ['anomalies of the last day', `/v1/anomalies?${span(-DAY_MS)}`],
       ['ledger of all time', '/v1/ledger'],
     ]
-    for (const [name, path] of paths) {
-      rows.push(
-        await time(`HTTP: ${name}`, async () => {
-          const response = await system.fetch(path)
-          const body = new Uint8Array(await response.arrayBuffer())
-          if (response.status !== 200) throw new Error(`${path}: ${response.status} ${new TextDecoder().decode(body)}`)
-          return body
-        }),
-      )
+    const answerOf = async (path: string, init?: RequestInit) => {
+      const response = await system.fetch(path, init)
+      const body = new Uint8Array(await response.arrayBuffer())
+      if (response.status !== 200) throw new Error(`${path}: ${response.status} ${new TextDecoder().decode(body)}`)
+      return body
+    }
+    for (const [name, path] of paths) rows.push(await time(`HTTP: ${name}`, () => answerOf(path)))
+    const at = (ms: number) => `make_timestamp(${endMs + ms} * 1000)`
+    const statements: [string, string][] = [
+      ['last hour by metric, all series', `SELECT metric, count(*) AS n, max(value) AS most FROM readings WHERE ts >= ${at(-HOUR_MS)} AND ts < ${at(0)} GROUP BY metric ORDER BY metric`],
+      ['a series, a day by hour', `SELECT start, min, max FROM windows WHERE device = '${device}' AND metric = 'soil_moisture' AND size = INTERVAL 1 HOUR AND start >= ${at(-DAY_MS)} ORDER BY start`],
+    ]
+    for (const [name, sql] of statements) {
+      const init = { method: 'POST', headers: { 'content-type': 'application/json', accept: 'text/csv' }, body: JSON.stringify({ sql }) }
+      rows.push(await time(`POST /v1/sql: ${name}`, () => answerOf('/v1/sql', init)))
     }
     return rows
   } finally {

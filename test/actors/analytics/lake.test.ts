@@ -41,6 +41,17 @@ describe('queries of the lake', () => {
     expect(await lake.query('SELECT 1::DOUBLE')).toEqual([[1]])
   })
 
+  it('that the store itself needs have no deadline', async () => {
+    let ended = false
+    const query = lake.query(endless, [], { deadline: false }).catch(() => {}).finally(() => (ended = true))
+    await clock.advance(10 * LAKE_QUERY_MAX_MS)
+    await systemClock.sleep(100)
+    expect(ended).toBe(false)
+    const closing = lake.close()
+    await Promise.all([query, closing])
+    lake = await Lake.open({ folder: '/nowhere', clock, memoryMiB: 64, threads: 1 })
+  })
+
   it('that take more memory than there is fail alone, as too large', async () => {
     const large = lake.query('SELECT list(i) FROM range(100000000) t(i)').catch((error) => error.code)
     const small = lake.query('SELECT 2::DOUBLE')
