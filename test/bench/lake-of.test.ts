@@ -34,6 +34,23 @@ test('a made lake keeps the law, has segments of every level, and comes again by
   expect(hashes[2]).not.toBe(hashes[0])
 })
 
+test('a made lake whose days repeat keeps the law, too', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'weir-lake-of-'))
+  try {
+    await makeLakeOf({ dir, readings: 120_000, days: 3, periodDays: 2, endMs: Date.UTC(2026, 4, 4, 1, 2) })
+    expect(await lawBreakers(dir)).toEqual([])
+    const [row] = await withLake(dir, (query) =>
+      query(`SELECT count(*)::INT AS n, count(DISTINCT (ts::DATE, value))::INT AS values FROM readings
+        WHERE ts < '2026-05-04' AND (device, metric, ts - INTERVAL 2 DAYS, value) IN (SELECT (device, metric, ts, value) FROM readings)`),
+    )
+    // The third day is the first one.
+    expect(row.n).toBe(Math.round(120_000 / (19 * (73 * 60 + 2))) * 19 * 24 * 60)
+    expect(row.values).toBeGreaterThan(100)
+  } finally {
+    await rm(dir, { recursive: true, force: true })
+  }
+})
+
 test('counts are read as people write them', () => {
   expect(['500k', '100M', '1B', '2.5M', '7'].map(parseCount)).toEqual([500_000, 100_000_000, 1_000_000_000, 2_500_000, 7])
   expect(() => parseCount('many')).toThrow(RangeError)

@@ -11,6 +11,7 @@
  * - K2 A window's row is in the segment of its end, as its actor sends it then; those that end behind the lake's end are in the last
  *   segment, `open`. So the law holds, and the lake is settled.
  * - K3 The same options give the same rows, whenever and wherever.
+ * - K4 What is measured repeats after a few days, of a lake so large that making each day from nothing would take an hour.
  */
 
 import { join, resolve } from 'node:path'
@@ -26,7 +27,7 @@ import { makeSegment } from '../../actors/store/segment.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import { systemDisk } from '../../runtime/disk.ts'
 import { SMALL_SEGMENT_ROWS } from '../../runtime/limits.ts'
-import { readingsADevice, segmentSources, stageSeries } from './lake-rows.ts'
+import { readingsADevice, repeatedSources, segmentSources, stageSeries } from './lake-rows.ts'
 
 const SECOND_MS = 1_000
 const MINUTE_MS = 60 * SECOND_MS
@@ -44,6 +45,8 @@ export interface LakeOptions {
   readonly seed?: number
   /** Whole days before the last one; by default 23, and 2 of a lake of fewer than 10 million readings. */
   readonly days?: number
+  /** Days after which the readings repeat; by default 3 of a lake of 500 million or more, else never. */
+  readonly periodDays?: number
   /** The last moment, a whole minute. */
   readonly endMs?: number
   readonly say?: (line: string) => void
@@ -77,6 +80,7 @@ export function spansUntil(beginMs: number, endMs: number): Span[] {
 /** Makes the lake, in place of nothing: the folder must not have one. */
 export async function makeLakeOf(options: LakeOptions): Promise<MadeLake> {
   const { readings, seed = 1, days = readings < 10_000_000 ? 2 : 23, endMs = END_MS, say = () => {} } = options
+  const { periodDays = readings < 500_000_000 ? Infinity : 3 } = options
   const lakeDir = join(resolve(options.dir), 'lake')
   await makeLake(lakeDir)
   if ((await readNewestManifest(lakeDir)) !== null) throw new Error(`Cannot make a lake in ${lakeDir} as it must be empty: there is one`)
@@ -85,10 +89,15 @@ export async function makeLakeOf(options: LakeOptions): Promise<MadeLake> {
   const db = await LakeDatabase.open(lakeDir, { memoryMiB: 4_096, threads: 2 })
   const segments: Segment[] = []
   try {
-    await stageSeries(db, { devices, seed, beginMs })
+    await stageSeries(db, { devices, seed, beginMs, periodDays })
     const spans = spansUntil(beginMs, endMs)
     for (const [i, { level, from, to }] of spans.entries()) {
-      const sources = await segmentSources(db, { from, to, endMs, isLast: i === spans.length - 1 })
+      // The days come first, so that a day's number is its segment's.
+      const repeats = level === 3 && i >= periodDays && i < spans.length - 1 ? segments[i - periodDays] : null
+      const sources =
+        repeats === null
+          ? await segmentSources(db, { from, to, endMs, isLast: i === spans.length - 1 })
+          : repeatedSources(await db.attach(repeats.file), periodDays * DAY_MS)
       const small = devices * readingsADevice(to - from) < SMALL_SEGMENT_ROWS
       // Names are told by the time alone: made again, the lake is the same.
       const file = `l${level}-${from.toString(36)}-${to.toString(36)}.duckdb`

@@ -5,6 +5,7 @@
  * milliseconds off it, and a reading is received a moment after. So a minute has 6 readings or 1, at 27,360 a device a day.
  *
  * - K4 A reading is a function of (seed, series, number of its step): any part of the lake can be made without the rest.
+ * - K5 What is drawn and measured repeats after `periodDays`, where there is such: a later day is an earlier one, moved.
  */
 
 import type { LakeDatabase, StagedColumn } from '../../actors/store/database.ts'
@@ -30,7 +31,8 @@ export function deviceName(n: number): string {
 }
 
 /** Puts the series into the table `series`, and defines what a reading is. */
-export async function stageSeries(db: LakeDatabase, { devices, seed, beginMs }: { devices: number; seed: number; beginMs: number }): Promise<void> {
+export async function stageSeries(db: LakeDatabase, of: { devices: number; seed: number; beginMs: number; periodDays: number }): Promise<void> {
+  const { devices, seed, beginMs, periodDays } = of
   const rows = Array.from({ length: devices * METRICS.length }, (_, i) => ({ device: deviceName(Math.floor(i / METRICS.length)), ...METRICS[i % METRICS.length] }))
   const double = (pick: (row: (typeof rows)[number], i: number) => number) => Float64Array.from(rows, pick)
   const columns: StagedColumn[] = [
@@ -43,9 +45,11 @@ export async function stageSeries(db: LakeDatabase, { devices, seed, beginMs }: 
     { name: 'noise', kind: 'double', data: double((r) => r.noise) },
   ]
   await db.stage('series', columns, rows.length)
+  // The number of a step within its period.
+  await db.run(`CREATE MACRO memory.main.within(step, k) AS ${Number.isFinite(periodDays) ? `k % (${periodDays * 86_400_000} // step)` : 'k'}`)
   // A draw of 0 to 9,999 of (series, step, what for).
   await db.run(`CREATE MACRO memory.main.drawn(id, k, what) AS (hash(id * 1000003 + what * 7919 + ${seed}, k) % 10000)::BIGINT`)
-  await db.run(`CREATE MACRO memory.main.at(id, step, k) AS ${beginMs} + k * step + (id * 7919) % (step - 1000) + memory.main.drawn(id, k, 1) // 20`)
+  await db.run(`CREATE MACRO memory.main.at(id, step, k) AS ${beginMs} + k * step + (id * 7919) % (step - 1000) + memory.main.drawn(id, memory.main.within(step, k), 1) // 20`)
   await db.run(
     `CREATE MACRO memory.main.value_at(id, step, k, level, swing, noise) AS
       round(level - swing * cos(2 * pi() * (k * step / 86400000.0 + (id % 97) / 400.0)) + noise * (memory.main.drawn(id, k, 2) / 5000.0 - 1), 2)`,
@@ -75,8 +79,10 @@ export async function segmentSources(db: LakeDatabase, { from, to, endMs, isLast
   // A step's reading is somewhere within the step, so one more on either side is looked at.
   const step = (ms: number) => `(${ms} - memory.main.begin_ms()) // step`
   await db.run(
-    `CREATE OR REPLACE TABLE memory.main.rows AS SELECT id, k, memory.main.at(id, step, k) AS ms, memory.main.value_at(id, step, k, level, swing, noise) AS value
-     FROM (SELECT *, unnest(range(greatest(0, ${step(firstMs)} - 1), ${step(to)} + 1)) AS k FROM memory.main.series) WHERE ms >= ${firstMs} AND ms < ${to}`,
+    `CREATE OR REPLACE TABLE memory.main.rows AS SELECT id, k, ms, memory.main.value_at(id, step, k, level, swing, noise) AS value
+     FROM (SELECT * REPLACE (memory.main.within(step, k) AS k), memory.main.at(id, step, k) AS ms
+       FROM (SELECT *, unnest(range(greatest(0, ${step(firstMs)} - 1), ${step(to)} + 1)) AS k FROM memory.main.series))
+     WHERE ms >= ${firstMs} AND ms < ${to}`,
   )
   const own = `memory.main.rows r JOIN memory.main.series s USING (id) WHERE r.ms >= ${from}`
   const sources: SegmentSource[] = [
@@ -103,6 +109,18 @@ export async function segmentSources(db: LakeDatabase, { from, to, endMs, isLast
     })
   }
   return sources
+}
+
+/** What a segment is made of that holds a day which repeats that of the segment attached as `alias`, `shiftMs` later (K5). */
+export function repeatedSources(alias: string, shiftMs: number): SegmentSource[] {
+  const moved = (column: string) => `${column} + to_milliseconds(${shiftMs}) AS ${column}`
+  const select = (table: SegmentSource['table'], columns: string) => ({ table, selects: [`SELECT * REPLACE (${columns}) FROM ${alias}.main.${table}`] })
+  return [
+    select('readings', `${moved('ts')}, ${moved('received_at')}`),
+    select('windows', `${moved('start')}, ${moved('updated_at')}, version + ${shiftMs / 500} AS version`),
+    select('anomalies', moved('ts')),
+    select('ledger', moved('minute')),
+  ]
 }
 
 /** Windows of one size that begin in [first, behind), of the table `rows`. */
