@@ -245,11 +245,18 @@ function summaryOf(devices: readonly FleetDevice[], series: number, metrics: Rea
   }
 }
 
+const SHOWN: Readonly<Record<Show, (device: FleetDevice) => boolean>> = {
+  all: () => true,
+  silent: ({ state }) => state === 'silent',
+  unusual: ({ anomalies }) => anomalies !== null,
+  losing: ({ hour }) => isLosing(hour),
+}
+
 /** The devices that are asked for, in the order asked for. Each word of `search` must be in the device's name or in one of its metrics'. */
 export function pick(devices: readonly FleetDevice[], { show, search, order }: { show: Show; search: string; order: Order }): readonly FleetDevice[] {
   const words = search.toLowerCase().split(/\s+/).filter((word) => word !== '')
   const wanted = (d: FleetDevice) =>
-    (show === 'all' || (show === 'silent' && d.state === 'silent') || (show === 'unusual' && d.anomalies !== null) || (show === 'losing' && isLosing(d.hour))) &&
+    SHOWN[show](d) &&
     words.every((word) => d.device.toLowerCase().includes(word) || d.entries.some((entry) => entry.metric.toLowerCase().includes(word)))
   const found = show === 'all' && words.length === 0 ? [...devices] : devices.filter(wanted)
   if (order === 'last') found.sort((a, b) => b.last - a.last)

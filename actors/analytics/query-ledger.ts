@@ -28,7 +28,12 @@ const MINUTE_MS = 60_000
 const FATES: readonly Fate[] = ['rejected', 'onTime', 'late', 'duplicate', 'expired']
 const ON_TIME = FATES.indexOf('onTime')
 /** Where the fate of a fresh row is among FATES. */
-const FATE_AT: Readonly<Record<number, number>> = { [FATE_KEPT]: ON_TIME, [FATE_OLD]: FATES.indexOf('late'), [FATE_DUPLICATE]: FATES.indexOf('duplicate'), [FATE_EXPIRED]: FATES.indexOf('expired') }
+const FATE_AT: Readonly<Record<number, number>> = {
+  [FATE_KEPT]: ON_TIME,
+  [FATE_OLD]: FATES.indexOf('late'),
+  [FATE_DUPLICATE]: FATES.indexOf('duplicate'),
+  [FATE_EXPIRED]: FATES.indexOf('expired'),
+}
 const SUMS = ['rejected', 'on_time', 'late', 'duplicate', 'expired'].map((column) => `coalesce(sum(${column}), 0)::DOUBLE`).join(', ')
 
 export function noLedger(): Ledger {

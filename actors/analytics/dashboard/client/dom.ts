@@ -17,6 +17,19 @@ export function h<K extends keyof HTMLElementTagNameMap>(name: K, attributes: At
   return element
 }
 
+type ButtonKind = 'primary' | 'quiet' | 'as-link' | 'as-link one-line'
+
+/** @example button('quiet', 'Edit', edit, { 'aria-label': 'Edit ec' }) */
+export function button(kind: ButtonKind, words: string, onPress: () => void, attributes: Attributes = {}): HTMLButtonElement {
+  return h('button', { type: 'button', class: kind, ...attributes, onclick: () => onPress() }, words)
+}
+
+/** The head of a table: a column a name, or a name with its class. */
+export function tableHead(heads: readonly (string | readonly [name: string, kind: string])[]): HTMLTableSectionElement {
+  const cells = heads.map((head) => (typeof head === 'string' ? h('th', { scope: 'col' }, head) : h('th', { scope: 'col', class: head[1] || null }, head[0])))
+  return h('thead', {}, h('tr', {}, ...cells))
+}
+
 /** The element of the page with this id. A missing one is a bug of the page. */
 export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
   const element = document.getElementById(id)

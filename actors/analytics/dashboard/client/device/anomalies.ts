@@ -1,6 +1,6 @@
 /** The table of what stood out: when, what, why. Pointing at a row points at its mark in the chart. */
 
-import { h, setText } from '../dom.ts'
+import { h, setText, tableHead } from '../dom.ts'
 import { count, moment } from '../format.ts'
 import { severity } from '../severity.ts'
 import type { AnomalyRow } from '../shapes.ts'
@@ -40,11 +40,10 @@ export function createAnomalyTable(units: Units, onPoint: (anomaly: AnomalyRow |
       setText(counted, rows.length > 0 ? count(rows.length) : '')
       const focused = body.contains(document.activeElement) ? (document.activeElement as HTMLElement).dataset.at : undefined
       const now = Date.now()
-      const heads = [['When, and why', ''], ['What', ''], ['Value', 'number'], ['Usual', 'number wide-only']]
       body.replaceChildren(
         rows.length === 0
           ? h('p', { class: 'nothing' }, 'Nothing stood out in this range.')
-          : h('table', { class: 'anomaly-table' }, h('thead', {}, h('tr', {}, ...heads.map(([head, kind]) => h('th', { scope: 'col', class: kind || null }, head)))),
+          : h('table', { class: 'anomaly-table' }, tableHead(['When, and why', 'What', ['Value', 'number'], ['Usual', 'number wide-only']]),
               h('tbody', {}, ...rows.slice(0, ROWS_MAX).map((a) => rowOf(a, now)))))
       if (rows.length > ROWS_MAX) body.append(h('p', { class: 'nothing' }, `The newest ${ROWS_MAX} of ${count(rows.length)}.`))
       if (focused) [...body.querySelectorAll<HTMLElement>('button')].find((b) => b.dataset.at === focused)?.focus({ preventScroll: true })

@@ -5,7 +5,7 @@
  */
 
 import type { Api } from '../api.ts'
-import { h, segments } from '../dom.ts'
+import { h, segments, tableHead } from '../dom.ts'
 import { count, moment, zone } from '../format.ts'
 import type { WindowRow } from '../shapes.ts'
 import type { Units } from '../units.ts'
@@ -69,10 +69,9 @@ export function createWindowsTable(api: Api, units: Units): WindowsTable {
   function tableOf(rows: readonly WindowRow[], of: string): HTMLElement {
     if (rows.length === 0) return h('p', { class: 'nothing' }, 'No window of this size in this range yet.')
     const now = Date.now()
-    const heads = ['From', 'Count', 'Mean', 'Least', 'Greatest', 'Middle', '95 %']
     return h('table', { class: 'window-table' },
       h('caption', { class: 'unseen' }, `${units.label(of)}${units.symbol(of) && `, ${units.symbol(of)}`}, the newest first`),
-      h('thead', {}, h('tr', {}, ...heads.map((head, i) => h('th', { scope: 'col', class: i > 0 ? 'number' : null }, head)))),
+      tableHead(['From', ...['Count', 'Mean', 'Least', 'Greatest', 'Middle', '95 %'].map((head) => [head, 'number'] as const)]),
       h('tbody', {},
         ...[...rows].reverse().map((w) =>
           h('tr', { class: w.closed_by === 'open' ? 'is-open' : null, title: w.closed_by === 'open' ? 'Still open: these numbers may change' : null },

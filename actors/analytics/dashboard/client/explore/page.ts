@@ -6,7 +6,7 @@
  */
 
 import { ApiError, isRefusal } from '../api.ts'
-import { h, segments, setText } from '../dom.ts'
+import { button, h, segments, setText } from '../dom.ts'
 import { count, duration } from '../format.ts'
 import { store, stored } from '../keep.ts'
 import type { Context, Page } from '../page.ts'
@@ -25,6 +25,10 @@ const HISTORY_KEY = 'weir.queries'
 const HISTORY_MAX = 20
 /** Rows shown here; an export has them all, within the server's own bounds. */
 const ROWS_MAX = 20_000
+
+const SHOWN = [{ value: 'table', label: 'Table' }, { value: 'plot', label: 'Plot' }] as const
+const NO_SQL = 'This store does not answer SQL. Open the lake with DuckDB instead: weir.duckdb in the data folder.'
+const NO_PLOT = 'Nothing to plot here: it takes a column of times, texts or numbers, and another one of numbers.'
 
 const EXPORTS = [
   { format: 'csv', label: 'CSV' },
@@ -46,25 +50,30 @@ export function open(host: HTMLElement, { api, note }: Context): Page {
   const trouble = h('p', { class: 'trouble', id: 'sql-trouble', role: 'alert', hidden: true })
   const shown = h('fieldset', { class: 'segments', id: 'shown' }, h('legend', { class: 'unseen' }, 'Shown as'))
   const plotTools = h('div', { class: 'plot-tools' })
-  const exports = h('div', { class: 'exports', role: 'group', 'aria-label': 'Take it away as' }, ...EXPORTS.map(({ format, label }) => h('button', { type: 'button', class: 'quiet', 'data-format': format, onclick: () => void take(format) }, label)))
+  const formats = EXPORTS.map(({ format, label }) => button('quiet', label, () => void take(format), { 'data-format': format }))
+  const exports = h('div', { class: 'exports', role: 'group', 'aria-label': 'Take it away as' }, ...formats)
   const body = h('div', { id: 'answer' })
-  const result = h('section', { class: 'card result', 'aria-label': 'Answer', hidden: true }, h('div', { class: 'result-head' }, shown, exports), plotTools, body)
+  const resultHead = h('div', { class: 'result-head' }, shown, exports)
+  const result = h('section', { class: 'card result', 'aria-label': 'Answer', hidden: true }, resultHead, plotTools, body)
   const history = h('ul', { class: 'questions', id: 'history' })
   const historyBox = h('details', { class: 'help' }, h('summary', {}, h('h2', {}, 'Asked before')), history)
   host.append(
-    h('div', { class: 'page-head' }, h('h1', {}, 'Explore'), h('p', { class: 'lead-in' }, 'Ask all that was ever measured, in SQL. It reads only: nothing can be broken here.')),
+    h('div', { class: 'page-head' }, h('h1', {}, 'Explore'),
+      h('p', { class: 'lead-in' }, 'Ask all that was ever measured, in SQL. It reads only: nothing can be broken here.')),
     h('div', { class: 'explore' },
       h('div', { class: 'stack' },
         h('section', { class: 'card editor-card', 'aria-label': 'Question' }, editor.element,
-          h('div', { class: 'editor-tools' }, runButton, h('span', { class: 'muted small', id: 'sql-keys' }, 'Ctrl or ⌘ with Enter runs it'), said), trouble),
+          h('div', { class: 'editor-tools' },
+            runButton, h('span', { class: 'muted small', id: 'sql-keys' }, 'Ctrl or ⌘ with Enter runs it'), said),
+          trouble),
         result),
       h('aside', { class: 'stack explore-side', 'aria-label': 'Help' },
         h('details', { class: 'help card', open: true }, h('summary', {}, h('h2', {}, 'Questions to begin with')),
           h('ul', { class: 'questions' }, ...EXAMPLES.map((example) =>
-            h('li', {}, h('button', { type: 'button', class: 'as-link', onclick: () => begin(example) }, example.name), h('span', { class: 'muted small' }, example.about))))),
+            h('li', {}, button('as-link', example.name, () => begin(example)), h('span', { class: 'muted small' }, example.about))))),
         tablesHelp(api, (name) => editor.insert(name)),
         h('div', { class: 'card' }, historyBox))))
-  const shownButtons = segments(shown, 'shown', [{ value: 'table', label: 'Table' }, { value: 'plot', label: 'Plot' }], (value) => change({ shown: value as Place['shown'] }))
+  const shownButtons = segments(shown, 'shown', SHOWN, (value) => change({ shown: value as Place['shown'] }))
   showHistory()
 
   /** Runs what is in the editor. */
@@ -116,7 +125,7 @@ export function open(host: HTMLElement, { api, note }: Context): Page {
     if (isRefusal(error) && error.status === 401) return
     trouble.hidden = false
     const missing = error instanceof ApiError && error.status === 404
-    setText(trouble, missing ? 'This store does not answer SQL. Open the lake with DuckDB instead: weir.duckdb in the data folder.' : (error as Error).message)
+    setText(trouble, missing ? NO_SQL : (error as Error).message)
     const position = error instanceof ApiError ? error.problem.position : undefined
     if (typeof position === 'number' && document.activeElement === document.getElementById('sql')) editor.focusAt(position)
   }
@@ -137,7 +146,7 @@ export function open(host: HTMLElement, { api, note }: Context): Page {
     plotTools.hidden = choice === null
     if (answer.rows.length === 0) return body.replaceChildren(h('p', { class: 'nothing' }, 'No rows: nothing in the lake fits this question.'))
     if (place.shown === 'table') return body.replaceChildren(resultTable(answer))
-    if (choice === null) return body.replaceChildren(h('p', { class: 'nothing' }, 'Nothing to plot here: it takes a column of times, texts or numbers, and another one of numbers.'))
+    if (choice === null) return body.replaceChildren(h('p', { class: 'nothing' }, NO_PLOT))
     plotTools.replaceChildren(...plotChoices(answer, choice))
     plot = createPlot(answer, choice)
     body.replaceChildren(plot.element)
@@ -146,21 +155,26 @@ export function open(host: HTMLElement, { api, note }: Context): Page {
   function plotChoices({ columns }: Answer, { x, xKind, y, by, kind }: NonNullable<ReturnType<typeof choose>>): HTMLElement[] {
     const names = columns.map((c) => c.name)
     const select = (label: string, value: string, options: readonly (readonly [string, string])[], pick: (value: string) => void) => {
-      const field = h('select', { 'aria-label': label, onchange: () => pick(field.value) }, ...options.map(([v, text]) => h('option', { value: v }, text)))
+      const choices = options.map(([v, text]) => h('option', { value: v }, text))
+      const field = h('select', { 'aria-label': label, onchange: () => pick(field.value) }, ...choices)
       field.value = value
       return h('label', { class: 'plot-field' }, h('span', {}, label), field)
     }
     const texts = columns.filter((c) => kindOf(c) === 'text' && c.name !== x).map((c) => c.name)
     const numbers = columns.filter((c) => kindOf(c) === 'number' && c.name !== x).map((c) => c.name)
     const boxes = numbers.map((name) => {
-      const input = h('input', { type: 'checkbox', onchange: () => change({ y: numbers.filter((n) => (n === name ? input.checked : y.includes(n))) }) })
+      const pick = () => change({ y: numbers.filter((n) => (n === name ? input.checked : y.includes(n))) })
+      const input = h('input', { type: 'checkbox', onchange: pick })
       input.checked = y.includes(name)
       return h('label', { class: 'chip' }, input, h('span', {}, name))
     })
+    const itself = (n: string) => [n, n] as const
+    const kinds = [['line', 'Lines'], ['bars', 'Bars']] as const
+    const splits = [[NO_SPLIT, 'nothing'] as const, ...texts.map(itself)]
     return [
-      select('Along', x, names.map((n) => [n, n]), (value) => change({ x: value, y: [], by: null })),
-      ...(xKind === 'text' ? [] : [select('Drawn as', kind, [['line', 'Lines'], ['bars', 'Bars']], (value) => change({ kind: value as 'line' | 'bars' }))]),
-      ...(xKind === 'text' || texts.length === 0 ? [] : [select('A line for each', by ?? NO_SPLIT, [[NO_SPLIT, 'nothing'], ...texts.map((n) => [n, n] as const)], (value) => change({ by: value }))]),
+      select('Along', x, names.map(itself), (value) => change({ x: value, y: [], by: null })),
+      ...(xKind === 'text' ? [] : [select('Drawn as', kind, kinds, (value) => change({ kind: value as 'line' | 'bars' }))]),
+      ...(xKind === 'text' || texts.length === 0 ? [] : [select('A line for each', by ?? NO_SPLIT, splits, (value) => change({ by: value }))]),
       h('fieldset', { class: 'chips' }, h('legend', {}, 'Values'), ...boxes),
     ]
   }
@@ -190,7 +204,11 @@ export function open(host: HTMLElement, { api, note }: Context): Page {
     const all = asks()
     historyBox.hidden = all.length === 0
     ;(historyBox.parentElement ?? historyBox).hidden = all.length === 0
-    history.replaceChildren(...all.map((sql) => h('li', {}, h('button', { type: 'button', class: 'as-link one-line', title: sql, onclick: () => (editor.setText(sql), void run()) }, sql.replace(/\s+/g, ' ')))))
+    const again = (sql: string) => {
+      editor.setText(sql)
+      void run()
+    }
+    history.replaceChildren(...all.map((sql) => h('li', {}, button('as-link one-line', sql.replace(/\s+/g, ' '), () => again(sql), { title: sql }))))
   }
 
   return {

@@ -27,7 +27,8 @@ export function createPlot(answer: Answer, choice: Choice): Plot {
 function overX(answer: Answer, choice: Choice): Plot {
   const lines = linesOf(answer, choice)
   const time = choice.xKind === 'time'
-  const host = h('div', { class: 'chart', role: 'img', 'aria-label': `${lines.names.join(', ')} over ${choice.x}: ${lines.x.length} points; the table has them` })
+  const label = `${lines.names.join(', ')} over ${choice.x}: ${lines.x.length} points; the table has them`
+  const host = h('div', { class: 'chart', role: 'img', 'aria-label': label })
   const read = h('p', { class: 'plot-read muted small' }, ' ')
   const items = lines.names.map((name, i) => h('li', {}, h('span', { class: 'swatch', 'data-line': i }), name))
   const element = h('div', { class: 'plot' }, h('ul', { class: 'legend' }, ...items), host, read)
@@ -50,7 +51,10 @@ function overX(answer: Answer, choice: Choice): Plot {
       ],
       series: [
         {},
-        ...lines.names.map((_, i): uPlot.Series => ({ stroke: () => colour(`line-${i}`), fill: bars ? () => colour(`line-${i}`) : undefined, width: bars ? 0 : 1.75, paths: bars, points: { show: bars ? false : undefined, size: 5 } })),
+        ...lines.names.map((_, i): uPlot.Series => {
+          const stroke = () => colour(`line-${i}`)
+          return bars ? { stroke, fill: stroke, width: 0, paths: bars, points: { show: false } } : { stroke, width: 1.75, points: { size: 5 } }
+        }),
       ],
       cursor: { y: false, points: { size: 8 } },
       hooks: {
@@ -59,8 +63,8 @@ function overX(answer: Answer, choice: Choice): Plot {
             const i = u.cursor.idx
             if (i === null || i === undefined) return setText(read, ' ')
             const place = time ? stamp(lines.x[i]) : valueText(lines.x[i])
-            const values = lines.names.flatMap((name, l) => (lines.y[l][i] === null || lines.y[l][i] === undefined ? [] : [`${name} ${valueText(lines.y[l][i])}`]))
-            setText(read, [place, ...values].join(' · '))
+            const values = lines.names.map((name, l) => ({ name, v: lines.y[l][i] ?? null })).filter(({ v }) => v !== null)
+            setText(read, [place, ...values.map(({ name, v }) => `${name} ${valueText(v)}`)].join(' · '))
           },
         ],
       },

@@ -6,7 +6,7 @@
  */
 
 import { ApiError, isRefusal } from '../api.ts'
-import { h, setText } from '../dom.ts'
+import { button, h, setText } from '../dom.ts'
 import { compact, count, rate } from '../format.ts'
 import { smoothRate } from '../monitor.ts'
 import { address } from '../page.ts'
@@ -55,14 +55,18 @@ export function open(host: HTMLElement, { api, units, monitor, note }: Context):
   const title = h('h1', {}, 'Fleet')
   const said = h('p', { class: 'lead-in', id: 'fleet-said' }, 'Asking for the devices…')
   const figures = makeFigures((show) => go({ ...place, show, part: 1 }, 'push'))
-  const search = h('input', { id: 'find', type: 'search', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false', placeholder: 'field-7 moisture', 'aria-describedby': 'fleet-found' })
+  const search = h('input', {
+    id: 'find', type: 'search', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false', placeholder: 'field-7 moisture',
+    'aria-describedby': 'fleet-found',
+  })
   const order = h('select', { id: 'order' }, ...ORDERS.map(({ value, label }) => h('option', { value }, label)))
   const found = h('p', { class: 'muted small', id: 'fleet-found', role: 'status' })
   const trouble = h('p', { class: 'trouble', role: 'alert', hidden: true })
   const rows = createRows(api, units)
-  const before = h('button', { type: 'button', class: 'quiet', onclick: () => go({ ...place, part: place.part - 1 }, 'push') }, 'Before')
-  const after = h('button', { type: 'button', class: 'quiet', onclick: () => go({ ...place, part: place.part + 1 }, 'push') }, 'Next')
-  const pager = h('nav', { class: 'pager', 'aria-label': 'Parts of the list', hidden: true }, before, h('span', { class: 'muted small', id: 'fleet-part' }), after)
+  const before = button('quiet', 'Before', () => go({ ...place, part: place.part - 1 }, 'push'))
+  const after = button('quiet', 'Next', () => go({ ...place, part: place.part + 1 }, 'push'))
+  const part = h('span', { class: 'muted small' })
+  const pager = h('nav', { class: 'pager', 'aria-label': 'Parts of the list', hidden: true }, before, part, after)
   const list = h('section', { class: 'card fleet-list', 'aria-label': 'Devices' },
     h('div', { class: 'list-tools' },
       h('div', { class: 'field grow' }, h('label', { for: 'find' }, 'Find a device'), search),
@@ -92,8 +96,8 @@ export function open(host: HTMLElement, { api, units, monitor, note }: Context):
 
   function go(next: Place, how: 'push' | 'replace'): void {
     place = next
-    const { search: q, show, order: by, part } = place
-    note(address('/', { q, show: show === 'all' ? null : show, order: by === 'attention' ? null : by, part: part > 1 ? String(part) : null }), how)
+    const { search: q, show, order: by, part: at } = place
+    note(address('/', { q, show: show === 'all' ? null : show, order: by === 'attention' ? null : by, part: at > 1 ? String(at) : null }), how)
     showChoices()
     void ask()
   }
@@ -111,8 +115,9 @@ export function open(host: HTMLElement, { api, units, monitor, note }: Context):
     const { signal } = asked
     let waitMs = EVERY_MS
     try {
-      const { search: q, show, order: by, part } = place
-      const answer = await api.get<Devices>('/v1/devices', { q: q || null, show, order: by, offset: (part - 1) * PAGE_DEVICES, limit: PAGE_DEVICES }, signal)
+      const { search: q, show, order: by } = place
+      const asking = { q: q || null, show, order: by, offset: (place.part - 1) * PAGE_DEVICES, limit: PAGE_DEVICES }
+      const answer = await api.get<Devices>('/v1/devices', asking, signal)
       trouble.hidden = true
       if (answer.summary.devices === 0) waitMs = EVERY_EMPTY_MS
       showAnswer(answer)
@@ -147,7 +152,7 @@ export function open(host: HTMLElement, { api, units, monitor, note }: Context):
     pager.hidden = parts === 1
     before.disabled = place.part === 1
     after.disabled = place.part === parts
-    setText(pager.children[1] as HTMLElement, `${count(first + 1)} to ${count(first + devices.length)} of ${count(matching)}`)
+    setText(part, `${count(first + 1)} to ${count(first + devices.length)} of ${count(matching)}`)
   }
 
   return {
@@ -194,14 +199,16 @@ function makeFigures(onShow: (show: Show) => void) {
   const [speaking, silent, unusual, losing] = SHOWS.map(({ value: show, name, title }) => {
     const number = h('span', { class: 'figure-number', id: `figure-${show}` }, '–')
     const about = h('span', { class: 'figure-about' })
-    const button = h('button', { type: 'button', class: 'figure', 'data-figure': show, 'aria-pressed': 'false', title, onclick: () => onShow(show) }, h('span', { class: 'figure-name' }, name), number, about)
-    buttons.set(show, button)
-    return { number, about, button }
+    const attributes = { type: 'button', class: 'figure', 'data-figure': show, 'aria-pressed': 'false', title, onclick: () => onShow(show) }
+    const element = h('button', attributes, h('span', { class: 'figure-name' }, name), number, about)
+    buttons.set(show, element)
+    return { number, about, element }
   })
   const element = h('section', { class: 'card figures', 'aria-label': 'How it goes' },
-    h('div', { class: 'figure lead' }, h('span', { class: 'figure-name' }, 'Readings a second'), h('span', { class: 'figure-number' }, rateText), line),
-    speaking.button, silent.button, unusual.button, losing.button)
-  const set = ({ number, about, button }: typeof speaking, text: string, more: string, state: 'good' | 'warn' | 'bad') => {
+    h('div', { class: 'figure lead' },
+      h('span', { class: 'figure-name' }, 'Readings a second'), h('span', { class: 'figure-number' }, rateText), line),
+    speaking.element, silent.element, unusual.element, losing.element)
+  const set = ({ number, about, element: button }: typeof speaking, text: string, more: string, state: 'good' | 'warn' | 'bad') => {
     setText(number, text)
     setText(about, more)
     button.dataset.state = state
@@ -219,9 +226,11 @@ function makeFigures(onShow: (show: Show) => void) {
     show({ devices, speaking: speak, silent: quiet, past, unusual: odd, anomalies, hour }: FleetSummary) {
       set(speaking, compact(speak), `of ${compact(devices)}`, 'good')
       set(silent, compact(quiet), past > 0 ? `and ${compact(past)} of the past` : '', quiet > 0 ? 'bad' : 'good')
-      set(unusual, compact(odd), odd > 0 ? `${compact(anomalies)} time${anomalies === 1 ? '' : 's'} in 24 hours` : 'in 24 hours', odd > 0 ? 'warn' : 'good')
+      const times = odd > 0 ? `${compact(anomalies)} time${anomalies === 1 ? '' : 's'} in 24 hours` : 'in 24 hours'
+      set(unusual, compact(odd), times, odd > 0 ? 'warn' : 'good')
       const amiss = hour.rejected + hour.late
-      set(losing, share(amiss, hour.received), amiss > 0 ? `${compact(hour.rejected)} rejected, ${compact(hour.late)} late` : 'in an hour', amiss > 0.05 * hour.received ? 'warn' : 'good')
+      const which = amiss > 0 ? `${compact(hour.rejected)} rejected, ${compact(hour.late)} late` : 'in an hour'
+      set(losing, share(amiss, hour.received), which, amiss > 0.05 * hour.received ? 'warn' : 'good')
     },
   }
 }

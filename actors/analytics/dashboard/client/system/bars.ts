@@ -1,12 +1,12 @@
 /**
- * What became of readings over time: bars of all that was received, and beneath them, on a scale of its own, what did not come in time; else the one would
- * hide the other.
+ * What became of readings over time: bars of all that was received, and beneath them, on a scale of its own, what did not come in time; else the one
+ * would hide the other.
  *
  * Owns the bars, which are elements, and the table that says the same.
  */
 
-import { h, setText } from '../dom.ts'
-import { compact, count, moment } from '../format.ts'
+import { h, setText, tableHead } from '../dom.ts'
+import { compact, count, duration, moment } from '../format.ts'
 import type { LedgerAt } from '../shapes.ts'
 
 export const FATES = [
@@ -35,7 +35,8 @@ export function createFateBars(): FateBars {
   })
   const ends = h('p', { class: 'bars-ends muted small', 'aria-hidden': 'true' }, h('span'), h('span'))
   const body = h('div', { class: 'table-scroll', tabindex: 0, role: 'region', 'aria-label': 'Fates over time' })
-  const element = h('div', {}, ...charts.map((chart) => chart.element), ends, h('details', { class: 'as-table' }, h('summary', {}, 'The same as a table'), body))
+  const asTable = h('details', { class: 'as-table' }, h('summary', {}, 'The same as a table'), body)
+  const element = h('div', {}, ...charts.map((chart) => chart.element), ends, asTable)
 
   return {
     element,
@@ -46,11 +47,12 @@ export function createFateBars(): FateBars {
       for (const { name, fates, most, bars } of charts) {
         const sums = starts.map((start) => fates.reduce((sum, fate) => sum + (at.get(start)?.[fate] ?? 0), 0))
         const peak = Math.max(...sums)
-        setText(most, peak === 0 ? 'none' : `up to ${compact(peak)} in ${stepMs / 60_000 >= 60 ? `${stepMs / 3_600_000} h` : `${stepMs / 60_000} min`}`)
+        setText(most, peak === 0 ? 'none' : `up to ${compact(peak)} in ${duration(stepMs)}`)
         bars.setAttribute('aria-label', `${name}: ${count(sums.reduce((a, b) => a + b, 0))} in all, at most ${count(peak)} a step; the table has them`)
         bars.replaceChildren(...starts.map((start, i) => {
           const row = at.get(start)
-          const bar = h('div', { class: 'bar', title: row ? `${moment(start, now)}: ${fates.map((fate) => `${count(row[fate])} ${FATES.find((f) => f.key === fate)!.label.toLowerCase()}`).join(', ')}` : null })
+          const parts = row ? fates.map((fate) => `${count(row[fate])} ${FATES.find((f) => f.key === fate)!.label.toLowerCase()}`) : []
+          const bar = h('div', { class: 'bar', title: row ? `${moment(start, now)}: ${parts.join(', ')}` : null })
           for (const fate of row && sums[i] > 0 ? fates : []) {
             if (row![fate] === 0) continue
             const piece = h('span', { 'data-fate': fate, class: 'fate-piece' })
@@ -63,8 +65,9 @@ export function createFateBars(): FateBars {
       setText(ends.firstElementChild as HTMLElement, moment(from, now))
       setText(ends.lastElementChild as HTMLElement, 'now')
       body.replaceChildren(h('table', {},
-        h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'From'), ...FATES.map(({ label }) => h('th', { scope: 'col', class: 'number' }, label)))),
-        h('tbody', {}, ...[...rows].reverse().map((row) => h('tr', {}, h('td', {}, moment(row.start, now)), ...FATES.map(({ key }) => h('td', { class: 'number' }, count(row[key]))))))))
+        tableHead(['From', ...FATES.map(({ label }) => [label, 'number'] as const)]),
+        h('tbody', {}, ...[...rows].reverse().map((row) =>
+          h('tr', {}, h('td', {}, moment(row.start, now)), ...FATES.map(({ key }) => h('td', { class: 'number' }, count(row[key]))))))))
     },
   }
 }

@@ -42,6 +42,7 @@ export function open(host: HTMLElement, { api, monitor, note }: Context): Page {
   let asked = new AbortController()
   let left = false
 
+  const said = h('p', { class: 'lead-in' }, 'Asking…')
   const figure = (id: string, name: string) => {
     const number = h('span', { class: 'figure-number', id }, '–')
     const about = h('span', { class: 'figure-about' })
@@ -69,7 +70,7 @@ export function open(host: HTMLElement, { api, monitor, note }: Context): Page {
   const members = table('Processes', ['Role', 'Name', 'Runs on', 'Process', 'Partitions', 'Up for'], { numbersFrom: 3 })
   const rejects = table('Rejected of late', ['When', 'Reason', 'What was sent'], { numbersFrom: 3 })
   host.append(
-    h('div', { class: 'page-head' }, h('h1', {}, 'System'), h('p', { class: 'lead-in', id: 'system-said' }, 'Asking…')),
+    h('div', { class: 'page-head' }, h('h1', {}, 'System'), said),
     h('div', { class: 'stack' },
       h('section', { class: 'card figures', 'aria-label': 'How far it is' }, speed.element, accepted.element, processed.element, sealed.element, lag.element),
       h('section', { class: 'card panel wide-panel', 'aria-labelledby': 'fates-title' },
@@ -91,10 +92,12 @@ export function open(host: HTMLElement, { api, monitor, note }: Context): Page {
     setText(lag.number, done >= all ? 'nothing' : duration(lagMs))
     const owners = new Set(status.partitions.map((p) => p.owner).filter(Boolean))
     const orphans = status.partitions.filter((p) => !p.owner).length
-    setText(document.getElementById('system-said')!, `${status.partitions.length} partitions, ${owners.size} owner${owners.size === 1 ? '' : 's'}${orphans > 0 ? `, ${orphans} partition${orphans === 1 ? '' : 's'} without one` : ''}; ${status.members.length} processes.`)
+    const owned = `${status.partitions.length} partitions, ${owners.size} owner${owners.size === 1 ? '' : 's'}`
+    setText(said, `${owned}${orphans > 0 ? `, ${orphans} partition${orphans === 1 ? '' : 's'} without one` : ''}; ${status.members.length} processes.`)
     partitions.show(status.partitions.map((p) => [p.partition, p.owner ?? 'nobody', p.runtime, p.epoch, p.position, p.behind, p.pending].map(cell)))
     const at = Date.now()
-    members.show(status.members.map((m) => [m.role, m.id, m.runtime, m.pid, m.role === 'worker' ? m.partitions?.length : null, m.startedAt === undefined ? null : duration(at - m.startedAt)].map(cell)))
+    members.show(status.members.map(({ role, id, runtime, pid, partitions: own, startedAt }) =>
+      [role, id, runtime, pid, role === 'worker' ? own?.length : null, startedAt === undefined ? null : duration(at - startedAt)].map(cell)))
   }
 
   async function ask(): Promise<void> {
@@ -121,8 +124,7 @@ export function open(host: HTMLElement, { api, monitor, note }: Context): Page {
           ...[row.received, row.rejected, row.late, row.duplicate, row.expired].map(count),
         ]),
         'No device lost anything in this range.')
-      if (sample) rejects.show(sample.map((row) => [stamp(new Date(row.received_at).getTime()), row.reason, h('code', { class: 'one-line', title: row.reading }, row.reading)]), 'Nothing was rejected of late.')
-      else rejects.show([], 'This store does not answer SQL; the view rejects of weir.duckdb has them.')
+      showRejects(sample)
     } catch (error) {
       if (signal.aborted || isRefusal(error)) return
       trouble.hidden = false
@@ -134,6 +136,12 @@ export function open(host: HTMLElement, { api, monitor, note }: Context): Page {
   function again(): void {
     clearTimeout(timer)
     timer = setTimeout(() => (document.hidden ? again() : void ask()), EVERY_MS)
+  }
+
+  function showRejects(sample: readonly Reject[] | null): void {
+    if (sample === null) return rejects.show([], 'SQL is not answered now; the view rejects of weir.duckdb has them.')
+    const rows = sample.map(({ received_at: at, reason, reading }) => [stamp(new Date(at).getTime()), reason, h('code', { class: 'one-line', title: reading }, reading)])
+    rejects.show(rows, 'Nothing was rejected of late.')
   }
 
   /** The newest of what was rejected; null where the store does not answer SQL. */
@@ -154,7 +162,9 @@ export function open(host: HTMLElement, { api, monitor, note }: Context): Page {
     fates.replaceChildren(...FATES.map(({ key, label, about }) => {
       const number = total(key)
       const share = received === 0 || number === 0 ? '' : ` ${percent(number / received)}`
-      return h('div', { title: `Readings that ${about}`, 'data-fate': key }, h('dt', {}, h('span', { class: 'swatch', 'aria-hidden': 'true' }), label), h('dd', { id: `fate-${key}` }, count(number), h('span', { class: 'muted small' }, share)))
+      return h('div', { title: `Readings that ${about}`, 'data-fate': key },
+        h('dt', {}, h('span', { class: 'swatch', 'aria-hidden': 'true' }), label),
+        h('dd', { id: `fate-${key}` }, count(number), h('span', { class: 'muted small' }, share)))
     }))
   }
 

@@ -1,6 +1,6 @@
 /** A titled table in a panel that is filled again and again: what is being read or focused in it is left in peace. */
 
-import { h } from '../dom.ts'
+import { h, tableHead } from '../dom.ts'
 
 type Cell = string | HTMLElement
 
@@ -27,7 +27,7 @@ export function table(title: string, heads: readonly string[], { numbersFrom }: 
         rows.length === 0
           ? h('p', { class: 'nothing' }, empty)
           : h('table', {},
-              h('thead', {}, h('tr', {}, ...heads.map((head, i) => h('th', { scope: 'col', class: kind(i) }, head)))),
+              tableHead(heads.map((head, i) => [head, kind(i) ?? ''] as const)),
               h('tbody', {}, ...rows.map((row) => h('tr', {}, ...row.map((cell, i) => h('td', { class: kind(i) }, cell)))))))
       body.scrollTop = scrollTop
     },

@@ -1,11 +1,12 @@
 /**
  * The units: what each metric is called and measured in; an admin edits them here.
  *
- * Owns the table and the form. Leaves the rule which entry holds to client/units.ts, and the checks to the server, whose words are shown at the field.
+ * Owns the table and the form. Leaves the rule which entry holds to client/units.ts, and the checks to the server, whose words are shown at the
+ * field.
  */
 
 import { ApiError, isRefusal } from '../api.ts'
-import { announce, h, setText } from '../dom.ts'
+import { announce, button, h, setText, tableHead } from '../dom.ts'
 import { count } from '../format.ts'
 import type { Context, Page } from '../page.ts'
 import type { Devices } from '../shapes.ts'
@@ -14,6 +15,11 @@ import type { UnitList, UnitRow } from '../units.ts'
 
 const FIELDS = ['label', 'unit', 'decimals', 'least', 'greatest'] as const
 type Field = (typeof FIELDS)[number]
+const HEADS = ['Metric', 'Unit', ['Decimals', 'number wide-only'], ['Shown at least', 'wide-only'], ['Series', 'number wide-only']] as const
+/** The field of a place in the body. */
+const FIELD_AT: Readonly<Record<string, string>> = {
+  '/label': 'unit-label', '/unit': 'unit-unit', '/decimals': 'unit-decimals', '/range/0': 'unit-least', '/range/1': 'unit-greatest', '/range': 'unit-least',
+}
 
 export function open(host: HTMLElement, { api, units }: Context): Page {
   let list: UnitList = { units: [], revision: 0, mayEdit: false }
@@ -22,12 +28,15 @@ export function open(host: HTMLElement, { api, units }: Context): Page {
 
   const said = h('p', { class: 'lead-in', id: 'units-said' }, 'Asking…')
   const trouble = h('p', { class: 'trouble', role: 'alert', hidden: true })
-  const add = h('button', { type: 'button', class: 'quiet', id: 'unit-add', hidden: true, onclick: () => edit('') }, 'Add one for a name or a beginning')
+  const add = button('quiet', 'Add one for a name or a beginning', () => edit(''), { id: 'unit-add', hidden: true })
   const body = h('div', { class: 'table-scroll tall', tabindex: 0, role: 'region', 'aria-label': 'Units of metrics', id: 'units' })
   const dialog = makeDialog(save)
   host.append(
     h('div', { class: 'page-head' }, h('h1', {}, 'Units'), said),
-    h('div', { class: 'stack' }, h('section', { class: 'card panel', 'aria-label': 'Metrics' }, h('div', { class: 'panel-head' }, h('p', { class: 'muted' }, 'Words for eyes: values stay as they were sent.'), add), trouble, body)),
+    h('div', { class: 'stack' },
+      h('section', { class: 'card panel', 'aria-label': 'Metrics' },
+        h('div', { class: 'panel-head' }, h('p', { class: 'muted' }, 'Words for eyes: values stay as they were sent.'), add),
+        trouble, body)),
     dialog.element)
 
   async function load(): Promise<void> {
@@ -47,18 +56,18 @@ export function open(host: HTMLElement, { api, units }: Context): Page {
   }
 
   function render(): void {
-    setText(said, list.mayEdit ? 'What each metric is called and measured in, on all pages.' : 'What each metric is called and measured in. A key of the role admin may change it.')
+    setText(said, `What each metric is called and measured in${list.mayEdit ? ', on all pages.' : '. A key of the role admin may change it.'}`)
     add.hidden = !list.mayEdit
     // What is measured here, then what was edited for others.
     const names = new Set(known.map(({ metric }) => metric))
     const others = list.units.filter((row) => row.source === 'edited' && !names.has(row.metric))
     const seriesOf = new Map(known.map(({ metric, series }) => [metric, series]))
     const rows = [...[...names].sort(), ...others.map((row) => row.metric)].map((name) => rowOf(name, seriesOf.get(name) ?? null))
-    const heads = [['Metric', ''], ['Unit', ''], ['Decimals', 'number wide-only'], ['Shown at least', 'wide-only'], ['Series', 'number wide-only'], ...(list.mayEdit ? [['Change', 'unseen-head']] : [])]
+    const heads = [...HEADS, ...(list.mayEdit ? [['Change', 'unseen-head'] as const] : [])]
     body.replaceChildren(
       rows.length === 0
         ? h('p', { class: 'nothing' }, 'Nothing has been measured yet.')
-        : h('table', { class: 'unit-table' }, h('thead', {}, h('tr', {}, ...heads.map(([head, kind]) => h('th', { scope: 'col', class: kind || null }, head)))), h('tbody', {}, ...rows)))
+        : h('table', { class: 'unit-table' }, tableHead(heads), h('tbody', {}, ...rows)))
   }
 
   function rowOf(name: string, series: number | null): HTMLElement {
@@ -73,11 +82,12 @@ export function open(host: HTMLElement, { api, units }: Context): Page {
       h('td', { class: 'wide-only' }, row?.range ? `${row.range[0]} to ${row.range[1]}` : 'as the values are'),
       h('td', { class: 'number wide-only' }, series === null ? '–' : count(series)),
       list.mayEdit && h('td', {}, h('div', { class: 'row-actions' },
-        h('button', { type: 'button', class: 'quiet', 'aria-label': `Edit ${name}`, onclick: () => edit(name) }, 'Edit'),
-        own && row.source === 'edited' && h('button', { type: 'button', class: 'quiet', 'aria-label': `Take back the edit of ${name}`, onclick: () => void takeBack(name) }, 'Take back'))))
+        button('quiet', 'Edit', () => edit(name), { 'aria-label': `Edit ${name}` }),
+        own && row.source === 'edited' && button('quiet', 'Take back', () => void takeBack(name), { 'aria-label': `Take back the edit of ${name}` }))))
   }
 
-  const entryFor = (name: string): UnitRow | null => list.units.find((row) => row.metric === name) ?? (name.endsWith('*') ? null : pickUnit(list.units, name))
+  const entryFor = (name: string): UnitRow | null =>
+    list.units.find((row) => row.metric === name) ?? (name.endsWith('*') ? null : pickUnit(list.units, name))
 
   function edit(name: string): void {
     dialog.open(name, entryFor(name))
@@ -111,8 +121,9 @@ export function open(host: HTMLElement, { api, units }: Context): Page {
 
 /** The form of an entry, in a dialog that the browser keeps the focus in. */
 function makeDialog(save: (name: string, body: object) => Promise<void>) {
-  const input = (id: string, attributes: Record<string, string | number | boolean>) => h('input', { id, type: 'text', autocomplete: 'off', 'aria-describedby': `${id}-error`, ...attributes })
-  const name = input('unit-name', { required: true, maxlength: 65, spellcheck: 'false', autocapitalize: 'off', placeholder: 'soil_moisture, or temp*' })
+  const input = (id: string, attributes: Record<string, string | number | boolean>) =>
+    h('input', { id, type: 'text', autocomplete: 'off', autocapitalize: 'off', 'aria-describedby': `${id}-error`, ...attributes })
+  const name = input('unit-name', { required: true, maxlength: 65, spellcheck: 'false', placeholder: 'soil_moisture, or temp*' })
   const fields: Record<Field, HTMLInputElement> = {
     label: input('unit-label', { maxlength: 64 }),
     unit: input('unit-unit', { maxlength: 16 }),
@@ -121,7 +132,9 @@ function makeDialog(save: (name: string, body: object) => Promise<void>) {
     greatest: input('unit-greatest', { inputmode: 'decimal' }),
   }
   const error = (id: string) => h('p', { id: `${id}-error`, class: 'error' })
-  const field = (label: string, control: HTMLInputElement, hint = '') => h('div', { class: 'field' }, h('label', { for: control.id }, label, hint !== '' && h('span', { class: 'muted small' }, ` ${hint}`)), control, error(control.id))
+  const field = (label: string, control: HTMLInputElement, hint = '') =>
+    h('div', { class: 'field' },
+      h('label', { for: control.id }, label, hint !== '' && h('span', { class: 'muted small' }, ` ${hint}`)), control, error(control.id))
   const whole = h('p', { class: 'error', role: 'alert' })
   const title = h('h2', { id: 'unit-title' })
   const form = h('form', { class: 'unit-form', novalidate: true },
@@ -131,7 +144,7 @@ function makeDialog(save: (name: string, body: object) => Promise<void>) {
     h('div', { class: 'field-pair' }, field('Unit', fields.unit), field('Decimals', fields.decimals)),
     h('div', { class: 'field-pair' }, field('Shown from', fields.least, 'left empty, as the values are'), field('to', fields.greatest)),
     whole,
-    h('div', { class: 'form-actions' }, h('button', { type: 'submit', class: 'primary' }, 'Save'), h('button', { type: 'button', class: 'quiet', onclick: () => element.close() }, 'Cancel')))
+    h('div', { class: 'form-actions' }, h('button', { type: 'submit', class: 'primary' }, 'Save'), button('quiet', 'Cancel', () => element.close())))
   const element: HTMLDialogElement = h('dialog', { class: 'card', 'aria-labelledby': 'unit-title' }, form)
 
   form.addEventListener('submit', async (event) => {
@@ -177,6 +190,5 @@ function bodyOf({ label, unit, decimals, least, greatest }: Record<Field, HTMLIn
 function placeOf(problem: unknown): string | null {
   if (!(problem instanceof ApiError)) return null
   if (problem.problem.parameter === 'metric') return 'unit-name'
-  const places: Record<string, string> = { '/label': 'unit-label', '/unit': 'unit-unit', '/decimals': 'unit-decimals', '/range/0': 'unit-least', '/range/1': 'unit-greatest', '/range': 'unit-least' }
-  return places[String(problem.problem.pointer)] ?? null
+  return FIELD_AT[String(problem.problem.pointer)] ?? null
 }
