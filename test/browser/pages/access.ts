@@ -50,6 +50,29 @@ export function accessTests(site: () => Site): void {
     await close()
   })
 
+  test('gets the page that was asked for last, however late the module of another one comes', async () => {
+    const { page, problems, close } = await site().open('/')
+    await page.locator('.device-row').first().waitFor()
+    let release: () => void = () => {}
+    const released = new Promise<void>((resolve) => (release = resolve))
+    await page.route('**/client/units/page.ts', async (route) => {
+      await released
+      await route.continue()
+    })
+    await page.locator('#nav a', { hasText: 'Units' }).click()
+    await says(page, '#nav [aria-current]', 'Units')
+    await page.locator('#nav a', { hasText: 'Fleet' }).click()
+    await says(page, '#nav [aria-current]', 'Fleet')
+    const came = page.waitForResponse('**/client/units/page.ts')
+    release()
+    await (await came).finished()
+    await page.locator('.device-link').first().click()
+    await says(page, '#title', 'field-1/probe-1')
+    expect(await page.locator('#unit-add').count()).toBe(0)
+    expect(problems).toEqual([])
+    await close()
+  })
+
   test('finds what an old link to a series led to', async () => {
     const { page, close } = await site().open('/?device=field-1/probe-1&metric=soil_moisture&range=6h')
     await says(page, '#title', 'field-1/probe-1')

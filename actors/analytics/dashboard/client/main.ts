@@ -49,20 +49,26 @@ async function showPlace(moved: boolean): Promise<void> {
   leadOldAddresses()
   const info = pageAt(location.pathname) ?? pageAt('/')!
   const query = new URLSearchParams(location.search)
-  if (current?.info === info) return current.page.show(query)
   const mine = ++turn
+  const host = byId('page')
   for (const link of document.querySelectorAll<HTMLAnchorElement>('#nav a')) {
     if (link.dataset.page === info.name) link.setAttribute('aria-current', 'page')
     else link.removeAttribute('aria-current')
   }
-  const host = byId('page')
+  if (current?.info === info) {
+    // Perhaps another page was on its way, and is not wanted any more.
+    host.removeAttribute('aria-busy')
+    return current.page.show(query)
+  }
   host.setAttribute('aria-busy', 'true')
   let module: { open: OpenPage }
   try {
     module = (await import(`./${info.name}/page.ts`)) as { open: OpenPage }
   } catch {
-    if (mine === turn) setText(host, 'This page could not be loaded. Check the connection, and load it anew.')
-    return
+    if (mine !== turn) return
+    leavePage()
+    host.removeAttribute('aria-busy')
+    return setText(host, 'This page could not be loaded. Check the connection, and load it anew.')
   }
   if (mine !== turn || !signedIn) return
   leavePage()
