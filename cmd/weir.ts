@@ -18,6 +18,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   edge: { summary: 'takes readings in over HTTP, and passes everything else on to a store', load: () => import('./edge.ts') },
   worker: { summary: 'processes its share of the partitions', load: () => import('./worker.ts') },
   store: { summary: 'keeps the lake, and serves the analytics API and the dashboard', load: () => import('./store.ts') },
+  lake: { summary: 'copies the lake, whole, while its store runs', load: () => import('./lake.ts') },
   keys: { summary: 'creates, lists, rotates and revokes API keys', load: () => import('./keys.ts') },
   backfill: { summary: 'loads history from CSV, Parquet or JSON files, beside what is live', load: () => import('./backfill.ts') },
   simulate: { summary: 'feeds real weather and a simulated farm with faults in it', load: () => import('./simulate.ts') },

@@ -22,14 +22,11 @@ import { ErrorCode, OperatingError } from '../../runtime/errors.ts'
 import { LAKE_CONNECTIONS, LAKE_MEMORY_MIB, LAKE_QUERIES_WAITING_MAX, LAKE_QUERY_MAX_MS, LAKE_THREADS } from '../../runtime/limits.ts'
 import { segmentsDir } from '../store/manifest.ts'
 import type { Manifest, Segment } from '../store/manifest.ts'
-import { TABLES, columnsSql, literal } from '../store/tables.ts'
+import { columnsSql, literal, unionSql } from '../store/tables.ts'
 
 const SHOWN = ['readings', 'windows', 'anomalies', 'ledger', 'series'] as const
 /** Tables that queries ask for. */
 export type ShownTable = (typeof SHOWN)[number]
-
-const columnsOf = (table: ShownTable) => TABLES[table].map(([name]) => `"${name}"`).join(', ')
-const COLUMNS = Object.fromEntries(SHOWN.map((table) => [table, columnsOf(table)])) as Record<ShownTable, string>
 
 /** A text as an SQL literal. */
 export const text = literal
@@ -89,7 +86,8 @@ export class LakeVersion {
 
   /** A table as SQL that follows `FROM`: the union of the segments that may have rows of it. */
   relation(table: ShownTable, within: Within = {}): string {
-    return unionOf(table, this.reached(table, within).map(({ alias }) => `SELECT ${COLUMNS[table]} FROM ${alias}.main.${table}`))
+    const parts = this.reached(table, within).map(({ alias }) => `${alias}.main.${table}`)
+    return parts.length === 0 ? `memory.main.${table}` : unionSql(table, parts)
   }
 
   /** Rows of readings in all segments, by the manifest. */

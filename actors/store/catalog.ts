@@ -8,6 +8,7 @@
  * - K2 Who holds an older one open reads on: its segments stay for as long as superseded ones are kept.
  * - K3 The views go through `read_duckdb`, which serves one statement at a time of a process: analysts ask one query at a time a
  *   connection. Servers attach the segments instead.
+ * - K4 Segments of earlier versions stay readable beside newer ones: a column that they lack is null.
  */
 
 import { join, resolve } from 'node:path'
@@ -16,7 +17,7 @@ import { segmentsDir } from './manifest.ts'
 import type { Manifest } from './manifest.ts'
 import type { Shelf } from './shelf.ts'
 import { fillSql, readSql } from './sql.ts'
-import { emptySql, literal } from './tables.ts'
+import { emptySql, literal, unionSql } from './tables.ts'
 import type { TableName } from './tables.ts'
 
 const TEMPLATE = readSql('lake')
@@ -27,10 +28,16 @@ export function lakeViews(manifest: Pick<Manifest, 'segments'>, { create, path }
   const relations = Object.fromEntries(
     SHOWN.map((table) => {
       const files = manifest.segments.filter((s) => (s.rows[table] ?? 0) > 0).map((s) => literal(path(s.file)))
-      return [table, files.length === 0 ? emptySql(table) : `read_duckdb([${files.join(', ')}], table_name = '${table}')`]
+      return [table, files.length === 0 ? emptySql(table) : unionSql(table, [`read_duckdb([${files.join(', ')}], table_name = '${table}', union_by_name = true)`])]
     }),
   )
   return fillSql(TEMPLATE, { create, ...relations })
+}
+
+/** `open.sql`: the views by paths from inside the folder of a lake. */
+export function copiedLakeSql(manifest: Pick<Manifest, 'segments'>): string {
+  const views = lakeViews(manifest, { create: 'CREATE OR REPLACE VIEW ', path: (file) => `segments/${file}` })
+  return `-- The views of a copied lake. From inside its folder: duckdb -init open.sql\n\n${views}`
 }
 
 /** Swaps in `weir.duckdb` and `open.sql` of a manifest. */
@@ -42,7 +49,6 @@ export async function writeCatalog(shelf: Shelf, { lakeDir, manifest, disk }: { 
   await disk.rename(temporary, join(lakeDir, 'weir.duckdb'))
 
   const script = join(lakeDir, 'tmp', 'open.sql')
-  const views = lakeViews(manifest, { create: 'CREATE OR REPLACE VIEW ', path: (file) => `segments/${file}` })
-  await disk.write(script, new TextEncoder().encode(`-- The views of a copied lake. From inside its folder: duckdb -init open.sql\n\n${views}`))
+  await disk.write(script, new TextEncoder().encode(copiedLakeSql(manifest)))
   await disk.rename(script, join(lakeDir, 'open.sql'))
 }

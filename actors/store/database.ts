@@ -17,7 +17,7 @@ import process from 'node:process'
 import { STORE_MEMORY_MIB } from '../../runtime/limits.ts'
 import { segmentsDir } from './manifest.ts'
 import type { Segment } from './manifest.ts'
-import { literal } from './tables.ts'
+import { literal, unionSql } from './tables.ts'
 import type { TableName } from './tables.ts'
 
 /**
@@ -120,11 +120,8 @@ export class LakeDatabase {
   /** The union of one table of the given segments, as SQL that follows FROM; null where none of them has rows of it. */
   async relation(table: TableName, segments: readonly Segment[], columns: string): Promise<string | null> {
     const parts: string[] = []
-    for (const segment of segments) {
-      if ((segment.rows[table] ?? 0) === 0) continue
-      parts.push(`SELECT ${columns} FROM ${await this.attach(segment.file)}.main.${table}`)
-    }
-    return parts.length === 0 ? null : `(${parts.join(' UNION ALL ')})`
+    for (const segment of segments) if ((segment.rows[table] ?? 0) > 0) parts.push(`${await this.attach(segment.file)}.main.${table}`)
+    return parts.length === 0 ? null : `(SELECT ${columns} FROM ${unionSql(table, parts)})`
   }
 }
 

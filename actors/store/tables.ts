@@ -1,7 +1,9 @@
 /**
  * The tables of a segment, and the order of their rows.
  *
- * One list, from which segments are made, merged, and shown: a change here is a change of the lake's format.
+ * One list, from which segments are made, merged, and shown: a change here is a change of the lake's format. A column may be added: it is null in
+ * segments that lack it (`unionSql`). Before that, keep a lake of the present format (test/golden/record-lake.ts); and where rows are read by
+ * their number (analytics/series-rows.ts), segments without the column must be read by the plain relation.
  *
  * `series` sums up what a merged segment holds of each series: its readings, the last of them (of equal times the largest), and at which row its
  * readings and windows begin. What a seal writes has none, nor has a segment of an earlier version.
@@ -100,6 +102,15 @@ export function columnsSql(table: TableName): string {
 /** A relation of no rows with the columns of a table. */
 export function emptySql(table: TableName): string {
   return `(SELECT ${TABLES[table].map(([name, type]) => `NULL::${type} AS "${name}"`).join(', ')} WHERE false)`
+}
+
+/**
+ * A table of several segments as one relation, with the columns that it has today: one that a segment lacks, since it was written before there
+ * was such a column, is null in its rows. `from` are the segments' own tables; filters on the whole reach each of them.
+ */
+export function unionSql(table: TableName, from: readonly string[]): string {
+  const columns = TABLES[table].map(([name]) => `"${name}"`).join(', ')
+  return `(SELECT ${columns} FROM (${[emptySql(table), ...from].map((part) => `SELECT * FROM ${part}`).join(' UNION ALL BY NAME ')}))`
 }
 
 /** Text as an SQL literal. */

@@ -13,6 +13,7 @@ const PROMISED: Record<string, string[]> = {
   edge: ['nats', 'host', 'port'],
   worker: ['nats', 'threads', 'lateness', 'idle', 'retention', 'host', 'port'],
   store: ['nats', 'data', 'host', 'port', 'keep-superseded', 'retention', 'retention-bytes'],
+  lake: ['data'],
   keys: ['nats', 'data', 'role', 'tenant'],
   backfill: ['url', 'key', 'map', 'device', 'metric', 'prefix', 'tz', 'order', 'rate', 'from-row', 'state', 'rejects', 'dry-run'],
   simulate: ['url', 'key', 'seed', 'speed', 'probes'],

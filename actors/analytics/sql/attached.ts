@@ -15,7 +15,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { join } from 'node:path'
 import type { Segment } from '../../store/manifest.ts'
-import { TABLES, literal } from '../../store/tables.ts'
+import { TABLES, literal, unionSql } from '../../store/tables.ts'
 import type { TableName } from '../../store/tables.ts'
 
 /** What is told of a segment; all of it is in the manifest. */
@@ -81,7 +81,7 @@ export class AttachedSegments {
       const [least, greatest] = tenants.get(table)!
       if (tenant < least || tenant > greatest) continue
       const columns = (least === greatest ? PLAIN : plainTimes ? GUARDED_BUT_TIMES : GUARDED)[table]
-      parts.push(`SELECT ${literal(tenant)}::VARCHAR AS tenant, ${columns} FROM ${alias}.main.${table} WHERE tenant = ${literal(tenant)}`)
+      parts.push(`SELECT ${literal(tenant)}::VARCHAR AS tenant, ${columns} FROM ${unionSql(table, [`${alias}.main.${table}`])} WHERE tenant = ${literal(tenant)}`)
     }
     return parts
   }
