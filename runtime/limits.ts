@@ -289,7 +289,9 @@ export const SQL_NICENESS = 10
 /** Memory that DuckDB takes for a query, and that its process takes in all: beyond either the query ends with 400. */
 export const SQL_MEMORY_MIB = 512
 export const SQL_RSS_MAX_MIB = 1_280
-/** How often that is looked at. */
+/** What sorts, joins and groups of one process put on the disk beyond that; beyond it the query ends with 400. */
+export const SQL_SPILL_MIB = 1_024
+/** How often the memory is looked at. */
 export const SQL_WATCH_MS = 50
 /** Queries that wait for a process: in all, of one tenant, and for how long; beyond it 503. */
 export const SQL_WAITING_MAX = 64

@@ -64,11 +64,11 @@ export const run: Bench = async ({ size }) => {
       let least = Infinity
       let made = { hash: '', bytes: 0 }
       for (let i = 0; i < (smoke ? 1 : 3); i++) {
-        const answer = await ask(`SELECT device, metric, ts, value FROM readings ORDER BY ts, device, metric LIMIT ${wanted}`, format)
+        const answer = await ask(`SELECT device, metric, ts, value FROM readings LIMIT ${wanted}`, format)
         least = Math.min(least, answer.ms)
         made = answer
       }
-      rows.push({ name: `${format}, ${wanted} sorted rows of (device, metric, ts, value)`, value: wanted / (least / 1_000), unit: 'rows/s', hash: format === 'parquet' ? '' : made.hash })
+      rows.push({ name: `${format}, ${wanted} rows of (device, metric, ts, value)`, value: wanted / (least / 1_000), unit: 'rows/s', hash: format === 'parquet' ? '' : made.hash })
       rows.push({ name: `${format}, bytes a row`, value: made.bytes / wanted, unit: 'bytes', hash: '' })
     }
     const again: number[] = []

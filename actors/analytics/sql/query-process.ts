@@ -9,7 +9,7 @@
  * - P3 It needs nobody's trust: the store kills it where it is too slow, too large or silent, and starts another.
  */
 
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { once } from 'node:events'
 import process from 'node:process'
@@ -40,11 +40,15 @@ try {
   // Elsewhere than on Linux the kernel chooses for itself.
 }
 
+const options = JSON.parse(process.env.WEIR_STORE_SQL!) as SessionOptions
 const socket = new Socket({ fd: 3 })
-// A query that runs in another thread would hold an orderly exit up.
-socket.on('close', () => process.kill(process.pid, 'SIGKILL')).on('error', () => {})
+socket.on('error', () => {}).on('close', () => {
+  rmSync(options.tmpDir, { recursive: true, force: true })
+  // A query that runs in another thread would hold an orderly exit up.
+  process.kill(process.pid, 'SIGKILL')
+})
 
-const session = await Session.open(JSON.parse(process.env.WEIR_STORE_SQL!) as SessionOptions)
+const session = await Session.open(options)
 let current: Current | null = null
 let turn: Promise<unknown> = Promise.resolve()
 

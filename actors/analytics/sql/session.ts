@@ -10,6 +10,8 @@
 
 import { DuckDBInstance } from '@duckdb/node-api'
 import type { DuckDBConnection, DuckDBPreparedStatement } from '@duckdb/node-api'
+import { join } from 'node:path'
+import { SQL_SPILL_MIB } from '../../../runtime/limits.ts'
 import { literal } from '../../store/tables.ts'
 import { answerBytes, BrokenOff, TooManyRows } from './answer.ts'
 import { AttachedSegments } from './attached.ts'
@@ -41,8 +43,8 @@ export class Session {
   }
 
   static async open({ segmentsDir, tmpDir, memoryMiB, threads }: SessionOptions): Promise<Session> {
-    const parsing = await lockedInstance({ threads: 1, memoryMiB: 128, segmentsDir: null })
-    const instance = await lockedInstance({ threads, memoryMiB, segmentsDir })
+    const parsing = await lockedInstance({ threads: 1, memoryMiB: 128 })
+    const instance = await lockedInstance({ threads, memoryMiB, segmentsDir, spillDir: join(tmpDir, 'spill') })
     return new Session(await parsing.connect(), instance, new AttachedSegments(await instance.connect(), segmentsDir), tmpDir)
   }
 
@@ -115,18 +117,27 @@ export class Query {
   }
 }
 
-async function lockedInstance({ threads, memoryMiB, segmentsDir }: { threads: number; memoryMiB: number; segmentsDir: string | null }): Promise<DuckDBInstance> {
+interface InstanceOptions {
+  readonly threads: number
+  readonly memoryMiB: number
+  readonly segmentsDir?: string
+  /** Where large sorts, joins and groups go on beyond the memory. */
+  readonly spillDir?: string
+}
+
+async function lockedInstance({ threads, memoryMiB, segmentsDir, spillDir = '' }: InstanceOptions): Promise<DuckDBInstance> {
   const instance = await DuckDBInstance.create(':memory:', {
     threads: String(threads),
     memory_limit: `${memoryMiB}MiB`,
-    temp_directory: '',
+    temp_directory: spillDir,
+    max_temp_directory_size: `${SQL_SPILL_MIB}MiB`,
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
     allow_community_extensions: 'false',
   })
   const connection = await instance.connect()
   // Errors as JSON tell their kind and place, so that nobody has to guess them from a sentence.
-  const settings = ["TimeZone='UTC'", 'GLOBAL errors_as_json=true', ...(segmentsDir === null ? [] : [`allowed_directories=[${literal(segmentsDir)}]`]), 'enable_external_access=false', 'lock_configuration=true']
+  const settings = ["TimeZone='UTC'", 'GLOBAL errors_as_json=true', ...(segmentsDir === undefined ? [] : [`allowed_directories=[${literal(segmentsDir)}]`]), 'enable_external_access=false', 'lock_configuration=true']
   for (const setting of settings) await connection.run(`SET ${setting}`)
   connection.closeSync()
   return instance
