@@ -82,18 +82,20 @@ export class LiveStreams {
   /** Those who run next: the first of those who can, and all that are about as far away. */
   #next(): Cohort[] {
     const { hub, clock } = this.#sources
-    const { vector } = hub.place
+    // Asked once for all who wait, who may be thousands.
+    const [{ vector }, ready, nowMs] = [hub.place, hub.ready, clock.monotonic()]
     const classOf = (cohort: Cohort) => Math.max(0, Math.ceil(Math.log2(cohort.distanceTo(vector) / LIVE_CATCH_UP_NEAR_MESSAGES) / 2))
     const found: Cohort[] = []
+    const late: Cohort[] = []
     let nearness = -1
     for (const [key, cohort] of this.#waiting) {
-      const reached = hub.ready && cohort.vector.every((seq, i) => seq <= vector[i])
+      const reached = ready && cohort.vector.every((seq, i) => seq <= vector[i])
       if (!cohort.wanted) this.#waiting.delete(key)
       else if (!reached) {
         // A process that has just started may still be behind the client.
-        if (clock.monotonic() - cohort.sinceMs < LIVE_RESUME_WAIT_MS) continue
+        if (nowMs - cohort.sinceMs < LIVE_RESUME_WAIT_MS) continue
         this.#waiting.delete(key)
-        void this.#late(cohort)
+        late.push(cohort)
       } else if (!cohort.isFar) {
         if (nearness < 0) nearness = classOf(cohort)
         if (classOf(cohort) !== nearness) continue
@@ -101,6 +103,7 @@ export class LiveStreams {
         this.#waiting.delete(key)
       }
     }
+    if (late.length > 0) void this.#late(late)
     return found
   }
 
@@ -108,9 +111,10 @@ export class LiveStreams {
     let run: CatchUp | null = null
     try {
       const infos = await this.#infos()
+      const { vector } = this.#sources.hub.place
       const held: Cohort[] = []
       for (const cohort of cohorts) {
-        if (this.#isHeld(cohort, infos)) held.push(cohort)
+        if (isHeld(cohort, infos, vector)) held.push(cohort)
         else this.#anew(cohort)
       }
       run = new CatchUp(this.#sources, held, (cohort) => void this.#waiting.set(Symbol(), cohort))
@@ -125,15 +129,19 @@ export class LiveStreams {
     }
   }
 
-  /** Of one that the hub does not reach: there is more to read, or there will never be. */
-  async #late(cohort: Cohort): Promise<void> {
-    const { hub } = this.#sources
+  /** Of those that the hub does not reach: there is more to read, or there will never be. */
+  async #late(cohorts: readonly Cohort[]): Promise<void> {
+    let why = 'the log does not answer'
     try {
       const infos = await this.#infos()
-      if (infos.some((info, i) => info.lastSeq > hub.place.vector[i])) endAll(cohort, 'the log is still being read')
-      else this.#anew(cohort)
+      const { vector } = this.#sources.hub.place
+      why = infos.some((info, i) => info.lastSeq > vector[i]) ? 'the log is still being read' : ''
     } catch {
-      endAll(cohort, 'the log does not answer')
+      // They come again.
+    }
+    for (const cohort of cohorts) {
+      if (why !== '') endAll(cohort, why)
+      else this.#anew(cohort)
     }
   }
 
@@ -141,19 +149,18 @@ export class LiveStreams {
     for (const reader of cohort.feed.readers) this.#snapshots.begin(reader)
   }
 
-  /** Whether the logs still hold what lies behind the place, and it is not too much. */
-  #isHeld(cohort: Cohort, infos: readonly StreamInfo[]): boolean {
-    const now = this.#sources.hub.place.vector
-    if (cohort.distanceTo(now) > LIVE_RESUME_MESSAGES_MAX) return false
-    const { vector, within } = cohort
-    return infos.every(({ firstSeq }, i) => (within?.stream === i ? firstSeq <= vector[i] : vector[i] >= now[i] || firstSeq <= vector[i] + 1))
-  }
-
   /** The streams in the order of a vector. */
   #infos(): Promise<StreamInfo[]> {
     const { hub, log } = this.#sources
     return Promise.all([...inputStreams(hub.topology), RESULTS].map((name) => log.info(name)))
   }
+}
+
+/** Whether the logs still hold what lies between a cohort's place and `now`, and it is not too much. */
+function isHeld(cohort: Cohort, infos: readonly StreamInfo[], now: readonly number[]): boolean {
+  if (cohort.distanceTo(now) > LIVE_RESUME_MESSAGES_MAX) return false
+  const { vector, within } = cohort
+  return infos.every(({ firstSeq }, i) => (within?.stream === i ? firstSeq <= vector[i] : vector[i] >= now[i] || firstSeq <= vector[i] + 1))
 }
 
 function endAll(cohort: Cohort, why: string): void {
