@@ -6,6 +6,7 @@
  */
 
 import type { OpenAPIHono } from '@hono/zod-openapi'
+import { compress } from 'hono/compress'
 import type { KeyedEnv } from '../../runtime/http.ts'
 import { DOCS_CSP, docsPage } from './docs.ts'
 import { installElsewhere } from './elsewhere.ts'
@@ -29,9 +30,13 @@ import { unitsRoutes } from './units-routes.ts'
 export type { AnalyticsSources } from './route.ts'
 
 const NO_STORE = { 'cache-control': 'no-store' }
+/** Answers that go out as they are made: a compressor would hold their rows back. */
+const STREAMED: ReadonlySet<string> = new Set(['/v1/live', '/v1/sql'])
 
 export function createAnalytics(sources: AnalyticsSources): { app: OpenAPIHono<KeyedEnv> } {
   const { app, get, post } = newApp(sources)
+  const packed = compress({ encoding: 'gzip' })
+  app.use('/v1/*', (c, next) => (STREAMED.has(c.req.path) ? next() : packed(c, next)))
   listRoutes(get, sources)
   sqlRoutes({ get, post }, sources)
   ledgerRoute(get, sources)

@@ -119,11 +119,11 @@ async function bodyOf(c: Context): Promise<unknown> {
 
 const tagOf = ({ revision }: EditedUnits) => `"${revision}"`
 
-/** The revision that must still hold; null where the request does not say. */
+/** The revision that must still hold; null where the request does not say. A tag that came with a compressed answer is a weak one. */
 function revisionOf(c: Context): number | null {
   const tag = c.req.header('if-match')
   if (tag === undefined || tag === '*') return null
-  const revision = /^"(\d{1,15})"$/.exec(tag.trim())
+  const revision = /^(?:W\/)?"(\d{1,15})"$/.exec(tag.trim())
   if (revision === null) throw new ParameterError('If-Match', 'the ETag of an answer before, such as "7"', tag)
   return Number(revision[1])
 }

@@ -1,5 +1,6 @@
 /** Units of metrics: what holds for which, who may edit, and that edits of two at once both stay. */
 
+import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { UnitRegistry, isUnitName, parseUnit } from '../../../actors/analytics/units.ts'
 import { DEFAULT_UNITS } from '../../../actors/analytics/units-defaults.ts'
@@ -108,4 +109,21 @@ test('bytes that are no units count as none, and the next edit replaces them', a
   await registry.put('broken', 'ec', parseUnit({ unit: 'u' }), null)
   expect(Object.keys(registry.edited('broken').units)).toEqual(['ec'])
   registry.close()
+})
+
+test('answers go compressed to who takes that, events and SQL as they are made; a tag of a compressed one still names its revision', async () => {
+  const ask = (path: string, init: RequestInit = {}) =>
+    house.analytics.app.request(path, { ...init, headers: { authorization: `Bearer ${admin}`, 'accept-encoding': 'gzip', 'content-type': 'application/json' } })
+  const answer = await ask('/v1/units')
+  expect([answer.status, answer.headers.get('content-encoding'), answer.headers.get('vary')]).toEqual([200, 'gzip', 'Accept-Encoding'])
+  const bytes = gunzipSync(await answer.arrayBuffer())
+  expect(JSON.parse(bytes.toString())).toEqual(await house.json('/v1/units', { key: admin }))
+  expect((await send('PUT', 'rssi', { unit: 'dB' }, { 'if-match': answer.headers.get('etag')! })).status).toBe(200)
+  expect((await send('PUT', 'rssi', { unit: 'dBm' }, { 'if-match': answer.headers.get('etag')! })).status).toBe(412)
+
+  const streams = [await ask('/v1/live'), await ask('/v1/sql', { method: 'POST', body: '{"sql": "SELECT 1"}' })]
+  for (const stream of streams) {
+    expect([stream.status, stream.headers.get('content-encoding')]).toEqual([200, null])
+    await stream.body!.cancel()
+  }
 })
