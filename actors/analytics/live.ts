@@ -2,7 +2,7 @@
  * Live streams: readings as the log has them, windows and anomalies as commits bring them, to whoever asked for them.
  *
  * Owns who listens, and how far everything has been given. Leaves texts to live-events.ts, who hears of what to live-index.ts, what waits to
- * live-feed.ts and live-pump.ts, how a stream begins to live-open.ts, HTTP to routes-live.ts.
+ * live-feed.ts and live-pump.ts, how a stream begins to live-resume.ts, HTTP to routes-live.ts.
  *
  * The picture is a newspaper round: each event's id says how far each of the streets had been gone through, so that another carrier
  * goes on from there.
