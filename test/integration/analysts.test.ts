@@ -115,7 +115,11 @@ test('a copy by weir lake copy, or by hand with open.sql first, is whole, howeve
     expect(row.n).toBe(row.counted)
     counts.push(Number(row.n))
   }
-  expect(counts).toEqual([...counts].sort((a, b) => a - b))
+  // The manifest is a moment ahead of open.sql, so that each way of copying only follows itself.
+  for (const way of [0, 1]) {
+    const later = counts.filter((_, i) => i % 2 === way)
+    expect(later).toEqual([...later].sort((a, b) => a - b))
+  }
   await expect(copyLake(stage.lakeDir, folders[0])).rejects.toThrow(/must be empty/)
 })
 
