@@ -58,9 +58,13 @@ export class LiveStreams {
   #resume(subscriber: Subscriber, place: EventPlace, key: string): void {
     const { hub, clock } = this.#sources
     const cohort = this.#waiting.get(key) ?? new Cohort(hub, subscriber.filter, place, clock.monotonic())
-    this.#waiting.set(key, cohort)
     subscriber.say(Buffer.from(': catching up with the log\n\n'))
     subscriber.follow(cohort.feed, cohort.feed.tail)
+    this.#wait(key, cohort)
+  }
+
+  #wait(key: string | symbol, cohort: Cohort): void {
+    this.#waiting.set(key, cohort)
     if (!this.#looking) void this.#look()
   }
 
@@ -117,7 +121,7 @@ export class LiveStreams {
         if (isHeld(cohort, infos, vector)) held.push(cohort)
         else this.#anew(cohort)
       }
-      run = new CatchUp(this.#sources, held, (cohort) => void this.#waiting.set(Symbol(), cohort))
+      run = new CatchUp(this.#sources, held, (cohort) => this.#wait(Symbol(), cohort))
       await run.run()
     } catch (error) {
       const retry = isOperating(error) && error.retry
