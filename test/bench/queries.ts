@@ -3,7 +3,7 @@
  *
  * `--readings 100M` (1 B, …) says how large it is, `--dir` where it is kept for the next time; else it is made anew and removed. Each query
  * runs several times: the median is shown, with the least beside it. An analyst asks the lake as it was made, with the hours, minutes and seals
- * of its last day; the system begins by merging those, and is asked when it has nothing left to merge.
+ * of its last day; the system begins by merging those, and is asked when its last day is one segment, beside the niced merges of its days.
  *
  * It does not measure a cold disk: what was just made, or asked before, is in the memory of the machine as far as that goes.
  */
@@ -12,11 +12,12 @@ import { createHash } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { planCompaction } from '../../actors/store/compaction.ts'
 import { readNewestManifest } from '../../actors/store/manifest.ts'
 import type { Manifest } from '../../actors/store/manifest.ts'
+import { systemClock } from '../../runtime/clock.ts'
 import { withLake } from '../support/law.ts'
 import { eventually, startSystem } from '../support/system.ts'
-import type { System } from '../support/system.ts'
 import type { Bench, BenchRow } from './bench.ts'
 import { makeLakeOf, parseCount } from './lake-of.ts'
 import { deviceName } from './lake-rows.ts'
@@ -127,8 +128,8 @@ async function askSystem(dataDir: string, { device, endMs }: Place): Promise<Ben
   try {
     await eventually('the store is ready', async () => (await system.fetch('/readyz')).ok && (await system.get<{ settled: boolean }>('/v1/status')).settled !== undefined)
     const rows: BenchRow[] = [{ name: 'from the start until all is ready', value: performance.now() - begun, unit: 'ms', hash: '' }]
-    const files = await merged(system, dataDir)
-    rows.push({ name: 'files of the lake, merged', value: files, unit: 'files', hash: '' })
+    const files = await merged(dataDir)
+    rows.push({ name: 'files of the lake, the last day merged', value: files, unit: 'files', hash: '' })
     const span = (fromMs: number, toMs = 0) => `from=${endMs + fromMs}&to=${endMs + toMs}`
     const series = `device=${device}&metric=soil_moisture`
     const paths: [string, string][] = [
@@ -169,18 +170,15 @@ async function askSystem(dataDir: string, { device, endMs }: Place): Promise<Ben
   }
 }
 
-/** Waits until a merge is due no more; gives the number of files. */
-async function merged(system: System, dataDir: string): Promise<number> {
-  let before = -1
-  let since = performance.now()
-  await eventually('segments are merged', async () => {
-    const files = (await readNewestManifest(join(dataDir, 'lake')))?.segments.length ?? 0
-    if (files !== before || system.pids('weir-compact').length > 0) since = performance.now()
-    before = files
-    return performance.now() - since > MERGED_AFTER_MS
+/** Waits until the last day is one segment; gives the number of files. Merges of days, which take minutes each in a large lake, go on beside. */
+async function merged(dataDir: string): Promise<number> {
+  const lakeDir = join(dataDir, 'lake')
+  return eventually('hours are merged', async () => {
+    const segments = (await readNewestManifest(lakeDir))?.segments ?? []
+    const next = planCompaction(segments, { nowMs: Date.now(), clock: systemClock, lakeDir, dropBeforeMs: null })
+    return next === null || next.level > DAYS ? segments.length : null
   }, 1_800_000)
-  return before
 }
 
-/** Twice as long as the store takes to look for what is due. */
-const MERGED_AFTER_MS = 11_000
+/** Level of segments that hold a day. */
+const DAYS = 3
