@@ -86,7 +86,8 @@ class Stream {
     socket.on('close', () => {
       this.open = false
       this.resumed++
-      setTimeout(() => this.#connect(), 100 + Math.random() * 900)
+      // A browser's EventSource waits for some three seconds.
+      setTimeout(() => this.#connect(), 1_000 + Math.random() * 3_000)
     })
   }
 

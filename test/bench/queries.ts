@@ -129,7 +129,7 @@ async function askSystem(dataDir: string, { device, endMs }: Place): Promise<Ben
     await eventually('the store is ready', async () => (await system.fetch('/readyz')).ok && (await system.get<{ settled: boolean }>('/v1/status')).settled !== undefined)
     const rows: BenchRow[] = [{ name: 'from the start until all is ready', value: performance.now() - begun, unit: 'ms', hash: '' }]
     const files = await merged(dataDir)
-    rows.push({ name: 'files of the lake, the last day merged', value: files, unit: 'files', hash: '' })
+    rows.push({ name: 'files of the lake, merged', value: files, unit: 'files', hash: '' })
     const span = (fromMs: number, toMs = 0) => `from=${endMs + fromMs}&to=${endMs + toMs}`
     const series = `device=${device}&metric=soil_moisture`
     const paths: [string, string][] = [
