@@ -99,7 +99,7 @@ export async function main(argv: string[], env: Env): Promise<void> {
     if (isTerminal) show(progress)
     const seconds = Math.max(0.001, (clock.monotonic() - begunMs) / 1_000)
     const rejected = progress.rejected === 0 ? 'none rejected' : `${count(progress.rejected)} rejected (${rejectsPath})`
-    say(`${isTerminal ? '\n' : ''}${count(progress.sent)} rows in ${formatDuration(Math.round(seconds) * 1_000)}, ${count(progress.sent / seconds)} rows/s: ${count(progress.accepted)} accepted, ${rejected}.`)
+    say(`${isTerminal ? '\n' : ''}${count(progress.sent)} rows in ${formatDuration(Math.ceil(seconds) * 1_000)}, ${count(progress.sent / seconds)} rows/s: ${count(progress.accepted)} accepted, ${rejected}.`)
     if (ending.signal.aborted) say(`It ended at row ${count(progress.row)}, and goes on there the next time.`)
     process.exitCode = ending.signal.aborted || progress.rejected > 0 ? 1 : 0
   } catch (error) {
