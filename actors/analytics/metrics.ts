@@ -15,10 +15,10 @@ import { BUCKET_META, RESULTS, inputStreams } from '../../runtime/topology.ts'
 import type { Topology } from '../../runtime/topology.ts'
 import type { Follower } from '../store/follow.ts'
 import { listReaders, messagesBehind } from '../store/readers.ts'
-import type { LiveHub } from './live.ts'
+import type { LiveHub } from './live/live.ts'
 import type { SqlPool } from './sql/pool.ts'
-import type { MemberView } from './status.ts'
-import type { Tail } from './tail.ts'
+import type { MemberView } from './data/status.ts'
+import type { Tail } from './data/tail.ts'
 
 export interface MetricsSources {
   readonly connection: Connection

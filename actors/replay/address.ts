@@ -8,7 +8,7 @@
  */
 
 import { OperatingError } from '../../runtime/errors.ts'
-import { formatTime, parseTime } from '../analytics/times.ts'
+import { formatTime, parseTime } from '../analytics/data/times.ts'
 import { isDevice, isMetric } from '../reading/validate-names.ts'
 
 export interface AnomalyAddress {

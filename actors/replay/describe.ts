@@ -1,7 +1,7 @@
 /** The effects of a commit for people: a line for each of them, or one JSON object a commit. */
 
 import type { ReplayedCommit } from '../../runtime/replay.ts'
-import { formatTime } from '../analytics/times.ts'
+import { formatTime } from '../analytics/data/times.ts'
 import { decodeEffects } from '../partition/effects.ts'
 import type { BlockFates, SeriesName } from '../partition/effects.ts'
 import { WINDOW_SIZE_NAMES } from '../reading/window.ts'

@@ -1,7 +1,7 @@
 /** What two payloads of one commit disagree about, in plain words: the first thing, from the totals down to the rows. */
 
 import { firstDifferentByte } from '../../runtime/replay.ts'
-import { formatTime } from '../analytics/times.ts'
+import { formatTime } from '../analytics/data/times.ts'
 import { decodeEffects } from '../partition/effects.ts'
 import type { BlockFates, PartitionEffects } from '../partition/effects.ts'
 import { WINDOW_SIZE_NAMES } from '../reading/window.ts'

@@ -1,7 +1,7 @@
 /** An explanation as a person reads it, from what is known of the anomaly down to the arithmetic of its score. Values are in the units of the device. */
 
 import { formatDuration } from '../../runtime/config.ts'
-import { formatTime } from '../analytics/times.ts'
+import { formatTime } from '../analytics/data/times.ts'
 import { STUCK_LIKELIHOOD, TAIL, TAIL_LIKELIHOOD } from '../partition/series/detector.ts'
 import { ALARM_LIKELIHOOD } from '../partition/series/verdict.ts'
 import { formatAddress } from './address.ts'

@@ -3,7 +3,7 @@
  *
  * One list, from which segments are made, merged, and shown: a change here is a change of the lake's format. A column may be added: it is null in
  * segments that lack it (`unionSql`). Before that, keep a lake of the present format (test/golden/record-lake.ts); and where rows are read by
- * their number (analytics/series-rows.ts), segments without the column must be read by the plain relation.
+ * their number (analytics/data/series-rows.ts), segments without the column must be read by the plain relation.
  *
  * `series` sums up what a merged segment holds of each series: its readings, the last of them (of equal times the largest), and at which row its
  * readings and windows begin. What a seal writes has none, nor has a segment of an earlier version.

@@ -11,7 +11,7 @@ import {
 } from '@duckdb/node-api'
 import type { DuckDBArrayValue, DuckDBDataChunk, DuckDBListValue, DuckDBMapValue, DuckDBStructValue, DuckDBType, DuckDBValue } from '@duckdb/node-api'
 import * as arrow from 'apache-arrow'
-import { ArrowStream, textData, validity } from '../arrow.ts'
+import { ArrowStream, textData, validity } from '../http/arrow.ts'
 import { cellText, cellsOf, fieldName, validityOf } from './cells.ts'
 import type { AnswerColumn } from './cells.ts'
 import type { AnswerWriter } from './text-answer.ts'

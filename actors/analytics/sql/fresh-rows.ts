@@ -11,8 +11,8 @@
 import { toBytes } from '../../../runtime/codec.ts'
 import { SQL_FRESH_ROWS_MAX } from '../../../runtime/limits.ts'
 import { CLOSED_BY } from '../../reading/window.ts'
-import { FATE_OLD } from '../fresh.ts'
-import type { FreshView } from '../fresh.ts'
+import { FATE_OLD } from '../data/fresh.ts'
+import type { FreshView } from '../data/fresh.ts'
 import type { ViewName } from './views.ts'
 
 /** Names by series number. */

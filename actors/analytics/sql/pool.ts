@@ -10,7 +10,7 @@
 import type { Clock } from '../../../runtime/clock.ts'
 import { SQL_PROCESSES, SQL_WAIT_MAX_MS, SQL_WAITING_MAX, SQL_WAITING_TENANT_MAX } from '../../../runtime/limits.ts'
 import { segmentsDir } from '../../store/manifest.ts'
-import type { Tail, TailLogger } from '../tail.ts'
+import type { Tail, TailLogger } from '../data/tail.ts'
 import { FairQueue } from './fair-queue.ts'
 import { freshRowsOf } from './fresh-rows.ts'
 import type { Ask } from './frames.ts'

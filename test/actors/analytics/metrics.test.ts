@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { MemberView } from '../../../actors/analytics/status.ts'
+import type { MemberView } from '../../../actors/analytics/data/status.ts'
 import type { MemoryConnection } from '../../../runtime/memory-connection.ts'
 import { House, T0, until } from './house.ts'
 

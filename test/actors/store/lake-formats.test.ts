@@ -5,7 +5,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { Lake } from '../../../actors/analytics/lake.ts'
+import { Lake } from '../../../actors/analytics/data/lake.ts'
 import { segmentsDir } from '../../../actors/store/manifest.ts'
 import { systemClock } from '../../../runtime/clock.ts'
 import { CONTENT_SQL, layDown, recordedLakes } from '../../golden/lakes.ts'

@@ -1,0 +1,101 @@
+/**
+ * Where the rows of a few series lie: their table `readings` or `windows` as SQL that reads these rows alone.
+ *
+ * DuckDB prunes by the first 8 bytes of a text, which devices of one fleet mostly share, so that a filter on a device reads the names of all. But
+ * merged segments say at which row each series begins (their table `series`). The picture is the register of a book: one look, then its pages; and
+ * who has looked remembers.
+ *
+ * - E1 Its rows are those that the plain relation gives under the same conditions: the conditions stay with the caller.
+ * - E2 A filter beside that on the row would have DuckDB read all row groups again: names are given as constants, which need no filter,
+ *   and times as expressions, which are not pushed down.
+ */
+
+import { NARROWED_DEVICES_MAX, NARROWED_PARTS_MAX, PLACES_KNOWN_MAX } from '../../../runtime/limits.ts'
+import { TABLES } from '../../store/tables.ts'
+import { text, unionOf } from './lake.ts'
+import type { Attached, Lake, LakeVersion, Within } from './lake.ts'
+import type { SeriesFilter } from './series-catalog.ts'
+
+const TIMES = { readings: 'ts', windows: 'start' } as const
+
+/** The relation of `table` for whoever asks under `tenant` and `filter`, as SQL that follows `FROM`; the caller holds the version. */
+export async function relationOf(
+  lake: Lake,
+  version: LakeVersion,
+  table: 'readings' | 'windows',
+  { tenant, filter, ...within }: { tenant: string; filter: SeriesFilter } & Within,
+): Promise<string> {
+  const { devices, metrics, prefix } = filter
+  const reached = version.reached(table, within)
+  const indexed = reached.filter(({ segment }) => (segment.rows.series ?? 0) > 0)
+  if (devices === null || prefix !== null || devices.size > NARROWED_DEVICES_MAX || indexed.length === 0) return version.relation(table, within)
+  const places = (await placesOf(lake, indexed, { tenant, devices, metrics })).filter(({ place }) => place[table][1] > 0)
+  if (places.length > NARROWED_PARTS_MAX) return version.relation(table, within)
+  const shown = TABLES[table].slice(3).map(([name]) => (name === TIMES[table] ? `"${name}" + INTERVAL 0 SECOND AS "${name}"` : `"${name}"`))
+  const parts: string[] = []
+  for (const { alias, place } of places) {
+    const [first, count] = place[table]
+    parts.push(
+      `SELECT ${text(tenant)} AS tenant, ${text(place.device)} AS device, ${text(place.metric)} AS metric, ${shown.join(', ')}
+       FROM ${alias}.main.${table} WHERE rowid BETWEEN ${first} AND ${first + count - 1}`,
+    )
+  }
+  const plain = new Set(reached.filter((of) => !indexed.includes(of)).map(({ segment }) => segment.file))
+  if (plain.size > 0) parts.push(`SELECT * FROM ${version.relation(table, { ...within, files: plain })}`)
+  return unionOf(table, parts)
+}
+
+/** Where a series lies in a segment: its first row and how many there are. */
+interface Place {
+  readonly device: string
+  readonly metric: string
+  readonly readings: readonly [first: number, count: number]
+  readonly windows: readonly [first: number, count: number]
+}
+
+/** What segments said, which never change: by what was asked, which is tenant, device and, where it was named, metric. */
+const known = new WeakMap<Attached, Map<string, Place[]>>()
+
+/** The places of what is asked, looked up in those segments that have not been asked so before. */
+async function placesOf(
+  lake: Lake,
+  segments: readonly Attached[],
+  { tenant, devices, metrics }: { tenant: string; devices: ReadonlySet<string>; metrics: ReadonlySet<string> | null },
+): Promise<{ alias: string; place: Place }[]> {
+  const keyOf = (device: string, metric: string) => (metrics === null ? `${tenant}\n${device}` : `${tenant}\n${device}\n${metric}`)
+  const asked = [...devices].flatMap((device) => [...(metrics ?? [''])].map((metric) => keyOf(device, metric)))
+  const found = new Map<Attached, Place[]>()
+  for (const segment of segments) {
+    const told = asked.map((key) => known.get(segment)?.get(key))
+    if (told.every((places) => places !== undefined)) found.set(segment, told.flat())
+  }
+  const unknown = segments.filter((segment) => !found.has(segment))
+  if (unknown.length > 0) {
+    const names = (column: string, set: ReadonlySet<string>) => ` AND ${column} IN (${[...set].map(text).join(', ')})`
+    const looks = unknown.map(
+      ({ alias }, i) => `SELECT ${i}::DOUBLE AS i, tenant, device, metric, readings_at, count, windows_at, windows FROM ${alias}.main.series`,
+    )
+    const columns = await lake.query(
+      `SELECT i, device, metric, readings_at::DOUBLE, count::DOUBLE, windows_at::DOUBLE, windows::DOUBLE FROM (${looks.join(' UNION ALL ')})
+       WHERE tenant = ${text(tenant)}${names('device', devices)}${metrics === null ? '' : names('metric', metrics)}`,
+    )
+    const told = unknown.map(() => new Map(asked.map((key) => [key, [] as Place[]])))
+    for (let n = 0; n < (columns[0]?.length ?? 0); n++) {
+      const row = columns.map((column) => column[n]) as [number, string, string, number, number, number, number]
+      const [i, device, metric, readingsAt, readings, windowsAt, windows] = row
+      told[i].get(keyOf(device, metric))!.push({ device, metric, readings: [readingsAt, readings], windows: [windowsAt, windows] })
+    }
+    for (const [i, segment] of unknown.entries()) {
+      found.set(segment, [...told[i].values()].flat())
+      remember(segment, told[i])
+    }
+  }
+  return segments.flatMap((segment) => found.get(segment)!.map((place) => ({ alias: segment.alias, place })))
+}
+
+/** At its bound a segment is asked anew: what is looked at again and again is soon known again. */
+function remember(segment: Attached, told: ReadonlyMap<string, Place[]>): void {
+  let all = known.get(segment)
+  if (all === undefined || all.size + told.size > PLACES_KNOWN_MAX) known.set(segment, (all = new Map()))
+  for (const [key, places] of told) all.set(key, places)
+}
