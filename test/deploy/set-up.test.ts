@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -71,6 +71,20 @@ describe('set-up', () => {
     expect(first.out).toContain('fetching Node 24.0.0')
     expect(first.out).toContain('second half')
     expect((await setUp()).out).toBe('second half\n')
+  })
+
+  it('installs nothing through a link, since npm would empty the folder of another project that it points to', async () => {
+    const setUp = await project(`rm -rf node_modules/*; ${installs}`)
+    await mkdir(join(folder, 'elsewhere'))
+    await writeFile(join(folder, 'elsewhere/of-another'), '')
+    await symlink(join(folder, 'elsewhere'), join(folder, 'node_modules'))
+    const refused = await setUp()
+    expect(refused.code).toBe(1)
+    expect(refused.out).toContain(`Cannot install the packages as node_modules must be a folder of this project: current value is a link to ${join(folder, 'elsewhere')}`)
+    expect(refused.npmCalls).toBe('')
+    expect(await readdir(join(folder, 'elsewhere'))).toEqual(['of-another'])
+    await rm(join(folder, 'node_modules'))
+    expect((await setUp()).code).toBe(0)
   })
 
   it('takes a node_modules that npm wrote after the lockfile as it is', async () => {
