@@ -38,7 +38,7 @@ export function told(value: unknown): string {
   return typeof value === 'number' || typeof value === 'string' ? String(value).slice(0, 80) : `a value of type ${typeof value}`
 }
 
-export type Column = Float64Array | Uint32Array | Uint16Array | Uint8Array
+export type Column = Float64Array | Float32Array | Uint32Array | Uint16Array | Uint8Array
 
 /** The memory of a column as bytes, without a copy. */
 export function toBytes(column: Column): Uint8Array {
@@ -55,6 +55,11 @@ function aligned(bytes: unknown, width: number): Uint8Array {
 export function toFloat64(bytes: unknown): Float64Array {
   const a = aligned(bytes, 8)
   return new Float64Array(a.buffer, a.byteOffset, a.byteLength / 8)
+}
+
+export function toFloat32(bytes: unknown): Float32Array {
+  const a = aligned(bytes, 4)
+  return new Float32Array(a.buffer, a.byteOffset, a.byteLength / 4)
 }
 
 export function toUint32(bytes: unknown): Uint32Array {

@@ -1,12 +1,16 @@
 /**
  * What a commit of a partition says: the payload of a journal message, written by the partition actor, read by stores.
  *
- * Columns throughout. A series is named once, in a dictionary; rows refer to it by index.
+ * Columns throughout. A series is named once, in a dictionary; rows refer to it by index. Forecasts have a form of their own (forecasts.ts).
+ *
+ * - E1 A commit is written in the least version that holds it, and all are read: 1 holds no forecasts, 2 does.
  */
 
 import { pack, toBytes, toFloat64, told, toUint32, toUint8, unpack } from '../../runtime/codec.ts'
 import { CLOSED_BY, WINDOW_SIZES_MS } from '../reading/window.ts'
 import type { ClosedBy } from '../reading/window.ts'
+import { decodeForecasts, ForecastColumns } from './forecasts.ts'
+import type { Forecast, ForecastWire } from './forecasts.ts'
 
 /** Fates of rows of one block that are not simply on time. A row is in one list at most; lists ascend. */
 export interface BlockFates {
@@ -77,6 +81,8 @@ export interface PartitionEffects {
   readonly fates: readonly BlockFates[]
   readonly windows: readonly WindowRow[]
   readonly anomalies: readonly AnomalyRow[]
+  /** Each holds the rows of one series that were made at one moment: `rowsOf` tells them. */
+  readonly forecasts: readonly Forecast[]
 }
 
 const WINDOW_NUMBERS = ['start', 'count', 'sum', 'min', 'max', 'stddev', 'first', 'last', 'p50', 'p95', 'p99'] as const
@@ -93,6 +99,7 @@ export class EffectsBuilder {
   readonly series: SeriesName[] = []
   readonly fates: BlockFates[] = []
   readonly anomalies: AnomalyRow[] = []
+  readonly forecasts = new ForecastColumns()
   #windows = 0
   #windowSeries = new Uint32Array(WINDOWS_AT_FIRST)
   /** size · 4 + closedBy. */
@@ -100,7 +107,7 @@ export class EffectsBuilder {
   #windowNumbers = new Float64Array(WINDOWS_AT_FIRST * WINDOW_NUMBERS.length)
 
   get count(): number {
-    return this.#windows + this.fates.length + this.anomalies.length
+    return this.#windows + this.fates.length + this.anomalies.length + this.forecasts.rows
   }
 
   /** Adds a name and gives its index. The caller remembers the index for the life of this builder. */
@@ -141,8 +148,8 @@ export class EffectsBuilder {
   }
 
   encode(totals: { accepted: number; pending: number; logTimeMs: number }): Uint8Array {
-    return pack({
-      v: 1,
+    const wire: Wire = {
+      v: this.forecasts.count === 0 ? 1 : 2,
       a: totals.accepted,
       p: totals.pending,
       l: totals.logTimeMs,
@@ -152,7 +159,9 @@ export class EffectsBuilder {
       wk: toBytes(this.#windowKind.subarray(0, this.#windows)),
       wn: toBytes(this.#windowNumbers.subarray(0, this.#windows * WINDOW_NUMBERS.length)),
       an: this.anomalies.map((a) => [a.series, a.ts, a.value, a.score, a.expected, a.lower, a.upper, a.reason]),
-    })
+    }
+    if (wire.v >= 2) wire.fc = this.forecasts.wire()
+    return pack(wire)
   }
 }
 
@@ -167,13 +176,20 @@ interface Wire {
   wk: unknown
   wn: unknown
   an: [number, number, number, number, number, number, number, string][]
+  /** From version 2 on. */
+  fc?: ForecastWire
 }
 
 /** The effects in a commit's payload. Throws `RangeError` on another version, and on what is not whole. */
 export function decodeEffects(payload: Uint8Array): PartitionEffects {
   const wire = unpack<Wire | null>(payload)
-  if (wire?.v !== 1) throw new RangeError(`Cannot read a commit's effects as their version must be 1: current value is ${told(wire?.v)}`)
-  assertLists(wire)
+  const version = wire?.v
+  if (version !== 1 && version !== 2) throw new RangeError(`Cannot read a commit's effects as their version must be 1 or 2: current value is ${told(version)}`)
+  assertLists(wire!)
+  return rowsIn(wire!)
+}
+
+function rowsIn(wire: Wire): PartitionEffects {
   const series = toUint32(wire.ws)
   const kinds = toUint8(wire.wk)
   const numbers = toFloat64(wire.wn)
@@ -210,6 +226,7 @@ export function decodeEffects(payload: Uint8Array): PartitionEffects {
     fates: wire.f.map(fatesOf),
     windows,
     anomalies: wire.an.map(([s, ts, value, score, expected, lower, upper, reason]) => ({ series: s, ts, value, score, expected, lower, upper, reason })),
+    forecasts: wire.v === 1 ? [] : decodeForecasts(wire.fc, named),
   }
 }
 

@@ -4,6 +4,7 @@ import type { ReplayedCommit } from '../../runtime/replay.ts'
 import { formatTime } from '../analytics/data/times.ts'
 import { decodeEffects } from '../partition/effects.ts'
 import type { BlockFates, SeriesName } from '../partition/effects.ts'
+import { rowsOf } from '../partition/forecasts.ts'
 import { WINDOW_SIZE_NAMES } from '../reading/window.ts'
 import { differenceOf } from './difference.ts'
 
@@ -24,7 +25,7 @@ export function shown(n: number): string {
 /** The commit's own line, and one for each effect of it. */
 export function linesOf(commit: ReplayedCommit): string[] {
   const { header, seq, timeMs, after, messages, recorded, same } = commit
-  const { windows, anomalies, fates, series, accepted, pending } = decodeEffects(commit.replayed)
+  const { windows, anomalies, forecasts, fates, series, accepted, pending } = decodeEffects(commit.replayed)
   const range = messages === 0 ? `no message after ${after.seq}` : `messages to ${header.position.seq} (${messages})`
   const parts = header.part > 0 ? `, in ${header.part + 1} parts` : ''
   const verdict = same ? 'identical' : `DIFFERENT: ${differenceOf(recorded, commit.replayed)}`
@@ -37,7 +38,11 @@ export function linesOf(commit: ReplayedCommit): string[] {
     const numbers = `count ${w.count}, mean ${shown(w.sum / w.count)}, min ${shown(w.min)}, max ${shown(w.max)}, p95 ${shown(w.p95)}`
     lines.push(`  window   ${nameOf(series[w.series])}  ${WINDOW_SIZE_NAMES[w.size]} from ${shortTime(w.start)}: ${numbers}, by ${w.closedBy}`)
   }
-  if (windows.length + anomalies.length + fates.length === 0) lines.push(`  no rows; ${accepted} readings accepted so far, ${pending} series with open windows`)
+  for (const f of forecasts) {
+    const first = `first ${shown(f.mean[0])} (${shown(f.lower[0])} to ${shown(f.upper[0])})`
+    lines.push(`  forecast ${nameOf(series[f.series])}  ${f.steps} hours from ${shortTime(f.madeAt)} by ${f.model}: ${first}`)
+  }
+  if (windows.length + anomalies.length + forecasts.length + fates.length === 0) lines.push(`  no rows; ${accepted} readings accepted so far, ${pending} series with open windows`)
   return lines
 }
 
@@ -56,7 +61,7 @@ function rows(list: Uint32Array): string {
 /** Everything of the commit; times as RFC 3339. */
 export function jsonOf(partition: number, commit: ReplayedCommit): object {
   const { header, seq, timeMs, after, messages, recorded, same } = commit
-  const { windows, anomalies, fates, series, accepted, pending, logTimeMs } = decodeEffects(commit.replayed)
+  const { windows, anomalies, forecasts, fates, series, accepted, pending, logTimeMs } = decodeEffects(commit.replayed)
   return {
     kind: 'commit',
     partition,
@@ -75,6 +80,7 @@ export function jsonOf(partition: number, commit: ReplayedCommit): object {
     logTime: formatTime(logTimeMs),
     fates: fates.map((f) => ({ block: f.seq, duplicate: [...f.duplicate], expired: [...f.expired], old: [...f.old], closedUntil: [...f.closedUntil].map(formatTime) })),
     anomalies: anomalies.map(({ series: s, ts, ...a }) => ({ ...series[s], ts: formatTime(ts), ...a })),
+    forecasts: forecasts.flatMap((f) => [...rowsOf(f)]).map(({ series: s, madeAt, ts, ...f }) => ({ ...series[s], madeAt: formatTime(madeAt), ts: formatTime(ts), ...f })),
     windows: windows.map(({ series: s, size, start, ...w }) => ({ ...series[s], size: WINDOW_SIZE_NAMES[size], start: formatTime(start), ...w })),
   }
 }

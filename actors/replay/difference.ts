@@ -4,6 +4,7 @@ import { firstDifferentByte } from '../../runtime/replay.ts'
 import { formatTime } from '../analytics/data/times.ts'
 import { decodeEffects } from '../partition/effects.ts'
 import type { BlockFates, PartitionEffects } from '../partition/effects.ts'
+import { rowsOf } from '../partition/forecasts.ts'
 import { WINDOW_SIZE_NAMES } from '../reading/window.ts'
 
 /** Words for the first difference. To be asked of payloads whose bytes differ. */
@@ -24,6 +25,7 @@ function first(was: PartitionEffects, is: PartitionEffects): string | null {
     list('series', was.series.map(seriesName), is.series.map(seriesName)) ??
     list('fates', was.fates.map(fateWords), is.fates.map(fateWords)) ??
     anomalies(was, is) ??
+    forecasts(was, is) ??
     windows(was, is)
   )
 }
@@ -38,6 +40,15 @@ function totals(was: PartitionEffects, is: PartitionEffects): string | null {
 function anomalies(was: PartitionEffects, is: PartitionEffects): string | null {
   const name = (effects: PartitionEffects, i: number) => `anomaly ${seriesName(effects.series[effects.anomalies[i].series])}@${formatTime(effects.anomalies[i].ts)}`
   return rows('anomalies', was.anomalies, is.anomalies, (i) => name(was, i))
+}
+
+function forecasts(was: PartitionEffects, is: PartitionEffects): string | null {
+  const all = (effects: PartitionEffects) => effects.forecasts.flatMap((f) => [...rowsOf(f)])
+  const [before, now] = [all(was), all(is)]
+  return rows('rows of forecasts', before, now, (i) => {
+    const { series, ts, madeAt } = before[i]
+    return `forecast ${seriesName(was.series[series])}@${formatTime(ts)} made at ${formatTime(madeAt)}`
+  })
 }
 
 function windows(was: PartitionEffects, is: PartitionEffects): string | null {

@@ -8,6 +8,8 @@ import process from 'node:process'
 import fc from 'fast-check'
 import { decodeEffects, EffectsBuilder } from '../../actors/partition/effects.ts'
 import type { PartitionEffects, WindowRow } from '../../actors/partition/effects.ts'
+import { HORIZON_MAX, rowsOf } from '../../actors/partition/forecasts.ts'
+import type { Forecast } from '../../actors/partition/forecasts.ts'
 import { decodeInput, encodeBlock, encodeRejects, encodeSettings, encodeTick } from '../../actors/reading/input.ts'
 import type { Input } from '../../actors/reading/input.ts'
 import { CLOSED_BY } from '../../actors/reading/window.ts'
@@ -105,7 +107,17 @@ const effects: fc.Arbitrary<PartitionEffects> = fc
     },
     { noNullPrototype: true },
   )
-  .map((e) => ({ ...e, fates: e.fates.map((f) => ({ ...f, closedUntil: Float64Array.from(f.old, (n) => n * 60_000) })) }))
+  .map((e) => ({ ...e, forecasts: [], fates: e.fates.map((f) => ({ ...f, closedUntil: Float64Array.from(f.old, (n) => n * 60_000) })) }))
+
+const forecastsOf = fc.array(
+  fc.record({ series: fc.nat(2), madeAt: fc.integer(), steps: fc.integer({ min: 1, max: HORIZON_MAX }), mean: value, width: fc.nat(1_000), model: fc.constantFrom('a', 'b'), coverage: fc.double(), error: number }),
+  { minLength: 1, maxLength: 3 },
+)
+
+function forecastOf({ width, mean, ...f }: { series: number; madeAt: number; steps: number; mean: number; width: number; model: string; coverage: number; error: number }): Forecast {
+  const column = (by: number) => Float64Array.from({ length: f.steps }, (_, i) => mean + i + by * width)
+  return { ...f, mean: column(0), lower: column(-2), upper: column(2), lower80: column(-1), upper80: column(1) }
+}
 
 function encodeEffects(e: PartitionEffects): Uint8Array {
   const builder = new EffectsBuilder()
@@ -113,6 +125,7 @@ function encodeEffects(e: PartitionEffects): Uint8Array {
   for (const row of e.windows) builder.addWindow(row)
   builder.fates.push(...e.fates)
   builder.anomalies.push(...e.anomalies)
+  for (const f of e.forecasts) builder.forecasts.add(f)
   return builder.encode(e)
 }
 
@@ -122,10 +135,15 @@ function assertEffects(e: PartitionEffects): void {
   for (const { tenant, device: d, metric: m } of e.series) for (const name of [tenant, d, m]) assert.equal(typeof name, 'string')
   for (const w of e.windows) assert(e.series[w.series] !== undefined && w.size >= 0 && w.size <= 3 && CLOSED_BY.includes(w.closedBy) && typeof w.p99 === 'number')
   for (const a of e.anomalies) assert(e.series[a.series] !== undefined && typeof a.ts === 'number' && typeof a.reason === 'string')
+  for (const f of e.forecasts) {
+    assert(e.series[f.series] !== undefined && typeof f.model === 'string' && typeof f.madeAt === 'number' && f.steps >= 1 && f.steps <= HORIZON_MAX)
+    for (const row of rowsOf(f)) for (const n of Object.values(row).filter((part) => part !== f.model)) assert(typeof n === 'number')
+  }
   for (const f of e.fates) assert(typeof f.seq === 'number' && f.old.length === f.closedUntil.length)
 }
 
-const EFFECT_FIELDS = ['a', 'p', 'l', 's', 'f', 'ws', 'wk', 'wn', 'an']
+const COLUMNS = ['mean', 'lower', 'upper', 'lower80', 'upper80'] as const
+const EFFECT_FIELDS = ['a', 'p', 'l', 's', 'f', 'ws', 'wk', 'wn', 'an', 'fc']
 const position = { created: 'c', seq: 7, timeMs: 70 }
 const header = (kind: JournalHeader['kind'], rest: Partial<JournalHeader> = {}): JournalHeader => ({
   kind, partition: 0, epoch: 1, owner: 'w', nonce: 'n', position, snapshots: [{ name: 'partition.0.1.7', position }], part: 0, ...rest,
@@ -193,12 +211,29 @@ export const logLaws: Law[] = [
     assert.deepEqual(refusedOr(bytes, decodeEffects), { ...e, fates: e.fates })
     assert(Buffer.from(encodeEffects(decodeEffects(bytes))).equals(bytes))
   }),
+  law('forecasts of a commit read back to seven places of their span, and in any change are refused or sound', 40, [effects, forecastsOf, edits], (e, list, changes) => {
+    const forecasts = list.map(forecastOf)
+    const bytes = encodeEffects({ ...e, forecasts })
+    const got = refusedOr(bytes, decodeEffects)!
+    assertEffects(got)
+    assert.deepEqual({ ...got, forecasts: [] }, e)
+    assert.equal(got.forecasts.length, forecasts.length)
+    for (const [i, f] of forecasts.entries()) {
+      const { mean, lower, upper, lower80, upper80, ...head } = got.forecasts[i]
+      assert.deepEqual(head, { series: f.series, madeAt: f.madeAt, steps: f.steps, model: f.model, coverage: f.coverage, error: f.error })
+      const span = Math.max(...COLUMNS.flatMap((name) => [...f[name]].map((v) => Math.abs(v - f.mean[0]))))
+      const columns = { mean, lower, upper, lower80, upper80 }
+      for (const name of COLUMNS) for (let h = 0; h < f.steps; h++) assert(Math.abs(columns[name][h] - f[name][h]) <= 1e-7 * span + 1e-15 * Math.abs(f.mean[0]))
+    }
+    const changed = refusedOr(mutate(bytes, changes), decodeEffects, RangeError)
+    if (changed !== null) assertEffects(changed)
+  }),
   law('changed effects are refused, or hold what readers rely on', 60, [effects, edits], (e, list) => {
     const got = refusedOr(mutate(encodeEffects(e), list), decodeEffects, RangeError)
     if (got !== null) assertEffects(got)
   }),
   law('effects with things in wrong places are refused, or sound', 40, [fc.tuple(...EFFECT_FIELDS.map(() => misfit))], (of) => {
-    const got = refusedOr(pack({ v: 1, ...Object.fromEntries(EFFECT_FIELDS.map((name, i) => [name, of[i]])) }), decodeEffects, RangeError)
+    const got = refusedOr(pack({ v: 2, ...Object.fromEntries(EFFECT_FIELDS.map((name, i) => [name, of[i]])) }), decodeEffects, RangeError)
     if (got !== null) assertEffects(got)
   }),
   law('a journal message reads back, and a changed one is refused or whole', 80, [fc.constantFrom('claim', 'part', 'commit' as const), fc.nat(4), anyBytes, edits], (kind, part, payload, list) => {

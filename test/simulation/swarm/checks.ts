@@ -10,6 +10,7 @@ import assert from 'node:assert/strict'
 import { partitionActor } from '../../../actors/partition/actor.ts'
 import { decodeEffects } from '../../../actors/partition/effects.ts'
 import type { PartitionEffects, SeriesName } from '../../../actors/partition/effects.ts'
+import { rowsOf } from '../../../actors/partition/forecasts.ts'
 import { decodeInput } from '../../../actors/reading/input.ts'
 import type { Block } from '../../../actors/reading/input.ts'
 import { JournalReader } from '../../../runtime/journal.ts'
@@ -164,8 +165,9 @@ function keyOf({ tenant, device, metric }: SeriesName): string {
   return `${tenant} ${device} ${metric}`
 }
 
-function tell({ series, windows, anomalies, fates }: PartitionEffects, into: string[]): void {
+function tell({ series, windows, anomalies, forecasts, fates }: PartitionEffects, into: string[]): void {
   for (const { series: index, ...row } of windows) into.push(`w ${keyOf(series[index])} ${JSON.stringify(row)}`)
   for (const { series: index, ...row } of anomalies) into.push(`a ${keyOf(series[index])} ${JSON.stringify(row)}`)
+  for (const f of forecasts) into.push(`p ${keyOf(series[f.series])} ${JSON.stringify([...rowsOf(f)])}`)
   for (const f of fates) into.push(`f ${f.seq} ${f.duplicate.join()} ${f.expired.join()} ${f.old.join()} ${f.closedUntil.join()}`)
 }
