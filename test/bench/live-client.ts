@@ -1,8 +1,8 @@
 /**
  * Many clients of `/v1/live` as one process, over plain sockets: so that thousands of them cost little beside what they measure.
  *
- * Its parent's first message is a `LiveOrder`; it opens its streams at once, resumes each that breaks with its last id, and answers each further
- * message with a `LiveReport`. A probe's value is the time of its POST, so that whoever reads it knows its age.
+ * Its parent's first message is a `LiveOrder`; it opens its streams at once, resumes each that breaks with its last id, and answers `report` with a
+ * `LiveReport`, anything else with how many streams stand. A probe's value is the time of its POST, so that whoever reads it knows its age.
  */
 
 import { once } from 'node:events'
@@ -30,6 +30,8 @@ export interface LiveReport {
   /** Snapshots that came where a stream resumed: the log did not hold what was missed. */
   readonly anew: number
   readonly bytes: number
+  /** When the last of the standing streams that are looked at had all that it missed before it was opened, epoch ms. */
+  readonly levelMs: number
   /** By query of the streams that are looked at: how many readings, and the sum of their values in hundredths, modulo `MODULUS`. */
   readonly readings: Readonly<Record<string, readonly [count: number, sum: number]>>
   /** Ages of probes since the last report, ms. */
@@ -47,6 +49,9 @@ class Stream {
   told = 0
   anew = 0
   bytes = 0
+  /** When it was opened, and when it had the last of what it missed before, epoch ms. */
+  connectedMs = 0
+  levelMs = 0
   count = 0
   sum = 0
   readonly query: string
@@ -67,6 +72,7 @@ class Stream {
     this.#raw = ''
     this.#text = ''
     let answered = false
+    this.connectedMs = Date.now()
     const socket: Socket = connect(Number(target.port), target.hostname)
     socket.write(
       `GET /v1/live?time=ms&${this.query} HTTP/1.1\r\nHost: ${target.host}\r\nAuthorization: Bearer ${order.key}\r\n` +
@@ -78,6 +84,7 @@ class Stream {
         answered = true
         this.open = data.subarray(9, 12).toString('latin1') === '200'
         if (!this.open) return void socket.destroy()
+        this.levelMs = Date.now()
         if (this.#stuck) return void socket.pause()
       }
       this.#take(data)
@@ -123,11 +130,12 @@ class Stream {
     if (event.includes('resume from the last id')) this.told++
     const id = /^id: (.*)$/m.exec(event)?.[1]
     if (id === undefined) return
-    if (event.startsWith('event: snapshot') && this.resumed > 0) this.anew++
+    if (event.startsWith('event: snapshot') && this.#lastId !== '') this.anew++
     this.#lastId = id
     if (!event.startsWith('event: reading')) return
     const value = Number(/"value":([-\d.e]+)/.exec(event)![1])
     if (event.includes('"metric":"probe"')) ages.push(performance.timeOrigin + performance.now() - value)
+    if (Number(/"received_at":(\d+)/.exec(event)![1]) < this.connectedMs) this.levelMs = Date.now()
     this.count++
     this.sum = (this.sum + (Math.round(value * 100) % MODULUS)) % MODULUS
   }
@@ -135,13 +143,16 @@ class Stream {
 
 const streams = order.queries.map((query, i) => new Stream(query, { stuck: i < order.stuck, looks: i >= order.stuck && i % order.sample === 0 }))
 
-process.on('message', () => {
+process.on('message', (asked) => {
+  const standing = streams.filter((s) => s.open)
+  if (asked !== 'report') return void process.send!(standing.length)
   const total = (of: 'resumed' | 'told' | 'anew' | 'bytes') => streams.reduce((sum, stream) => sum + stream[of], 0)
   const readings: Record<string, readonly [number, number]> = {}
   for (const { query, count, sum } of streams) if (count > 0) readings[query] = [count, sum]
   const report: LiveReport = {
-    open: streams.filter((s) => s.open).length,
+    open: standing.length,
     resumed: total('resumed'), told: total('told'), anew: total('anew'), bytes: total('bytes'),
+    levelMs: standing.reduce((last, stream) => Math.max(last, stream.levelMs), 0),
     readings,
     agesMs: ages,
   }

@@ -21,11 +21,12 @@ import type { Bench, BenchRow } from './bench.ts'
 import { load } from './load-client.ts'
 import type { LiveOrder, LiveReport } from './live-client.ts'
 import { percentile } from './probe.ts'
+import { storeUrl, storm } from './storm.ts'
 import { cpuSecondsOf, metricOf, named, residentBytes } from './watch.ts'
 
 const DEVICES = Array.from({ length: 5_000 }, (_, d) => `gateway-${Math.floor(d / 50)}/probe-${d}`)
 
-class Clients {
+export class Clients {
   readonly #child
   constructor(order: LiveOrder) {
     this.#child = fork(join(import.meta.dirname, 'live-client.ts'))
@@ -36,10 +37,19 @@ class Clients {
     return this.#child.pid!
   }
 
-  async report(): Promise<LiveReport> {
+  /** How many streams stand. */
+  open(): Promise<number> {
+    return this.#ask('open') as Promise<number>
+  }
+
+  report(): Promise<LiveReport> {
+    return this.#ask('report') as Promise<LiveReport>
+  }
+
+  async #ask(what: string): Promise<unknown> {
     const answer = once(this.#child, 'message')
-    this.#child.send('report')
-    return (await answer)[0] as LiveReport
+    this.#child.send(what)
+    return (await answer)[0]
   }
 
   async end(): Promise<void> {
@@ -70,20 +80,6 @@ async function pulse(system: System, rate: number, ended: () => boolean): Promis
   }
   await Promise.all(under)
   return n
-}
-
-interface StatusMember {
-  role: string
-  url: string
-}
-
-/** Of the store, once one answers. */
-function storeUrl(system: System): Promise<string> {
-  return eventually('a store answers', async () => {
-    const { members } = await system.get<{ members: StatusMember[] }>('/v1/status')
-    const url = members.find(({ role }) => role === 'store')?.url
-    return url !== undefined && (await fetch(`${url}/healthz`)).ok ? url : null
-  })
 }
 
 /** Of each query's readings in the lake, as a client counts them. */
@@ -117,7 +113,7 @@ async function measure({ name, streams, rate, probes, seconds, everything = fals
     const sample = everything ? 50 : 1
     const openedMs = performance.now()
     clients = new Clients({ url: edge ? system.url : await storeUrl(system), key: ADMIN_KEY, queries, stuck, sample })
-    const allOpen = () => eventually(`${name}: all streams are open`, async () => ((await clients!.report()).open >= streams - stuck ? true : null), 120_000)
+    const allOpen = () => eventually(`${name}: all streams are open`, async () => ((await clients!.open()) >= streams - stuck), 120_000)
     await allOpen()
     const row = (what: string, value: number, unit: string, hash = '') => rows.push({ name: `${name}: ${what}`, value, unit, hash })
     row('opening all streams', performance.now() - openedMs, 'ms')
@@ -148,30 +144,7 @@ async function measure({ name, streams, rate, probes, seconds, everything = fals
     if (stuck > 0) row('let go', metricOf(gauges, 'weir_live_let_go'), 'streams')
     row('held at the end', metricOf(gauges, 'weir_live_bytes') / 2 ** 20, 'MiB')
 
-    if (edge) {
-      const [pid] = system.pids('weir-store')
-      process.kill(pid, 'SIGKILL')
-      const killed = performance.now()
-      await eventually('the store is gone', () => !system.pids('weir-store').includes(pid))
-      const url = await storeUrl(system)
-      row('store back after SIGKILL', performance.now() - killed, 'ms')
-      let longest = 0
-      let storming = true
-      const asking = (async () => {
-        while (storming) {
-          const asked = performance.now()
-          await fetch(`${url}/healthz`).then((answer) => answer.text(), () => null)
-          longest = Math.max(longest, performance.now() - asked)
-          await new Promise((resolve) => setTimeout(resolve, 10))
-        }
-      })()
-      await allOpen()
-      row('all streams resumed after SIGKILL', performance.now() - killed, 'ms')
-      await new Promise((resolve) => setTimeout(resolve, 3_000))
-      storming = false
-      await asking
-      row('longest wait for the store meanwhile', longest, 'ms')
-    }
+    if (edge) rows.push(...(await storm(system, clients, { streams, name })))
     ended = true
     await Promise.all([pulsing, loading])
     await eventually('everything accepted is sealed', async () => {
@@ -198,7 +171,8 @@ async function measure({ name, streams, rate, probes, seconds, everything = fals
 }
 
 export const run: Bench = async ({ size }) => {
-  const [streams, seconds, rate] = size === 'real' ? [5_000, 30, 20_000] : [100, 2, 2_000]
+  const [streams, usual, rate] = size === 'real' ? [5_000, 30, 20_000] : [100, 2, 2_000]
+  const seconds = Number(process.env.WEIR_BENCH_SECONDS ?? usual)
   const shapes: Shape[] = [
     { name: 'own', streams, rate, probes: 50, seconds },
     { name: 'edge', streams, rate, probes: 50, seconds, edge: true },

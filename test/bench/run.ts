@@ -15,7 +15,8 @@
  * - graph        /v1/graph over a year of one series; runs only where it is named
  * - memory       what each process holds over ten minutes of steady load; runs only where it is named
  *
- * `WEIR_BENCH_SHAPE` names one shape of live to run alone. `WEIR_BENCH_SECONDS` (skew, memory), `WEIR_BENCH_RATE` (skew, readings a second) and `WEIR_BENCH_ROWS` (backlog, backfill) choose other sizes.
+ * `WEIR_BENCH_SHAPE` names one shape of live to run alone, and `WEIR_BENCH_TIMELINE=1` prints each half second of its storm.
+ * `WEIR_BENCH_SECONDS` (skew, memory, live), `WEIR_BENCH_RATE` (skew, readings a second) and `WEIR_BENCH_ROWS` (backlog, backfill) choose other sizes.
  */
 
 import { parseArgs } from 'node:util'
