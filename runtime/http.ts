@@ -17,6 +17,7 @@ import type { Clock } from './clock.ts'
 import { ErrorCode, isOperating, OperatingError } from './errors.ts'
 import type { Keyring, Principal, Role } from './keys.ts'
 import { HTTP_BACKLOG, HTTP_GRACE_MS, HTTP_IDLE_MS } from './limits.ts'
+import { hearingOut } from './unread-body.ts'
 
 /** An error answer. `extra` adds members of its own to the problem. */
 export interface ProblemOptions {
@@ -127,7 +128,7 @@ export interface Served {
 /** Serves `app` on `host`:`port` (0: any free port). Throws `config` where the port is taken or not allowed. */
 export async function serveApp(options: { app: { fetch: Hono['fetch'] }; host?: string; port: number; clock?: Clock }): Promise<Served> {
   const host = options.host ?? '127.0.0.1'
-  const server = createAdaptorServer({ fetch: options.app.fetch as never, hostname: host }) as Server
+  const server = createAdaptorServer({ fetch: hearingOut(options.app.fetch as never) as never, hostname: host }) as Server
   server.keepAliveTimeout = HTTP_IDLE_MS
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {

@@ -72,6 +72,8 @@ export const HTTP_GRACE_MS = 5_000
 export const HTTP_IDLE_MS = 75_000
 /** Connections that wait to be accepted, where the system allows so many; beyond it the system has them try again in a second. */
 export const HTTP_BACKLOG = 4_096
+/** Of the body of a request that is refused so much is read before the answer; beyond it the sender may find its connection cut. */
+export const DISCARD_MAX_BYTES = 64 * 1024 * 1024
 
 export const DEVICE_CHARS_MAX = 128
 export const METRIC_CHARS_MAX = 64

@@ -2,8 +2,8 @@
  * The body of a request as bytes: read within a bound, and inflated within the same bound.
  *
  * Owns `Content-Length`, `Content-Encoding` and what is wrong with either. A gzip bomb is inflated only until it exceeds the bound;
- * what a zstd frame may ask for as its window has a bound too. The rest of a body that is refused is read and thrown away, within a
- * bound of its own: a client that sends all before it listens would see its connection cut, and never the answer.
+ * what a zstd frame may ask for as its window has a bound too. The rest of a body that is refused is read and thrown away by whoever serves
+ * the app (runtime/unread-body.ts).
  */
 
 import type { Context } from 'hono'
@@ -15,8 +15,6 @@ import { INFLATE_HERE_BYTES } from '../../runtime/limits.ts'
 
 /** zstd windows up to 2^23 bytes, which is what `zstd -19` uses. */
 const ZSTD_WINDOW_LOG_MAX = 23
-/** Of a refused body as much is read to its end as this; beyond it the client may find the connection cut. */
-const DISCARD_MAX_BYTES = 64 * 1024 * 1024
 
 type Options = { maxOutputLength: number; params?: Record<number, number> }
 interface Inflater {
@@ -104,7 +102,7 @@ function collectNode(incoming: IncomingMessage, bytesMax: number, hand: Hand): P
       incoming.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onClose)
       if (typeof result === 'string') {
         hand.release(length)
-        // What is left of the body stays unread until the refusal discards it.
+        // What is left of the body stays unread until the refusal is served.
         incoming.pause()
       }
       resolve(result)
@@ -120,24 +118,6 @@ function collectNode(incoming: IncomingMessage, bytesMax: number, hand: Hand): P
     const onClose = () => end('aborted')
     if (incoming.destroyed) return end('aborted')
     incoming.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose)
-  })
-}
-
-/** Reads and forgets what is left of a refused request's body; resolves at its end, at the bound, or when the client is gone. */
-export function discardBody(c: Context): Promise<void> {
-  const incoming = (c.env as { incoming?: IncomingMessage } | undefined)?.incoming
-  if (incoming === undefined || incoming.readableEnded || incoming.destroyed) return Promise.resolve()
-  return new Promise((resolve) => {
-    let length = 0
-    const end = () => {
-      incoming.off('data', onData).off('end', end).off('close', end).off('error', end)
-      resolve()
-    }
-    const onData = (chunk: Buffer) => {
-      length += chunk.length
-      if (length > DISCARD_MAX_BYTES) end()
-    }
-    incoming.on('data', onData).on('end', end).on('close', end).on('error', end).resume()
   })
 }
 

@@ -15,7 +15,6 @@ import { BODY_MAX_BYTES, EDGE_OUTSTANDING_BYTES } from '../../runtime/limits.ts'
 import type { Connection } from '../../runtime/log.ts'
 import type { Topology } from '../../runtime/topology.ts'
 import { Batcher } from './batcher.ts'
-import { discardBody } from './body.ts'
 import { Ingest } from './ingest.ts'
 import type { Verdict } from './ingest.ts'
 import { edgeMetrics } from './metrics.ts'
@@ -111,12 +110,8 @@ export function createEdge(options: EdgeOptions): Edge {
     metrics.requests.inc({ status: String(response.status) })
     return response
   }
-  const heard = async (c: Context, verdict: Verdict) => {
-    if ('problem' in verdict) await discardBody(c)
-    return verdict
-  }
-  app.post('/v1/readings', async (c) => counted(answer(c, await heard(c, await ingest.readings(c)))))
-  app.post('/api/v2/write', async (c) => counted(answerInflux(c, await heard(c, await ingest.lines(c)))))
+  app.post('/v1/readings', async (c) => counted(answer(c, await ingest.readings(c))))
+  app.post('/api/v2/write', async (c) => counted(answerInflux(c, await ingest.lines(c))))
   app.all('*', (c) => proxy.handle(c))
 
   return {

@@ -1,5 +1,8 @@
 import { Hono } from 'hono'
+import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import { OperatingError } from '../../runtime/errors.ts'
 import { healthRoutes, installProblems, problem, requireKey, serveApp } from '../../runtime/http.ts'
@@ -100,6 +103,47 @@ describe('a server', () => {
     await response.text()
     expect(response.headers.get('keep-alive')).toBe(`timeout=${HTTP_IDLE_MS / 1000}`)
     expect(HTTP_IDLE_MS).toBeGreaterThan(60_000)
+  })
+
+  test('refuses once it has read the body, however slowly that comes: the sender hears it, and sends the next on the same connection', async () => {
+    const refused: string[] = []
+    const app = new Hono()
+    const refuse = (c: Context, status: 413 | 415) => {
+      refused.push(c.req.path)
+      return problem(c, { status, title: 'Refused', detail: 'No.' })
+    }
+    app.post('/unread', (c) => refuse(c, 415))
+    app.post('/begun', async (c) => {
+      for await (const _ of c.req.raw.body ?? []) return refuse(c, 413)
+      return c.text('nothing')
+    })
+    app.get('/', (c) => c.text('here'))
+    const served = await serve(app)
+    const socket = connect(served.port, '127.0.0.1')
+    let heard = ''
+    const ended = once(socket.on('data', (data) => (heard += data)), 'close')
+    const hears = async (text: string) => {
+      while (!heard.includes(text)) await Promise.race([once(socket, 'data'), ended.then(() => expect(heard).toContain(text))])
+    }
+    const part = Buffer.alloc(300_000, 32)
+    for (const [path, status] of [['/unread', 415], ['/begun', 413]] as const) {
+      heard = ''
+      socket.write(`POST ${path} HTTP/1.1\r\nHost: weir\r\nContent-Length: ${4 * part.length}\r\n\r\n`)
+      for (let i = 0; i < 4; i++) {
+        await new Promise((resolve) => socket.write(part, resolve))
+        while (!refused.includes(path)) await new Promise((resolve) => setTimeout(resolve, 5))
+        if (i === 3) continue
+        // Others are answered meanwhile: the refusal had its chance to come too early.
+        expect(await (await fetch(served.url)).text()).toBe('here')
+        expect(heard).toBe('')
+      }
+      await hears('No.')
+      expect(heard).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+    }
+    heard = ''
+    socket.write('GET / HTTP/1.1\r\nHost: weir\r\nConnection: close\r\n\r\n')
+    await ended
+    expect(heard).toMatch(/^HTTP\/1.1 200 /)
   })
 
   test('that closes answers what is under way, and takes nothing new', async () => {
