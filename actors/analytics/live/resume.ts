@@ -11,6 +11,7 @@
  */
 
 import { isOperating } from '../../../runtime/errors.ts'
+import { infoShowing } from '../../../runtime/identity.ts'
 import { LIVE_CATCH_UPS_MAX, LIVE_CATCH_UP_NEAR_MESSAGES, LIVE_RESUME_MESSAGES_MAX, LIVE_RESUME_WAIT_MS } from '../../../runtime/limits.ts'
 import type { StreamInfo } from '../../../runtime/log.ts'
 import { RESULTS, inputStreams } from '../../../runtime/topology.ts'
@@ -133,20 +134,27 @@ export class LiveStreams {
     }
   }
 
-  /** Of those that the hub does not reach: there is more to read, or there will never be. */
+  /** Those that the hub did not reach in time: it may have come there meanwhile, there may be more to read, or there will never be. */
   async #late(cohorts: readonly Cohort[]): Promise<void> {
-    let why = 'the log does not answer'
+    let infos: readonly StreamInfo[]
     try {
-      const infos = await this.#infos()
-      const { vector } = this.#sources.hub.place
-      why = infos.some((info, i) => info.lastSeq > vector[i]) ? 'the log is still being read' : ''
+      const { log, clock } = this.#sources
+      // Of several servers one may show a log that ends too soon.
+      infos = await Promise.all((await this.#infos()).map((info, i) => infoShowing(log, clock, info.name, Math.max(...cohorts.map((c) => c.vector[i])), info)))
     } catch {
-      // They come again.
+      return cohorts.forEach((cohort) => endAll(cohort, 'the log does not answer'))
     }
     for (const cohort of cohorts) {
-      if (why !== '') endAll(cohort, why)
-      else this.#anew(cohort)
+      if (cohort.vector.some((seq, i) => seq > infos[i].lastSeq)) this.#anew(cohort)
+      else if (this.#reaches(cohort)) this.#wait(Symbol(), cohort)
+      else endAll(cohort, 'the log is still being read')
     }
+  }
+
+  #reaches(cohort: Cohort): boolean {
+    const { hub } = this.#sources
+    const { vector } = hub.place
+    return hub.ready && cohort.vector.every((seq, i) => seq <= vector[i])
   }
 
   #anew(cohort: Cohort): void {
