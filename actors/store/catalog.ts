@@ -17,7 +17,7 @@ import { segmentsDir } from './manifest.ts'
 import type { Manifest } from './manifest.ts'
 import type { Shelf } from './shelf.ts'
 import { fillSql, readSql } from './sql.ts'
-import { emptySql, literal, unionSql } from './tables.ts'
+import { emptySql, literal, pieceSql, tablesOf, unionSql } from './tables.ts'
 import type { TableName } from './tables.ts'
 
 const TEMPLATE = readSql('lake')
@@ -27,8 +27,10 @@ const SHOWN = ['readings', 'windows', 'anomalies', 'rejects'] as const satisfies
 export function lakeViews(manifest: Pick<Manifest, 'segments'>, { create, path }: { create: string; path: (file: string) => string }): string {
   const relations = Object.fromEntries(
     SHOWN.map((table) => {
-      const files = manifest.segments.filter((s) => (s.rows[table] ?? 0) > 0).map((s) => literal(path(s.file)))
-      return [table, files.length === 0 ? emptySql(table) : unionSql(table, [`read_duckdb([${files.join(', ')}], table_name = '${table}', union_by_name = true)`])]
+      const files = new Map<TableName, string[]>()
+      for (const { file, rows } of manifest.segments) for (const name of tablesOf(table, rows)) files.set(name, [...(files.get(name) ?? []), literal(path(file))])
+      const parts = [...files].map(([name, of]) => pieceSql(name, `read_duckdb([${of.join(', ')}], table_name = '${name}', union_by_name = true)`))
+      return [table, parts.length === 0 ? emptySql(table) : unionSql(table, parts)]
     }),
   )
   return fillSql(TEMPLATE, { create, ...relations })

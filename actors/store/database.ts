@@ -17,7 +17,7 @@ import process from 'node:process'
 import { STORE_MEMORY_MIB } from '../../runtime/limits.ts'
 import { segmentsDir } from './manifest.ts'
 import type { Segment } from './manifest.ts'
-import { literal, unionSql } from './tables.ts'
+import { literal, pieceSql, tablesOf, unionSql } from './tables.ts'
 import type { TableName } from './tables.ts'
 
 /**
@@ -117,10 +117,13 @@ export class LakeDatabase {
     }
   }
 
-  /** The union of one table of the given segments, as SQL that follows FROM; null where none of them has rows of it. */
-  async relation(table: TableName, segments: readonly Segment[], columns: string): Promise<string | null> {
+  /**
+   * The union of one table of the given segments, as SQL that follows FROM; null where none of them has rows of it. `size`, an index: of windows, of
+   * all where the segment tells them apart by their column alone.
+   */
+  async relation(table: TableName, segments: readonly Segment[], columns: string, size?: number): Promise<string | null> {
     const parts: string[] = []
-    for (const segment of segments) if ((segment.rows[table] ?? 0) > 0) parts.push(`${await this.attach(segment.file)}.main.${table}`)
+    for (const { file, rows } of segments) for (const name of tablesOf(table, rows, size)) parts.push(pieceSql(name, `${await this.attach(file)}.main.${name}`))
     return parts.length === 0 ? null : `(SELECT ${columns} FROM ${unionSql(table, parts)})`
   }
 }

@@ -15,7 +15,7 @@ import { LakeDatabase } from './database.ts'
 import { writeFile } from './duckdb-segment.ts'
 import type { SegmentSource } from './duckdb-segment.ts'
 import type { SegmentFacts } from './shelf.ts'
-import { literal, TABLES, TABLE_NAMES, timestampSql } from './tables.ts'
+import { literal, rowsOfTable, TABLES, TABLE_NAMES, timestampSql, WINDOW_SIZES_SQL, WINDOW_TABLES } from './tables.ts'
 import type { TableName } from './tables.ts'
 
 /** A row of windows is sorted with all its numbers, and grouped. */
@@ -41,7 +41,8 @@ export async function mergeSegments(job: CompactionJob, path: string, signal?: A
     const slices = await slicesOf(db, job, before, sliceRows)
     const sources: SegmentSource[] = []
     for (const table of MERGED) {
-      const from = await db.relation(table, job.inputs, '*')
+      const size = (WINDOW_TABLES as readonly string[]).indexOf(table)
+      const from = size < 0 ? await db.relation(table, job.inputs, '*') : await db.relation('windows', job.inputs, '*', size)
       if (from === null) continue
       const selects: string[] = []
       for (const slice of table === 'rejects' ? [WHOLE] : slices) {
@@ -60,14 +61,18 @@ export async function mergeSegments(job: CompactionJob, path: string, signal?: A
 
 const whereSql = (conditions: readonly string[]) => (conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`)
 
-/** The table `series` is made of the others. */
-const MERGED = TABLE_NAMES.filter((table): table is Exclude<TableName, 'series'> => table !== 'series')
+/** The table `series` is made of the others, and windows are written into tables of their sizes. */
+type Unmerged = 'series' | 'windows'
+const MERGED = TABLE_NAMES.filter((table): table is Exclude<TableName, Unmerged> => table !== 'series' && table !== 'windows')
 
 /** What of a table stays where all before a time is dropped: of the ledger everything. */
 const since = (column: string) => (before: string) => [`${column} >= ${before}`]
 const DROPS: Record<(typeof MERGED)[number], (before: string) => string[]> = {
   readings: since('ts'),
-  windows: since('start'),
+  windows_1m: since('start'),
+  windows_15m: since('start'),
+  windows_1h: since('start'),
+  windows_1d: since('start'),
   owned_windows: since('start'),
   anomalies: since('ts'),
   rejects: since('received_at'),
@@ -75,12 +80,16 @@ const DROPS: Record<(typeof MERGED)[number], (before: string) => string[]> = {
 }
 
 /** Columns of a window's row between its key and its version. */
-const WINDOW_VALUES = TABLES.windows.map(([name]) => name).slice(5, -1)
+const WINDOW_VALUES = TABLES.windows_1m.map(([name]) => name).slice(4, -1)
+const windowsOf = (size: number) => (from: string, where: string) =>
+  `SELECT tenant, device, metric, start, ${WINDOW_VALUES.map((name) => `arg_max_null("${name}", version)`).join(', ')}, max(version) FROM ${from}${where === '' ? ' WHERE' : `${where} AND`} size = ${WINDOW_SIZES_SQL[size]} GROUP BY tenant, device, metric, start ORDER BY tenant, device, metric, start`
 
 const MERGES: Record<(typeof MERGED)[number], (from: string, where: string) => string> = {
   readings: (from, where) => `SELECT * FROM ${from}${where} ORDER BY tenant, device, metric, ts`,
-  windows: (from, where) =>
-    `SELECT tenant, device, metric, size, start, ${WINDOW_VALUES.map((name) => `arg_max_null("${name}", version)`).join(', ')}, max(version) FROM ${from}${where} GROUP BY tenant, device, metric, size, start ORDER BY tenant, device, metric, size, start`,
+  windows_1m: windowsOf(0),
+  windows_15m: windowsOf(1),
+  windows_1h: windowsOf(2),
+  windows_1d: windowsOf(3),
   owned_windows: (from, where) => `SELECT DISTINCT * FROM ${from}${where} ORDER BY ALL`,
   anomalies: (from, where) => `SELECT * FROM ${from}${where} ORDER BY tenant, device, metric, ts`,
   rejects: (from, where) => `SELECT * FROM ${from}${where} ORDER BY tenant, received_at`,
@@ -91,13 +100,13 @@ const MERGES: Record<(typeof MERGED)[number], (from: string, where: string) => s
 const WHOLE: Slice = { after: null, upTo: null, large: false }
 
 async function slicesOf(db: LakeDatabase, { inputs }: CompactionJob, before: string | null, sliceRows: number): Promise<Slice[]> {
-  const rows = inputs.reduce((sum, s) => sum + (s.rows.readings ?? 0) + WINDOW_WEIGHT * (s.rows.windows ?? 0), 0)
+  const rows = inputs.reduce((sum, s) => sum + (s.rows.readings ?? 0) + WINDOW_WEIGHT * rowsOfTable('windows', s.rows), 0)
   if (rows <= sliceRows) return [WHOLE]
   const weights: string[] = []
   for (const [table, weight] of [['readings', 1], ['windows', WINDOW_WEIGHT]] as const) {
     const from = await db.relation(table, inputs, '*')
     // What is dropped is not counted: where that is all, nothing but the bounds of row groups is looked at.
-    if (from !== null) weights.push(`SELECT tenant, device, metric, count(*) * ${weight} AS n FROM ${from}${before === null ? '' : whereSql(DROPS[table](before))} GROUP BY ALL`)
+    if (from !== null) weights.push(`SELECT tenant, device, metric, count(*) * ${weight} AS n FROM ${from}${before === null ? '' : whereSql(since(table === 'readings' ? 'ts' : 'start')(before))} GROUP BY ALL`)
   }
   // The last series of each slice: a slice ends where the sum of all before it enters the next one.
   const ends = await db.rows(

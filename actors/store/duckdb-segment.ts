@@ -5,7 +5,7 @@
  * a merge brings into it to duckdb-merge.ts.
  *
  * - G3 A table without rows is not made.
- * - G4 `series` says of each series where its rows lie in `readings` and `windows`, which are sorted by series. Readers find them by that, since
+ * - G4 `series` says of each series where its rows lie in `readings` and in the tables of windows, which are sorted by series. Readers find them by that, since
  *   DuckDB prunes by the first 8 bytes of a text alone, and count series by it without reading their rows.
  */
 
@@ -16,7 +16,7 @@ import type { SealBuffer } from './buffer.ts'
 import type { LakeDatabase, StagedColumn } from './database.ts'
 import type { OwnedWindow } from './recompute.ts'
 import type { SealContent, SegmentFacts } from './shelf.ts'
-import { columnsSql, emptySql, literal, TABLE_NAMES } from './tables.ts'
+import { columnsSql, emptySql, literal, TABLE_NAMES, WINDOW_SIZES_SQL, WINDOW_TABLES } from './tables.ts'
 import type { TableName } from './tables.ts'
 
 export interface SegmentSource {
@@ -47,7 +47,7 @@ export async function writeFile(db: LakeDatabase, path: string, { sources, small
   const rows = Object.fromEntries(TABLE_NAMES.map((table) => [table, 0])) as Record<TableName, number>
   const range = async (table: TableName, column: string) => (await db.rows(`SELECT epoch_ms(min(${column}))::DOUBLE, epoch_ms(max(${column}))::DOUBLE FROM ${alias}.main.${table}`))[0]
   let readings: unknown[] = [null, null]
-  let windows: unknown[] = [null, null]
+  const times: unknown[] = []
   try {
     const index = indexed ? [{ table: 'series', selects: [seriesSql(alias, new Set(sources.map((s) => s.table)))] } as const] : []
     for (const { table, selects } of [...sources, ...index]) {
@@ -56,7 +56,7 @@ export async function writeFile(db: LakeDatabase, path: string, { sources, small
       const [[count]] = await db.rows(`SELECT count(*) FROM ${alias}.main.${table}`)
       rows[table] = Number(count)
       if (table === 'readings') readings = await range(table, 'ts')
-      if (table === 'windows') windows = await range(table, '"start"')
+      if (isOfWindows(table)) times.push(...(await range(table, '"start"')))
     }
     await db.run(`CHECKPOINT ${alias}`)
     await db.run(`DETACH ${alias}`)
@@ -64,7 +64,7 @@ export async function writeFile(db: LakeDatabase, path: string, { sources, small
     await db.run(`DETACH DATABASE IF EXISTS ${alias}`).catch(() => {})
     throw error
   }
-  const both = [...readings, ...windows].filter((t): t is number => t !== null)
+  const both = [...readings, ...times].filter((t): t is number => t !== null)
   return {
     rows,
     tsMin: both.length === 0 ? null : Math.min(...both),
@@ -74,26 +74,31 @@ export async function writeFile(db: LakeDatabase, path: string, { sources, small
   }
 }
 
+const isOfWindows = (table: TableName) => table === 'windows' || (WINDOW_TABLES as readonly TableName[]).includes(table)
+
 /** The rows of `series` of a file that has the others. */
 function seriesSql(alias: string, tables: ReadonlySet<TableName>): string {
   const of = (table: TableName) => (tables.has(table) ? `${alias}.main.${table}` : `(SELECT *, 0::BIGINT AS rowid FROM ${emptySql(table)})`)
-  return `SELECT tenant, device, metric, coalesce(n, 0), first, last, value, received_at, coalesce(readings_at, 0), coalesce(windows, 0), coalesce(windows_at, 0)
+  const places = WINDOW_TABLES.map((table, size) => `count(*) FILTER (size = ${size}) AS ${table}, coalesce(min(place) FILTER (size = ${size}), 0) AS ${table}_at`)
+  const windows = WINDOW_TABLES.map((table, size) => `SELECT tenant, device, metric, rowid AS place, ${size} AS size FROM ${of(table)}`)
+  const shown = WINDOW_TABLES.map((table) => `coalesce(${table}, 0), coalesce(${table}_at, 0)`)
+  return `SELECT tenant, device, metric, coalesce(n, 0), first, last, value, received_at, coalesce(readings_at, 0), ${shown.join(', ')}
     FROM (SELECT tenant, device, metric, count(*) AS n, min(ts) AS first, max(ts) AS last, arg_max(value, (ts, value)) AS value, arg_max(received_at, (ts, value)) AS received_at, min(rowid) AS readings_at
       FROM ${of('readings')} GROUP BY ALL)
-    FULL JOIN (SELECT tenant, device, metric, count(*) AS windows, min(rowid) AS windows_at FROM ${of('windows')} GROUP BY ALL) USING (tenant, device, metric)
+    FULL JOIN (SELECT tenant, device, metric, ${places.join(', ')} FROM (${windows.join(' UNION ALL ')}) GROUP BY ALL) USING (tenant, device, metric)
     ORDER BY tenant, device, metric`
 }
 
 // A seal ------------------------------------------------------------------------------------------------------------------------
 
-const SIZE_SQL = `CASE w.size WHEN 0 THEN INTERVAL '1 minute' WHEN 1 THEN INTERVAL '15 minutes' WHEN 2 THEN INTERVAL '1 hour' ELSE INTERVAL '1 day' END`
+const SIZE_SQL = `CASE w.size ${WINDOW_SIZES_SQL.map((sql, size) => `WHEN ${size} THEN ${sql}`).join(' ')} END`
 const CLOSED_BY_SQL = `CASE w.closed_by ${CLOSED_BY.map((name, code) => `WHEN ${code} THEN '${name}'`).join(' ')} END`
 const WINDOW_COLUMNS = `series, size, start, count, sum, min, max, stddev, first, last, p50, p95, p99, closed_by, updated_at, version`
-const WINDOWS_SQL = (from: string) => `
-SELECT n.tenant, n.device, n.metric, ${SIZE_SQL}, w.start, w.count::BIGINT, w.sum, w.min, w.max, w.sum / w.count,
+const WINDOWS_SQL = (from: string, size: number) => `
+SELECT n.tenant, n.device, n.metric, w.start, w.count::BIGINT, w.sum, w.min, w.max, w.sum / w.count,
   CASE WHEN isnan(w.stddev) THEN NULL ELSE w.stddev END, w.first, w.last, w.p50, w.p95, w.p99, ${CLOSED_BY_SQL}, w.updated_at, w.version::BIGINT
-FROM (${from}) w JOIN memory.main.names n ON n.id = w.series
-ORDER BY w.series, w.size, w.start, w.version`
+FROM (${from}) w JOIN memory.main.names n ON n.id = w.series WHERE w.size = ${size}
+ORDER BY w.series, w.start, w.version`
 
 /** What is in memory already: rows of the tables `names` and `sealed`, and whether `recomputed` is of this seal. */
 interface Staged {
@@ -113,7 +118,8 @@ export async function writeSeal(db: LakeDatabase, path: string, { buffer, rank, 
   if (kept.length > 0 || computed) {
     await stageWindows(db, buffer, kept, rank)
     const all = `SELECT ${WINDOW_COLUMNS} FROM memory.main.kept_windows` + (computed ? ` UNION ALL SELECT ${WINDOW_COLUMNS} FROM memory.main.recomputed` : '')
-    sources.push({ table: 'windows', selects: [WINDOWS_SQL(all)] })
+    const sizes = await db.rows(`SELECT DISTINCT size FROM (${all}) ORDER BY size`)
+    for (const [size] of sizes as [number][]) sources.push({ table: WINDOW_TABLES[size], selects: [WINDOWS_SQL(all, size)] })
   }
   if (owned.length > 0) {
     await stageOwned(db, owned)

@@ -5,7 +5,10 @@
  * may be null, and the readings of a series that has only windows.
  */
 
+import { WINDOW_SIZES_MS } from '../reading/window.ts'
 import { LEDGER_COUNTS } from './buffer.ts'
+import { WINDOW_TABLES } from './tables.ts'
+import type { WindowTable } from './tables.ts'
 
 export type LakeRow = Readonly<Record<string, string | number | null>>
 
@@ -16,6 +19,16 @@ export interface Point {
 
 export function windowKey(row: LakeRow): string {
   return `${row.tenant}\n${row.device}\n${row.metric}\n${row.size}\n${row.start}`
+}
+
+/** Windows of all sizes as the tables of theirs. */
+export function bySize(rows: readonly LakeRow[]): Record<WindowTable, LakeRow[]> {
+  return Object.fromEntries(WINDOW_TABLES.map((table, size) => [table, rows.filter((row) => row.size === WINDOW_SIZES_MS[size])])) as Record<WindowTable, LakeRow[]>
+}
+
+/** The rows of those tables together, each with its size. */
+export function ofAllSizes(tables: Readonly<Record<WindowTable, readonly LakeRow[]>>): LakeRow[] {
+  return WINDOW_TABLES.flatMap((table, size) => tables[table].map((row) => ({ ...row, size: WINDOW_SIZES_MS[size] })))
 }
 
 /** Of the versions of each window the newest. */
@@ -81,25 +94,29 @@ export function sumLedger(rows: readonly LakeRow[]): LakeRow[] {
 }
 
 /** The summary of each series, in order, of rows that lie in the order of series. */
-export function seriesOf(readings: readonly LakeRow[], windows: readonly LakeRow[]): LakeRow[] {
+export function seriesOf(readings: readonly LakeRow[], windows: Readonly<Record<WindowTable, readonly LakeRow[]>>): LakeRow[] {
   const nameOf = (row: LakeRow) => `${row.tenant}\n${row.device}\n${row.metric}`
   const readingsOf = Map.groupBy(readings, nameOf)
-  const windowsOf = Map.groupBy(windows, nameOf)
-  const names = [...new Set([...readingsOf.keys(), ...windowsOf.keys()])].sort()
+  const windowsOf = WINDOW_TABLES.map((table) => Map.groupBy(windows[table], nameOf))
+  const names = [...new Set([readingsOf, ...windowsOf].flatMap((of) => [...of.keys()]))].sort()
   let readingsAt = 0
-  let windowsAt = 0
+  const windowsAt = WINDOW_TABLES.map(() => 0)
   return names.map((name) => {
     const [tenant, device, metric] = name.split('\n')
     const inTime = (readingsOf.get(name) ?? []).toSorted((a, b) => Number(a.ts) - Number(b.ts) || Number(a.value) - Number(b.value))
     const count = inTime.length
-    const ownWindows = windowsOf.get(name)?.length ?? 0
     const last = inTime.at(-1)
-    const row = {
+    const row: Record<string, string | number | null> = {
       tenant, device, metric, count, first: inTime[0]?.ts ?? null, last: last?.ts ?? null, value: last?.value ?? null, received_at: last?.received_at ?? null,
-      readings_at: count === 0 ? 0 : readingsAt, windows: ownWindows, windows_at: ownWindows === 0 ? 0 : windowsAt,
+      readings_at: count === 0 ? 0 : readingsAt,
     }
     readingsAt += count
-    windowsAt += ownWindows
+    for (const [size, table] of WINDOW_TABLES.entries()) {
+      const own = windowsOf[size].get(name)?.length ?? 0
+      row[table] = own
+      row[`${table}_at`] = own === 0 ? 0 : windowsAt[size]
+      windowsAt[size] += own
+    }
     return row
   })
 }

@@ -11,7 +11,7 @@ import { pack, toBytes, toFloat64, unpack } from '../../runtime/codec.ts'
 import type { Disk } from '../../runtime/disk.ts'
 import { segmentsDir } from './manifest.ts'
 import type { Manifest } from './manifest.ts'
-import { newestWindows } from './memory-rows.ts'
+import { newestWindows, ofAllSizes } from './memory-rows.ts'
 import type { LakeRow } from './memory-rows.ts'
 import { TABLE_NAMES, TABLES } from './tables.ts'
 import type { TableName } from './tables.ts'
@@ -62,10 +62,13 @@ function checksum(bytes: Uint8Array): number {
   return hash >>> 0
 }
 
-/** All rows of one table in the segments of a manifest, every version of a window included; in the order of the segments. */
+/** All rows of one table in the segments of a manifest, every version of a window included; in the order of the segments. `windows` are those of all sizes. */
 export async function lakeRows(disk: Disk, { lakeDir, manifest, table }: { lakeDir: string; manifest: Pick<Manifest, 'segments'>; table: TableName }): Promise<LakeRow[]> {
   const rows: LakeRow[] = []
-  for (const { file } of manifest.segments) for (const row of (await readSegment(disk, join(segmentsDir(lakeDir), file)))[table]) rows.push(row)
+  for (const { file } of manifest.segments) {
+    const tables = await readSegment(disk, join(segmentsDir(lakeDir), file))
+    for (const row of table === 'windows' ? ofAllSizes(tables) : tables[table]) rows.push(row)
+  }
   return rows
 }
 

@@ -16,7 +16,7 @@ import type { CompactionJob } from './compaction.ts'
 import { lakeTaken, LOCK_RETRY_MS } from './lock.ts'
 import { segmentsDir } from './manifest.ts'
 import type { Manifest, Segment } from './manifest.ts'
-import { newestWindows, readingKey, seriesOf, statisticsOf, sumLedger, windowKey } from './memory-rows.ts'
+import { bySize, newestWindows, ofAllSizes, readingKey, seriesOf, statisticsOf, sumLedger, windowKey } from './memory-rows.ts'
 import type { LakeRow, Point } from './memory-rows.ts'
 import { packSegment, readSegment } from './memory-segment.ts'
 import type { SegmentTables } from './memory-segment.ts'
@@ -123,7 +123,8 @@ class MemoryShelf implements Shelf {
     const { score, expected, lower, upper, reason } = anomalies
     return this.#writeFile(path, {
       readings: this.#readings,
-      windows: [...sent, ...this.#computed],
+      windows: [],
+      ...bySize([...sent, ...this.#computed]),
       owned_windows: owned.map(({ series, size, start }) => ({ ...this.#names[series], size: WINDOW_SIZES_MS[size], start })),
       anomalies: anomalies.series.map((series, i) => ({
         ...names(series), ts: anomalies.ts[i], value: anomalies.value[i], score: score[i], expected: expected[i], lower: lower[i], upper: upper[i], reason: reason[i],
@@ -144,7 +145,7 @@ class MemoryShelf implements Shelf {
     for (const segment of segments) {
       const tables = await this.#tables(segment)
       for (const row of tables.owned_windows) listed.set(windowKey(row), row)
-      for (const row of tables.windows) windows.push(row)
+      for (const row of ofAllSizes(tables)) windows.push(row)
     }
     for (const row of newestWindows(windows)) if (row.closed_by === 'watermark' || row.closed_by === 'idle') listed.delete(windowKey(row))
     return [...listed.values()].map(({ tenant, device, metric, size, start }) => ({
@@ -177,10 +178,11 @@ class MemoryShelf implements Shelf {
     const since = (column: string) => (row: LakeRow) => dropBeforeMs === null || Number(row[column]) >= dropBeforeMs
     signal?.throwIfAborted()
     const readings = all.readings.filter(since('ts'))
-    const windows = newestWindows(all.windows.filter(since('start')))
+    const windows = bySize(newestWindows(ofAllSizes(all).filter(since('start'))))
     return this.#writeFile(path, {
       readings,
-      windows,
+      windows: [],
+      ...windows,
       owned_windows: [...new Map(all.owned_windows.filter(since('start')).map((row) => [windowKey(row), row])).values()],
       anomalies: all.anomalies.filter(since('ts')),
       rejects: all.rejects.filter(since('received_at')),
@@ -198,7 +200,7 @@ class MemoryShelf implements Shelf {
   async #writeFile(path: string, tables: SegmentTables): Promise<SegmentFacts> {
     await this.#disk.write(path, packSegment(tables))
     const readings = tables.readings.map((row) => Number(row.ts))
-    const both = [...readings, ...tables.windows.map((row) => Number(row.start))]
+    const both = [...readings, ...ofAllSizes(tables).map((row) => Number(row.start))]
     const least = (of: number[]) => (of.length === 0 ? null : of.reduce((a, b) => Math.min(a, b)))
     const greatest = (of: number[]) => (of.length === 0 ? null : of.reduce((a, b) => Math.max(a, b)))
     const rows = Object.fromEntries(TABLE_NAMES.map((table) => [table, tables[table].length]))

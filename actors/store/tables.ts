@@ -5,9 +5,40 @@
  * segments that lack it (`unionSql`). Before that, keep a lake of the present format (test/golden/record-lake.ts); and where rows are read by
  * their number (analytics/data/series-rows.ts), segments without the column must be read by the plain relation.
  *
+ * Windows are in a table of their own for each size, of the names in `WINDOW_TABLES`: who asks for hours does not read the sixty times as many minutes,
+ * as DuckDB prunes by whole tables, and by no INTERVAL. `windows` is all of them as one relation (`tablesOf`); segments of earlier versions
+ * have it as a table, of all sizes.
+ *
  * `series` sums up what a merged segment holds of each series: its readings, the last of them (of equal times the largest), and at which row its
- * readings and windows begin. What a seal writes has none, nor has a segment of an earlier version.
+ * readings and its windows of each size begin. What a seal writes has none, nor has a segment of an earlier version.
  */
+
+import { MINUTE_MS, WINDOW_SIZES_MS, WINDOW_SIZE_NAMES } from '../reading/window.ts'
+
+const DAY_MS = 1_440 * MINUTE_MS
+const WINDOW_VALUES = [
+  ['start', 'TIMESTAMP'],
+  ['count', 'BIGINT'],
+  ['sum', 'DOUBLE'],
+  ['min', 'DOUBLE'],
+  ['max', 'DOUBLE'],
+  ['mean', 'DOUBLE'],
+  ['stddev', 'DOUBLE'],
+  ['first', 'DOUBLE'],
+  ['last', 'DOUBLE'],
+  ['p50', 'DOUBLE'],
+  ['p95', 'DOUBLE'],
+  ['p99', 'DOUBLE'],
+  ['closed_by', 'VARCHAR'],
+  ['updated_at', 'TIMESTAMP'],
+  ['version', 'BIGINT'],
+] as const
+const SERIES_KEY = [
+  ['tenant', 'VARCHAR'],
+  ['device', 'VARCHAR'],
+  ['metric', 'VARCHAR'],
+] as const
+const WINDOWS_OF_ONE_SIZE = [...SERIES_KEY, ...WINDOW_VALUES] as const
 
 /** Column names and DuckDB types by table. Tables that begin with `tenant, device, metric` are sorted by these, then by time. */
 export const TABLES = {
@@ -19,27 +50,11 @@ export const TABLES = {
     ['value', 'DOUBLE'],
     ['received_at', 'TIMESTAMP'],
   ],
-  windows: [
-    ['tenant', 'VARCHAR'],
-    ['device', 'VARCHAR'],
-    ['metric', 'VARCHAR'],
-    ['size', 'INTERVAL'],
-    ['start', 'TIMESTAMP'],
-    ['count', 'BIGINT'],
-    ['sum', 'DOUBLE'],
-    ['min', 'DOUBLE'],
-    ['max', 'DOUBLE'],
-    ['mean', 'DOUBLE'],
-    ['stddev', 'DOUBLE'],
-    ['first', 'DOUBLE'],
-    ['last', 'DOUBLE'],
-    ['p50', 'DOUBLE'],
-    ['p95', 'DOUBLE'],
-    ['p99', 'DOUBLE'],
-    ['closed_by', 'VARCHAR'],
-    ['updated_at', 'TIMESTAMP'],
-    ['version', 'BIGINT'],
-  ],
+  windows: [...SERIES_KEY, ['size', 'INTERVAL'], ...WINDOW_VALUES],
+  windows_1m: WINDOWS_OF_ONE_SIZE,
+  windows_15m: WINDOWS_OF_ONE_SIZE,
+  windows_1h: WINDOWS_OF_ONE_SIZE,
+  windows_1d: WINDOWS_OF_ONE_SIZE,
   owned_windows: [
     ['tenant', 'VARCHAR'],
     ['device', 'VARCHAR'],
@@ -86,13 +101,44 @@ export const TABLES = {
     ['value', 'DOUBLE'],
     ['received_at', 'TIMESTAMP'],
     ['readings_at', 'BIGINT'],
-    ['windows', 'BIGINT'],
-    ['windows_at', 'BIGINT'],
+    ['windows_1m', 'BIGINT'],
+    ['windows_1m_at', 'BIGINT'],
+    ['windows_15m', 'BIGINT'],
+    ['windows_15m_at', 'BIGINT'],
+    ['windows_1h', 'BIGINT'],
+    ['windows_1h_at', 'BIGINT'],
+    ['windows_1d', 'BIGINT'],
+    ['windows_1d_at', 'BIGINT'],
   ],
 } as const satisfies Record<string, readonly (readonly [name: string, type: string])[]>
 
 export type TableName = keyof typeof TABLES
 export const TABLE_NAMES = Object.keys(TABLES) as TableName[]
+/** The table of each size of windows, by the size's index. */
+export const WINDOW_TABLES = WINDOW_SIZE_NAMES.map((name) => `windows_${name}` as const)
+export type WindowTable = (typeof WINDOW_TABLES)[number]
+/** The sizes as SQL literals, by index; a day is one, as an analyst writes it, and no 24 hours. */
+export const WINDOW_SIZES_SQL = WINDOW_SIZES_MS.map((sizeMs) => (sizeMs < DAY_MS ? `INTERVAL '${sizeMs / MINUTE_MS} minutes'` : `INTERVAL '${sizeMs / DAY_MS} days'`))
+
+/** What a segment holds of each table: rows by name. */
+type Rows = Readonly<Record<string, number>>
+
+/** The tables of a segment that make up `table`, those of them that have rows. `size`, an index: of windows those of that size, or of all together. */
+export function tablesOf(table: TableName, rows: Rows, size?: number): TableName[] {
+  const all = table !== 'windows' ? [table] : ['windows' as const, ...(size === undefined ? WINDOW_TABLES : [WINDOW_TABLES[size]])]
+  return all.filter((name) => (rows[name] ?? 0) > 0)
+}
+
+/** Rows of a table, of windows those of all sizes. */
+export function rowsOfTable(table: TableName, rows: Rows): number {
+  return tablesOf(table, rows).reduce((sum, name) => sum + rows[name], 0)
+}
+
+/** What stands behind FROM for one of `tablesOf`, where it is reached as `at`: a size is a constant, so that who asks for another one does not read it. */
+export function pieceSql(table: TableName, at: string): string {
+  const size = (WINDOW_TABLES as readonly string[]).indexOf(table)
+  return size < 0 ? at : `(SELECT *, ${WINDOW_SIZES_SQL[size]} AS size FROM ${at})`
+}
 
 /** `name TYPE, …` of a table, as CREATE TABLE takes it. */
 export function columnsSql(table: TableName): string {

@@ -11,6 +11,7 @@
 import type { LakeDatabase, StagedColumn } from '../../actors/store/database.ts'
 import type { SegmentSource } from '../../actors/store/duckdb-segment.ts'
 import { WINDOW_SIZES_MS } from '../../actors/reading/window.ts'
+import { WINDOW_TABLES } from '../../actors/store/tables.ts'
 
 /** In the order of names: its level, and the size of its daily swing and of its noise. */
 const METRICS = [
@@ -88,9 +89,9 @@ export async function segmentSources(db: LakeDatabase, { from, to, endMs, isLast
   const sources: SegmentSource[] = [
     { table: 'readings', selects: [`SELECT ${NAMES}, ${moment('r.ms')}, r.value, ${moment('r.ms + 20 + memory.main.drawn(id, k, 3) // 50')} FROM ${own}`] },
   ]
-  if (sizes.length > 0) {
-    const windows = sizes.map((of) => windowsOf({ ...of, endMs })).join(' UNION ALL ')
-    sources.push({ table: 'windows', selects: [`SELECT ${NAMES}, to_milliseconds(size), * EXCLUDE (id, size, device, metric) FROM (SELECT w.*, s.device, s.metric FROM (${windows}) w JOIN memory.main.series s USING (id)) ORDER BY id, size, start`] })
+  for (const of of sizes) {
+    const table = WINDOW_TABLES[WINDOW_SIZES_MS.indexOf(of.sizeMs)]
+    sources.push({ table, selects: [`SELECT ${NAMES}, * EXCLUDE (id, device, metric) FROM (SELECT w.*, s.device, s.metric FROM (${windowsOf({ ...of, endMs })}) w JOIN memory.main.series s USING (id)) ORDER BY id, start`] })
   }
   sources.push({
     table: 'anomalies',
@@ -117,7 +118,7 @@ export function repeatedSources(alias: string, shiftMs: number): SegmentSource[]
   const select = (table: SegmentSource['table'], columns: string) => ({ table, selects: [`SELECT * REPLACE (${columns}) FROM ${alias}.main.${table}`] })
   return [
     select('readings', `${moved('ts')}, ${moved('received_at')}`),
-    select('windows', `${moved('start')}, ${moved('updated_at')}, version + ${shiftMs / 500} AS version`),
+    ...WINDOW_TABLES.map((table) => select(table, `${moved('start')}, ${moved('updated_at')}, version + ${shiftMs / 500} AS version`)),
     select('anomalies', moved('ts')),
     select('ledger', moved('minute')),
   ]
@@ -127,7 +128,7 @@ export function repeatedSources(alias: string, shiftMs: number): SegmentSource[]
 function windowsOf({ sizeMs, first, behind, endMs }: { sizeMs: number; first: number; behind: number; endMs: number }): string {
   const start = `ms // ${sizeMs} * ${sizeMs}`
   const end = `start_ms + ${sizeMs}`
-  return `SELECT id, ${sizeMs} AS size, ${moment('start_ms')} AS start, count, sum, min, max, sum / count AS mean, stddev, first, last, q[1], q[2], q[3],
+  return `SELECT id, ${moment('start_ms')} AS start, count, sum, min, max, sum / count AS mean, stddev, first, last, q[1], q[2], q[3],
     if(${end} <= ${endMs}, 'watermark', 'open'), ${moment(`least(${end} + 6000, ${endMs} + 60000)`)}, ((${end} - memory.main.begin_ms()) // 500)::BIGINT
     FROM (SELECT id, ${start} AS start_ms, count(*) AS count, sum(value) AS sum, min(value) AS min, max(value) AS max, stddev_samp(value) AS stddev,
       arg_min(value, (ms, value)) AS first, arg_max(value, (ms, value)) AS last, quantile_disc(value, [0.5, 0.95, 0.99]) AS q

@@ -22,7 +22,7 @@ import { ErrorCode, OperatingError } from '../../../runtime/errors.ts'
 import { LAKE_CONNECTIONS, LAKE_MEMORY_MIB, LAKE_QUERIES_WAITING_MAX, LAKE_QUERY_MAX_MS, LAKE_THREADS } from '../../../runtime/limits.ts'
 import { segmentsDir } from '../../store/manifest.ts'
 import type { Manifest, Segment } from '../../store/manifest.ts'
-import { columnsSql, literal, unionSql } from '../../store/tables.ts'
+import { columnsSql, literal, pieceSql, tablesOf, unionSql } from '../../store/tables.ts'
 
 const SHOWN = ['readings', 'windows', 'anomalies', 'ledger', 'series'] as const
 /** Tables that queries ask for. */
@@ -47,10 +47,14 @@ export interface Attached {
   readonly segment: Segment
 }
 
-/** Times, epoch ms, and files, that a relation is asked for; what is left out is not restricted. */
+/**
+ * Times, epoch ms, and files, that a relation is asked for; what is left out is not restricted. `size`, an index, is of windows: the relation may still
+ * have others, of segments that keep all sizes in one table.
+ */
 export interface Within {
   readonly from?: number
   readonly to?: number
+  readonly size?: number
   readonly files?: ReadonlySet<string>
 }
 
@@ -75,9 +79,9 @@ export class LakeVersion {
    * Segments that may have rows of a table; `from`, `to` (not of the ledger, which goes by arrival) leave out those whose event times lie wholly
    * outside: an anomaly is sealed with its reading.
    */
-  reached(table: ShownTable, { from = -Infinity, to = Infinity, files }: Within): Attached[] {
+  reached(table: ShownTable, { from = -Infinity, to = Infinity, size, files }: Within): Attached[] {
     return this.attached.filter(({ segment }) => {
-      if ((segment.rows[table] ?? 0) === 0 || (files !== undefined && !files.has(segment.file))) return false
+      if (tablesOf(table, segment.rows, size).length === 0 || (files !== undefined && !files.has(segment.file))) return false
       if (table !== 'readings' && table !== 'windows' && table !== 'anomalies') return true
       const [least, most] = table === 'readings' ? [segment.readingsMin ?? segment.tsMin, segment.readingsMax ?? segment.tsMax] : [segment.tsMin, segment.tsMax]
       return least === null || most === null || (most >= from && least < to)
@@ -86,7 +90,7 @@ export class LakeVersion {
 
   /** A table as SQL that follows `FROM`: the union of the segments that may have rows of it. */
   relation(table: ShownTable, within: Within = {}): string {
-    const parts = this.reached(table, within).map(({ alias }) => `${alias}.main.${table}`)
+    const parts = this.reached(table, within).flatMap(({ alias, segment }) => tablesOf(table, segment.rows, within.size).map((name) => pieceSql(name, `${alias}.main.${name}`)))
     return parts.length === 0 ? `memory.main.${table}` : unionSql(table, parts)
   }
 

@@ -1,5 +1,5 @@
 /**
- * Where the rows of a few series lie: their table `readings` or `windows` as SQL that reads these rows alone.
+ * Where the rows of a few series lie: their readings, or their windows of one size, as SQL that reads these rows alone.
  *
  * DuckDB prunes by the first 8 bytes of a text, which devices of one fleet mostly share, so that a filter on a device reads the names of all. But
  * merged segments say at which row each series begins (their table `series`). The picture is the register of a book: one look, then its pages; and
@@ -11,7 +11,7 @@
  */
 
 import { NARROWED_DEVICES_MAX, NARROWED_PARTS_MAX, PLACES_KNOWN_MAX } from '../../../runtime/limits.ts'
-import { TABLES } from '../../store/tables.ts'
+import { TABLES, WINDOW_SIZES_SQL, WINDOW_TABLES } from '../../store/tables.ts'
 import { text, unionOf } from './lake.ts'
 import type { Attached, Lake, LakeVersion, Within } from './lake.ts'
 import type { SeriesFilter } from './series-catalog.ts'
@@ -26,18 +26,23 @@ export async function relationOf(
   { tenant, filter, ...within }: { tenant: string; filter: SeriesFilter } & Within,
 ): Promise<string> {
   const { devices, metrics, prefix } = filter
+  const { size = 0 } = within
+  if (table === 'windows' && within.size === undefined) return version.relation(table, within)
   const reached = version.reached(table, within)
   const indexed = reached.filter(({ segment }) => (segment.rows.series ?? 0) > 0)
   if (devices === null || prefix !== null || devices.size > NARROWED_DEVICES_MAX || indexed.length === 0) return version.relation(table, within)
-  const places = (await placesOf(lake, indexed, { tenant, devices, metrics })).filter(({ place }) => place[table][1] > 0)
+  const rangeOf = ({ readings, windows }: Place) => (table === 'readings' ? readings : windows[size])
+  const places = (await placesOf(lake, indexed, { tenant, devices, metrics })).filter(({ place }) => rangeOf(place)[1] > 0)
   if (places.length > NARROWED_PARTS_MAX) return version.relation(table, within)
   const shown = TABLES[table].slice(3).map(([name]) => (name === TIMES[table] ? `"${name}" + INTERVAL 0 SECOND AS "${name}"` : `"${name}"`))
+  const sized = shown.map((column) => (column === '"size"' ? `${WINDOW_SIZES_SQL[size]} AS size` : column))
   const parts: string[] = []
-  for (const { alias, place } of places) {
-    const [first, count] = place[table]
+  for (const { segment, place } of places) {
+    const [first, count] = rangeOf(place)
+    const own = table === 'readings' || isOfAllSizes(segment) ? table : WINDOW_TABLES[size]
     parts.push(
-      `SELECT ${text(tenant)} AS tenant, ${text(place.device)} AS device, ${text(place.metric)} AS metric, ${shown.join(', ')}
-       FROM ${alias}.main.${table} WHERE rowid BETWEEN ${first} AND ${first + count - 1}`,
+      `SELECT ${text(tenant)} AS tenant, ${text(place.device)} AS device, ${text(place.metric)} AS metric, ${(own === table ? shown : sized).join(', ')}
+       FROM ${segment.alias}.main.${own} WHERE rowid BETWEEN ${first} AND ${first + count - 1}`,
     )
   }
   const plain = new Set(reached.filter((of) => !indexed.includes(of)).map(({ segment }) => segment.file))
@@ -45,13 +50,18 @@ export async function relationOf(
   return unionOf(table, parts)
 }
 
-/** Where a series lies in a segment: its first row and how many there are. */
+type Rows = readonly [first: number, count: number]
+
+/** Where a series lies in a segment: its first row and how many there are; of windows by size, four times the same where all sizes are in one table. */
 interface Place {
   readonly device: string
   readonly metric: string
-  readonly readings: readonly [first: number, count: number]
-  readonly windows: readonly [first: number, count: number]
+  readonly readings: Rows
+  readonly windows: readonly Rows[]
 }
+
+/** Whether windows of all sizes are in one table, as in segments of earlier versions. */
+const isOfAllSizes = ({ segment }: Attached) => (segment.rows.windows ?? 0) > 0
 
 /** What segments said, which never change: by what was asked, which is tenant, device and, where it was named, metric. */
 const known = new WeakMap<Attached, Map<string, Place[]>>()
@@ -61,7 +71,7 @@ async function placesOf(
   lake: Lake,
   segments: readonly Attached[],
   { tenant, devices, metrics }: { tenant: string; devices: ReadonlySet<string>; metrics: ReadonlySet<string> | null },
-): Promise<{ alias: string; place: Place }[]> {
+): Promise<{ segment: Attached; place: Place }[]> {
   const keyOf = (device: string, metric: string) => (metrics === null ? `${tenant}\n${device}` : `${tenant}\n${device}\n${metric}`)
   const asked = [...devices].flatMap((device) => [...(metrics ?? [''])].map((metric) => keyOf(device, metric)))
   const found = new Map<Attached, Place[]>()
@@ -72,25 +82,26 @@ async function placesOf(
   const unknown = segments.filter((segment) => !found.has(segment))
   if (unknown.length > 0) {
     const names = (column: string, set: ReadonlySet<string>) => ` AND ${column} IN (${[...set].map(text).join(', ')})`
-    const looks = unknown.map(
-      ({ alias }, i) => `SELECT ${i}::DOUBLE AS i, tenant, device, metric, readings_at, count, windows_at, windows FROM ${alias}.main.series`,
-    )
+    const looks = unknown.map((segment, i) => {
+      const places = ['readings_at', 'count', ...WINDOW_TABLES.flatMap((own) => (isOfAllSizes(segment) ? ['windows_at', 'windows'] : [`${own}_at`, own]))]
+      return `SELECT ${i}::DOUBLE AS i, tenant, device, metric, ${places.map((name, p) => `${name}::DOUBLE AS p${p}`).join(', ')} FROM ${segment.alias}.main.series`
+    })
     const columns = await lake.query(
-      `SELECT i, device, metric, readings_at::DOUBLE, count::DOUBLE, windows_at::DOUBLE, windows::DOUBLE FROM (${looks.join(' UNION ALL ')})
+      `SELECT * EXCLUDE (tenant) FROM (${looks.join(' UNION ALL ')})
        WHERE tenant = ${text(tenant)}${names('device', devices)}${metrics === null ? '' : names('metric', metrics)}`,
     )
     const told = unknown.map(() => new Map(asked.map((key) => [key, [] as Place[]])))
     for (let n = 0; n < (columns[0]?.length ?? 0); n++) {
-      const row = columns.map((column) => column[n]) as [number, string, string, number, number, number, number]
-      const [i, device, metric, readingsAt, readings, windowsAt, windows] = row
-      told[i].get(keyOf(device, metric))!.push({ device, metric, readings: [readingsAt, readings], windows: [windowsAt, windows] })
+      const [i, device, metric, ...places] = columns.map((column) => column[n]) as [number, string, string, ...number[]]
+      const rowsAt = (p: number): Rows => [places[2 * p], places[2 * p + 1]]
+      told[i].get(keyOf(device, metric))!.push({ device, metric, readings: rowsAt(0), windows: WINDOW_TABLES.map((_, size) => rowsAt(1 + size)) })
     }
     for (const [i, segment] of unknown.entries()) {
       found.set(segment, [...told[i].values()].flat())
       remember(segment, told[i])
     }
   }
-  return segments.flatMap((segment) => found.get(segment)!.map((place) => ({ alias: segment.alias, place })))
+  return segments.flatMap((segment) => found.get(segment)!.map((place) => ({ segment, place })))
 }
 
 /** At its bound a segment is asked anew: what is looked at again and again is soon known again. */

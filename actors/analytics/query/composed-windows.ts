@@ -79,7 +79,7 @@ async function partsSql(
   const columns = ['count', 'sum', 'min', 'max', 'mean', 'stddev', 'first', 'last', 'closed_by']
   const newest = columns.map((column) => `${column === 'stddev' ? 'arg_max_null' : 'arg_max'}(${column}, version) AS ${column}`)
   const lake = `SELECT device, metric, epoch_ms(start) AS began, ${newest.join(', ')}
-    FROM ${await relationOf(tail.lake, view.version, 'windows', { ...scope, ...range })}
+    FROM ${await relationOf(tail.lake, view.version, 'windows', { ...scope, ...range, size: base })}
     WHERE ${scopeSql(scope)} AND size = to_minutes(${WINDOW_SIZES_MS[base] / MINUTE_MS})${rangeSql('start', range)}${place}
     GROUP BY device, metric, start`
   if (!hasFresh) return `parts AS (${lake})`

@@ -205,7 +205,7 @@ async function fromWindows(tail: Tail, view: View, scope: Scope, range: Range, s
   const newest = WINDOW_COLUMNS.map((column) => `arg_max(${column}, version)${column === 'count' ? '::DOUBLE' : ''}`)
   const columns = await tail.lake.query(
     `SELECT epoch_ms(start)::DOUBLE, ${newest.join(', ')}
-     FROM ${await relationOf(tail.lake, view.version, 'windows', { ...scope, ...starts })}
+     FROM ${await relationOf(tail.lake, view.version, 'windows', { ...scope, ...starts, size })}
      WHERE ${scopeSql(scope)} AND size = to_minutes(${sizeMs / 60_000})${rangeSql('start', starts)} GROUP BY start`,
   )
   const rows = new Map(pointsOf(columns, sizeMs).map((point, i) => [point.ts, { ...point, closedBy: columns[9][i] as string }]))

@@ -90,7 +90,7 @@ const NUMBERS_SQL = 'count::DOUBLE, min, max, mean, sum, stddev, first, last, p5
  * theirs, and the older ones passed over here, which costs a third of having DuckDB rank them.
  */
 async function newestWindows(tail: Tail, view: View, { scope, range, place }: WindowQuery, size: number, most: number): Promise<WindowCells[]> {
-  const relation = await relationOf(tail.lake, view.version, 'windows', { ...scope, ...range })
+  const relation = await relationOf(tail.lake, view.version, 'windows', { ...scope, ...range, size })
   for (let asked = most + Math.ceil(most / 4); ; asked *= 4) {
     const all = cellsOf(
       await tail.lake.query(

@@ -15,7 +15,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { join } from 'node:path'
 import type { Segment } from '../../store/manifest.ts'
-import { TABLES, literal, unionSql } from '../../store/tables.ts'
+import { TABLES, TABLE_NAMES, WINDOW_SIZES_SQL, WINDOW_TABLES, literal, tablesOf, unionSql } from '../../store/tables.ts'
 import type { TableName } from '../../store/tables.ts'
 
 /** What is told of a segment; all of it is in the manifest. */
@@ -71,36 +71,42 @@ export class AttachedSegments {
    */
   async relation(table: TableName, tenant: string, options: { within?: { from: number; to: number }; plainTimes: boolean }): Promise<string[]> {
     const { within, plainTimes } = options
-    const having = [...this.#attached.values()].filter(({ facts }) => {
-      if ((facts.rows[table] ?? 0) === 0) return false
-      return within === undefined || facts.tsMin === null || facts.tsMax === null || (facts.tsMax >= within.from && facts.tsMin <= within.to)
-    })
-    await this.#learnTenants(table, having)
+    const reached = [...this.#attached.values()].filter(
+      ({ facts }) => within === undefined || facts.tsMin === null || facts.tsMax === null || (facts.tsMax >= within.from && facts.tsMin <= within.to),
+    )
+    const having = reached.flatMap((segment) => tablesOf(table, segment.facts.rows).map((name) => ({ segment, name })))
+    await this.#learnTenants(having)
     const parts: string[] = []
-    for (const { alias, tenants } of having) {
-      const [least, greatest] = tenants.get(table)!
+    for (const { segment, name } of having) {
+      const [least, greatest] = segment.tenants.get(name)!
       if (tenant < least || tenant > greatest) continue
-      const columns = (least === greatest ? PLAIN : plainTimes ? GUARDED_BUT_TIMES : GUARDED)[table]
-      parts.push(`SELECT ${literal(tenant)}::VARCHAR AS tenant, ${columns} FROM ${unionSql(table, [`${alias}.main.${table}`])} WHERE tenant = ${literal(tenant)}`)
+      const columns = (least === greatest ? PLAIN : plainTimes ? GUARDED_BUT_TIMES : GUARDED)[name]
+      parts.push(`SELECT ${literal(tenant)}::VARCHAR AS tenant, ${columns} FROM ${unionSql(name, [`${segment.alias}.main.${name}`])} WHERE tenant = ${literal(tenant)}`)
     }
     return parts
   }
 
-  async #learnTenants(table: TableName, segments: readonly Attached[]): Promise<void> {
-    const unknown = segments.filter(({ tenants }) => !tenants.has(table))
+  async #learnTenants(having: readonly { segment: Attached; name: TableName }[]): Promise<void> {
+    const unknown = having.filter(({ segment, name }) => !segment.tenants.has(name))
     for (let at = 0; at < unknown.length; at += ASKED_AT_ONCE) {
       const asked = unknown.slice(at, at + ASKED_AT_ONCE)
-      const parts = asked.map(({ alias }, i) => `SELECT ${i}::DOUBLE, min(tenant), max(tenant) FROM ${alias}.main.${table}`)
+      const parts = asked.map(({ segment, name }, i) => `SELECT ${i}::DOUBLE, min(tenant), max(tenant) FROM ${segment.alias}.main.${name}`)
       const reader = await this.#connection.runAndReadAll(parts.join(' UNION ALL '))
-      for (const [i, least, greatest] of reader.getRowsJS()) asked[i as number].tenants.set(table, [String(least), String(greatest)])
+      for (const [i, least, greatest] of reader.getRowsJS()) asked[i as number].segment.tenants.set(asked[i as number].name, [String(least), String(greatest)])
     }
   }
 }
 
 type Column = readonly [name: string, type: string]
+/** The columns of each table but the tenant's name; those of `windows`, in their order, of a table of one size. */
 const columnsBy = (write: (column: Column) => string) =>
   Object.fromEntries(
-    Object.entries(TABLES).map(([table, columns]) => [table, (columns as readonly Column[]).filter(([name]) => name !== 'tenant').map(write).join(', ')]),
+    TABLE_NAMES.map((table) => {
+      const size = (WINDOW_TABLES as readonly string[]).indexOf(table)
+      const columns: readonly Column[] = TABLES[size < 0 ? table : 'windows']
+      const written = columns.filter(([name]) => name !== 'tenant').map((column) => (size >= 0 && column[0] === 'size' ? `${WINDOW_SIZES_SQL[size]} AS size` : write(column)))
+      return [table, written.join(', ')]
+    }),
   ) as Record<TableName, string>
 
 const PLAIN = columnsBy(([name]) => `"${name}"`)

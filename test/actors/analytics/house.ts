@@ -17,7 +17,7 @@ import type { Reading } from '../../../actors/reading/input.ts'
 import { WINDOW_SIZES_MS } from '../../../actors/reading/window.ts'
 import { makeLake, readNewestManifest, segmentsDir, writeManifest } from '../../../actors/store/manifest.ts'
 import type { Covered, Manifest, Segment } from '../../../actors/store/manifest.ts'
-import { TABLES, TABLE_NAMES, columnsSql, literal } from '../../../actors/store/tables.ts'
+import { TABLES, TABLE_NAMES, WINDOW_TABLES, columnsSql, literal } from '../../../actors/store/tables.ts'
 import type { TableName } from '../../../actors/store/tables.ts'
 import { systemClock } from '../../../runtime/clock.ts'
 import { encodeJournal } from '../../../runtime/journal.ts'
@@ -234,7 +234,7 @@ export class House {
     const lakeDir = join(this.dir, 'lake')
     const before = await readNewestManifest(lakeDir)
     const file = `segment-${++this.#segments}.duckdb`
-    const values: Record<TableName, string[]> = { readings: [], windows: [], owned_windows: [], anomalies: [], rejects: [], ledger: [], series: [] }
+    const values = noRows()
     const times: number[] = []
     const covered: Record<string, Covered> = { ...before?.covered }
     const time = (ms: number) => `make_timestamp(${ms * 1000})`
@@ -264,7 +264,8 @@ export class House {
           `(${literal(message.tenant)}, ${literal(device)}, ${time(Math.floor(message.timeMs / MINUTE) * MINUTE)}, ${n}, ${message.rejected}, ${n - late - duplicate - expired}, ${late}, ${duplicate}, ${expired})`,
         )
       }
-      for (const w of c.windows) values.windows.push(windowSql(c.tenant, w, c.seq, time))
+      // Every third segment has windows as earlier versions wrote them.
+      for (const w of c.windows) values[this.#segments % 3 === 0 ? 'windows' : WINDOW_TABLES[w.size]].push(windowSql(c.tenant, w, c.seq, time, this.#segments % 3 === 0))
       times.push(...c.windows.map((w) => w.start))
       for (const a of c.anomalies) {
         values.anomalies.push(`(${literal(c.tenant)}, ${literal(a.device)}, ${literal(a.metric)}, ${time(a.ts)}, ${a.value}, ${a.score}, ${a.expected}, ${a.lower}, ${a.upper}, ${literal(a.reason)})`)
@@ -277,7 +278,8 @@ export class House {
   /** Writes a window's row as the store does for a window that it owns: later versions win, and are the store's. */
   async sealWindow(row: NamedWindow, version: number): Promise<Manifest> {
     const before = await readNewestManifest(join(this.dir, 'lake'))
-    const values: Record<TableName, string[]> = { readings: [], windows: [windowSql('default', row, version, (ms) => `make_timestamp(${ms * 1000})`)], owned_windows: [], anomalies: [], rejects: [], ledger: [], series: [] }
+    const values = noRows()
+    values[WINDOW_TABLES[row.size]].push(windowSql('default', row, version, (ms) => `make_timestamp(${ms * 1000})`))
     return this.#publish(before, before?.covered ?? {}, [await this.#write(`segment-${++this.#segments}.duckdb`, values, [row.start], 0)])
   }
 
@@ -285,7 +287,7 @@ export class House {
   async fillSeries(device: string, from: number, n: number, stepMs: number): Promise<Manifest> {
     const lakeDir = join(this.dir, 'lake')
     const before = (await readNewestManifest(lakeDir))!
-    const values: Record<TableName, string[]> = { readings: [], windows: [], owned_windows: [], anomalies: [], rejects: [], ledger: [], series: [] }
+    const values = noRows()
     const select = `SELECT 'default', ${literal(device)}, 'm', make_timestamp((${from} + i * ${stepMs}) * 1000), -5, make_timestamp(${from * 1000}) FROM range(${n}) t(i)`
     const segment = await this.#write(`segment-${++this.#segments}.duckdb`, values, [from, from + n * stepMs], 0, select)
     return this.#publish(before, before.covered, [{ ...segment, rows: { ...segment.rows, readings: n } }])
@@ -371,9 +373,11 @@ export class House {
   }
 }
 
-function windowSql(tenant: string, w: NamedWindow, version: number, time: (ms: number) => string): string {
+const noRows = () => Object.fromEntries(TABLE_NAMES.map((table) => [table, [] as string[]])) as Record<TableName, string[]>
+
+function windowSql(tenant: string, w: NamedWindow, version: number, time: (ms: number) => string, sized = false): string {
   const minutes = WINDOW_SIZES_MS[w.size] / MINUTE
   const numbers = [w.count, w.sum, w.min, w.max, w.sum / w.count, Number.isNaN(w.stddev) ? 'NULL' : w.stddev, w.first, w.last, w.p50, w.p95, w.p99]
-  return `(${literal(tenant)}, ${literal(w.device)}, ${literal(w.metric)}, to_minutes(${minutes}), ${time(w.start)}, ${numbers.join(', ')}, ${literal(w.closedBy)}, ${time(0)}, ${version})`
+  return `(${literal(tenant)}, ${literal(w.device)}, ${literal(w.metric)}, ${sized ? `to_minutes(${minutes}), ` : ''}${time(w.start)}, ${numbers.join(', ')}, ${literal(w.closedBy)}, ${time(0)}, ${version})`
 }
 

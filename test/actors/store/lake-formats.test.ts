@@ -77,7 +77,7 @@ describe.each(recordedLakes())('a lake of %s', (version) => {
 })
 
 describe('segments that lack a column', () => {
-  const SHORN = { windows: ['p99', 'updated_at'], anomalies: ['reason'], ledger: ['expired'] }
+  const SHORN = { windows_1m: ['p99', 'updated_at'], anomalies: ['reason'], ledger: ['expired'] }
 
   /** A lake of seven segments, two of them without the columns. */
   async function shorn(): Promise<LakeStage> {

@@ -129,7 +129,7 @@ export function shelfConformance(name: string, open: () => Promise<ShelfHouse>):
       const last = await shelf.compute(windows, { reached: [[segment], [], [], [segment]], last: true })
       expect([...last].sort()).toEqual([[0, DAY_MS + 59_999], [1, DAY_MS + 70_000], [3, DAY_MS + 70_000], [4, DAY_MS]])
       const computed = await write()
-      expect(computed).toMatchObject({ rows: { readings: 3, windows: 4, owned_windows: 0 }, tsMin: DAY_MS, tsMax: DAY_MS + 60_000, readingsMin: DAY_MS, readingsMax: DAY_MS + 10 })
+      expect(computed).toMatchObject({ rows: { readings: 3, windows: 0, windows_1m: 2, windows_15m: 0, windows_1h: 0, windows_1d: 2, owned_windows: 0 }, tsMin: DAY_MS, tsMax: DAY_MS + 60_000, readingsMin: DAY_MS, readingsMax: DAY_MS + 10 })
       const rows = await house.rows({ segments: [computed] }, 'windows')
       const minute = rows.find((row) => row.size === 60_000 && row.start === DAY_MS)
       expect(minute).toEqual({

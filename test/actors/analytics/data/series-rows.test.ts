@@ -14,6 +14,8 @@ import { compact } from '../../../../actors/store/compaction.ts'
 import { duckdbShelf } from '../../../../actors/store/duckdb-shelf.ts'
 import { systemClock } from '../../../../runtime/clock.ts'
 import { makeLakeOf } from '../../../bench/lake-of.ts'
+import { WINDOW_SIZE_NAMES } from '../../../../actors/reading/window.ts'
+import { WINDOW_SIZES_SQL } from '../../../../actors/store/tables.ts'
 import { deviceName } from '../../../bench/lake-rows.ts'
 
 const END_MS = Date.UTC(2026, 4, 3, 1, 2)
@@ -51,14 +53,15 @@ describe('rows of a few series', () => {
   const ranges = [{ from: -Infinity, to: Infinity }, { from: END_MS - 5 * 3_600_000 + 1, to: END_MS - 30_000 }, { from: END_MS - 90_000, to: END_MS }]
 
   for (const [name, filter] of Object.entries(filters)) {
-    for (const table of ['readings', 'windows'] as const) {
-      it(`are the same by their place as by their names: ${name}, ${table}`, async () => {
-        for (const range of ranges) {
-          const where = `WHERE ${scopeSql({ tenant: 'default', filter })}${rangeSql(table === 'readings' ? 'ts' : 'start', range)}`
+    for (const [table, size] of [['readings', undefined], ['windows', 0], ['windows', 2]] as const) {
+      it(`are the same by their place as by their names: ${name}, ${table}${size === undefined ? '' : ` of ${WINDOW_SIZE_NAMES[size]}`}`, async () => {
+        for (const range of ranges.map((range) => ({ ...range, size }))) {
+          const sized = size === undefined ? '' : ` AND size = ${WINDOW_SIZES_SQL[size]}`
+          const where = `WHERE ${scopeSql({ tenant: 'default', filter })}${rangeSql(table === 'readings' ? 'ts' : 'start', range)}${sized}`
           const hashOf = async (relation: string) => lake.query(`SELECT count(*)::DOUBLE, coalesce(bit_xor(hash(t)), 0)::VARCHAR FROM (SELECT * FROM ${relation} ${where}) t`)
           const narrow = await relationOf(lake, version, table, { tenant: 'default', filter, ...range })
           if (name === 'one series' && range.from === -Infinity) expect(narrow).toContain('rowid')
-          expect(await hashOf(narrow)).toEqual(await hashOf(version.relation(table, range)))
+          expect(await hashOf(narrow)).toEqual(await hashOf(version.relation(table, { ...range, size: undefined })))
         }
       })
     }
@@ -67,7 +70,7 @@ describe('rows of a few series', () => {
   it('are looked up once in a segment, for readings and windows alike', async () => {
     const filter = { devices: new Set([deviceName(0), deviceName(2)]), metrics: new Set(['soil_temperature', 'none']), prefix: null }
     const query = vi.spyOn(lake, 'query')
-    const ask = (table: 'readings' | 'windows', from: number) => relationOf(lake, version, table, { tenant: 'default', filter, from })
+    const ask = (table: 'readings' | 'windows', from: number) => relationOf(lake, version, table, { tenant: 'default', filter, from, size: 0 })
     const part = await ask('readings', END_MS - 90_000)
     const whole = await ask('windows', -Infinity)
     expect(query).toHaveBeenCalledTimes(2)
