@@ -14,26 +14,49 @@
 import { join, resolve } from 'node:path'
 import type { Disk } from '../../runtime/disk.ts'
 import { segmentsDir } from './manifest.ts'
-import type { Manifest } from './manifest.ts'
+import type { Manifest, Segment } from './manifest.ts'
 import type { Shelf } from './shelf.ts'
 import { fillSql, readSql } from './sql.ts'
-import { emptySql, literal, pieceSql, tablesOf, unionSql } from './tables.ts'
+import { emptySql, FORM, literal, ofSizeSql, pieceSql, tablesOf, unionSql, WINDOW_SIZES_SQL } from './tables.ts'
 import type { TableName } from './tables.ts'
 
 const TEMPLATE = readSql('lake')
-const SHOWN = ['readings', 'windows', 'anomalies', 'rejects'] as const satisfies readonly TableName[]
+const WINDOWS_TEMPLATE = readSql('windows').trimEnd()
+const SHOWN = ['readings', 'anomalies', 'rejects'] as const satisfies readonly TableName[]
+
+/** What the view of windows is, of relations that hold those of a size (an index), in whatever versions. */
+export function windowsViewSql(relationOf: (size: number) => string): string {
+  return WINDOW_SIZES_SQL.map((sql, size) => fillSql(WINDOWS_TEMPLATE, { size: sql, windows: relationOf(size) })).join('\nUNION ALL\n')
+}
 
 /** The views as statements. `create` begins a view's statement, up to its name; `path` says where a segment lies. */
 export function lakeViews(manifest: Pick<Manifest, 'segments'>, { create, path }: { create: string; path: (file: string) => string }): string {
-  const relations = Object.fromEntries(
-    SHOWN.map((table) => {
-      const files = new Map<TableName, string[]>()
-      for (const { file, rows } of manifest.segments) for (const name of tablesOf(table, rows)) files.set(name, [...(files.get(name) ?? []), literal(path(file))])
-      const parts = [...files].map(([name, of]) => pieceSql(name, `read_duckdb([${of.join(', ')}], table_name = '${name}', union_by_name = true)`))
-      return [table, parts.length === 0 ? emptySql(table) : unionSql(table, parts)]
-    }),
-  )
-  return fillSql(TEMPLATE, { create, ...relations })
+  const relation = (table: TableName, size?: number) => {
+    const parts = listsOf(table, manifest.segments, size).map(({ name, tenant, segments }) => {
+      const files = segments.map(({ file }) => literal(path(file))).join(', ')
+      // Where all have the same columns, only one of them is opened to learn which.
+      const list = `read_duckdb([${files}], table_name = '${name}', union_by_name = ${segments.some(({ form }) => form !== FORM)})`
+      return ofSizeSql(name, pieceSql(name, list, tenant), size)
+    })
+    return parts.length === 0 ? emptySql(table) : unionSql(table, parts)
+  }
+  const relations = Object.fromEntries(SHOWN.map((table) => [table, relation(table)]))
+  return fillSql(TEMPLATE, { create, ...relations, windows: windowsViewSql((size) => relation('windows', size)) })
+}
+
+/** The segments that make up a table, in lists that are read alike: of one of its own tables, and of one tenant, where they are; older ones apart. */
+function listsOf(table: TableName, segments: readonly Segment[], size?: number): { name: TableName; tenant: string | undefined; segments: Segment[] }[] {
+  const lists = new Map<string, { name: TableName; tenant: string | undefined; segments: Segment[] }>()
+  for (const segment of segments) {
+    const { tenant, form, rows } = segment
+    for (const name of tablesOf(table, rows, size)) {
+      const key = JSON.stringify([name, tenant, form === FORM])
+      const list = lists.get(key)
+      if (list === undefined) lists.set(key, { name, tenant, segments: [segment] })
+      else list.segments.push(segment)
+    }
+  }
+  return [...lists.values()]
 }
 
 /** `open.sql`: the views by paths from inside the folder of a lake. */

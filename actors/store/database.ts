@@ -123,7 +123,7 @@ export class LakeDatabase {
    */
   async relation(table: TableName, segments: readonly Segment[], columns: string, size?: number): Promise<string | null> {
     const parts: string[] = []
-    for (const { file, rows } of segments) for (const name of tablesOf(table, rows, size)) parts.push(pieceSql(name, `${await this.attach(file)}.main.${name}`))
+    for (const { file, rows, tenant } of segments) for (const name of tablesOf(table, rows, size)) parts.push(pieceSql(name, `${await this.attach(file)}.main.${name}`, tenant))
     return parts.length === 0 ? null : `(SELECT ${columns} FROM ${unionSql(table, parts)})`
   }
 }

@@ -48,6 +48,7 @@ export async function writeFile(db: LakeDatabase, path: string, { sources, small
   const range = async (table: TableName, column: string) => (await db.rows(`SELECT epoch_ms(min(${column}))::DOUBLE, epoch_ms(max(${column}))::DOUBLE FROM ${alias}.main.${table}`))[0]
   let readings: unknown[] = [null, null]
   const times: unknown[] = []
+  let tenants: unknown[] = []
   try {
     const index = indexed ? [{ table: 'series', selects: [seriesSql(alias, new Set(sources.map((s) => s.table)))] } as const] : []
     for (const { table, selects } of [...sources, ...index]) {
@@ -58,6 +59,7 @@ export async function writeFile(db: LakeDatabase, path: string, { sources, small
       if (table === 'readings') readings = await range(table, 'ts')
       if (isOfWindows(table)) times.push(...(await range(table, '"start"')))
     }
+    tenants = await tenantsOf(db, alias, rows)
     await db.run(`CHECKPOINT ${alias}`)
     await db.run(`DETACH ${alias}`)
   } catch (error) {
@@ -71,7 +73,15 @@ export async function writeFile(db: LakeDatabase, path: string, { sources, small
     tsMax: both.length === 0 ? null : Math.max(...both),
     readingsMin: readings[0] as number | null,
     readingsMax: readings[1] as number | null,
+    ...(tenants.length === 1 ? { tenant: String(tenants[0]) } : {}),
   }
+}
+
+/** The tenants of a file's rows, two of them at most. Where it has the table of series, that stands for their rows. */
+async function tenantsOf(db: LakeDatabase, alias: string, rows: Readonly<Record<TableName, number>>): Promise<unknown[]> {
+  const summed = rows.series > 0 ? (table: TableName) => table === 'readings' || isOfWindows(table) : () => false
+  const bounds = TABLE_NAMES.filter((table) => rows[table] > 0 && !summed(table)).map((table) => `SELECT unnest([min(tenant), max(tenant)]) AS tenant FROM ${alias}.main.${table}`)
+  return bounds.length === 0 ? [] : (await db.rows(`SELECT DISTINCT tenant FROM (${bounds.join(' UNION ALL ')}) LIMIT 2`)).map(([tenant]) => tenant)
 }
 
 const isOfWindows = (table: TableName) => table === 'windows' || (WINDOW_TABLES as readonly TableName[]).includes(table)

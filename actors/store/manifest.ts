@@ -29,6 +29,10 @@ export interface Segment {
   /** The same of its readings alone. */
   readonly readingsMin: number | null
   readonly readingsMax: number | null
+  /** The tenant of all its rows; absent where they are of several, or where nobody has looked. */
+  readonly tenant?: string
+  /** `FORM` of the version that wrote it: segments of one form have the same columns. Absent of those written before there was such. */
+  readonly form?: string
 }
 
 /** How far one partition is in the lake. */
@@ -133,7 +137,8 @@ function isWhole({ madeAt, resultsCreated, resultsBase, resultsFrom, inputFrom, 
   const partition = (c: Covered) => place(c.input) && isTime(c.input.timeMs) && [c.resultsSeq, c.accepted, c.pending].every(isCount)
   const segment = (s: Segment) => {
     const spans = [s.tsMin, s.tsMax, s.readingsMin, s.readingsMax].every(maybe) && isTime(s.sealedFrom) && isTime(s.sealedTo)
-    return isFileName(s.file) && spans && [s.level, s.bytes, ...Object.values(s.rows)].every(isCount)
+    const said = [s.tenant, s.form].every((text) => text === undefined || typeof text === 'string')
+    return isFileName(s.file) && spans && said && [s.level, s.bytes, ...Object.values(s.rows)].every(isCount)
   }
   const lists = segments.every(segment) && superseded.every(({ file, until }) => isFileName(file) && isTime(until))
   return heads && lists && Object.values(inputFrom).every(place) && Object.values(covered).every(partition)

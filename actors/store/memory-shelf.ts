@@ -204,7 +204,8 @@ class MemoryShelf implements Shelf {
     const least = (of: number[]) => (of.length === 0 ? null : of.reduce((a, b) => Math.min(a, b)))
     const greatest = (of: number[]) => (of.length === 0 ? null : of.reduce((a, b) => Math.max(a, b)))
     const rows = Object.fromEntries(TABLE_NAMES.map((table) => [table, tables[table].length]))
-    return { rows, tsMin: least(both), tsMax: greatest(both), readingsMin: least(readings), readingsMax: greatest(readings) }
+    const tenants = new Set(TABLE_NAMES.flatMap((table) => tables[table].map((row) => String(row.tenant))))
+    return { ...(tenants.size === 1 ? { tenant: [...tenants][0] } : {}), rows, tsMin: least(both), tsMax: greatest(both), readingsMin: least(readings), readingsMax: greatest(readings) }
   }
 }
 

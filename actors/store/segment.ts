@@ -14,6 +14,7 @@ import type { Disk } from '../../runtime/disk.ts'
 import { publishFile, segmentsDir } from './manifest.ts'
 import type { Segment } from './manifest.ts'
 import type { SegmentFacts } from './shelf.ts'
+import { FORM } from './tables.ts'
 
 /** A new name: level, time, and a random part. */
 export function segmentName(level: number, clock: Clock): string {
@@ -35,5 +36,5 @@ export async function makeSegment({ lakeDir, disk, fill, file, level, sealedFrom
   const bytes = await disk.size(path)
   if (bytes === null) throw new Error(`Cannot keep ${path} as a segment as it must be there: it is gone`)
   await publishFile(path, join(segmentsDir(lakeDir), file), disk)
-  return { file, level, sealedFrom, sealedTo, ...facts, bytes }
+  return { file, level, sealedFrom, sealedTo, ...facts, bytes, form: FORM }
 }

@@ -52,8 +52,8 @@ export interface SealContent {
   readonly owned: readonly OwnedWindow[]
 }
 
-/** What a finished file holds, for its entry in a manifest: rows by table, and the span of its event times, epoch ms. */
-export type SegmentFacts = Pick<Segment, 'rows' | 'tsMin' | 'tsMax' | 'readingsMin' | 'readingsMax'>
+/** What a finished file holds, for its entry in a manifest: rows by table, the span of its event times, epoch ms, and its tenant where it is of one. */
+export type SegmentFacts = Pick<Segment, 'rows' | 'tsMin' | 'tsMax' | 'readingsMin' | 'readingsMax' | 'tenant'>
 
 /** A window of the list of owned ones, as the lake names it. */
 export interface OwnedRow {

@@ -13,6 +13,7 @@
  * readings and its windows of each size begin. What a seal writes has none, nor has a segment of an earlier version.
  */
 
+import { createHash } from 'node:crypto'
 import { MINUTE_MS, WINDOW_SIZES_MS, WINDOW_SIZE_NAMES } from '../reading/window.ts'
 
 const DAY_MS = 1_440 * MINUTE_MS
@@ -120,6 +121,9 @@ export type WindowTable = (typeof WINDOW_TABLES)[number]
 /** The sizes as SQL literals, by index; a day is one, as an analyst writes it, and no 24 hours. */
 export const WINDOW_SIZES_SQL = WINDOW_SIZES_MS.map((sizeMs) => (sizeMs < DAY_MS ? `INTERVAL '${sizeMs / MINUTE_MS} minutes'` : `INTERVAL '${sizeMs / DAY_MS} days'`))
 
+/** Tells tables of these columns from those of other versions. */
+export const FORM = createHash('sha256').update(JSON.stringify(TABLES)).digest('hex').slice(0, 12)
+
 /** What a segment holds of each table: rows by name. */
 type Rows = Readonly<Record<string, number>>
 
@@ -134,10 +138,19 @@ export function rowsOfTable(table: TableName, rows: Rows): number {
   return tablesOf(table, rows).reduce((sum, name) => sum + rows[name], 0)
 }
 
-/** What stands behind FROM for one of `tablesOf`, where it is reached as `at`: a size is a constant, so that who asks for another one does not read it. */
-export function pieceSql(table: TableName, at: string): string {
+/**
+ * What stands behind FROM for one of `tablesOf`, where it is reached as `at`. Its size is a constant, and so is `tenant` where all its rows are of
+ * that one: who asks for another does not read it, and who asks for this one does not compare it row by row, which takes as long as all else.
+ */
+export function pieceSql(table: TableName, at: string, tenant?: string): string {
   const size = (WINDOW_TABLES as readonly string[]).indexOf(table)
-  return size < 0 ? at : `(SELECT *, ${WINDOW_SIZES_SQL[size]} AS size FROM ${at})`
+  if (size < 0 && tenant === undefined) return at
+  return `(SELECT *${tenant === undefined ? '' : ` REPLACE (${literal(tenant)} AS tenant)`}${size < 0 ? '' : `, ${WINDOW_SIZES_SQL[size]} AS size`} FROM ${at})`
+}
+
+/** Of a piece that holds windows of all sizes those of one, an index; any other piece as it is. */
+export function ofSizeSql(table: TableName, piece: string, size: number | undefined): string {
+  return table !== 'windows' || size === undefined ? piece : `(SELECT * FROM ${piece} WHERE size = ${WINDOW_SIZES_SQL[size]})`
 }
 
 /** `name TYPE, …` of a table, as CREATE TABLE takes it. */

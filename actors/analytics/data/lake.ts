@@ -90,7 +90,7 @@ export class LakeVersion {
 
   /** A table as SQL that follows `FROM`: the union of the segments that may have rows of it. */
   relation(table: ShownTable, within: Within = {}): string {
-    const parts = this.reached(table, within).flatMap(({ alias, segment }) => tablesOf(table, segment.rows, within.size).map((name) => pieceSql(name, `${alias}.main.${name}`)))
+    const parts = this.reached(table, within).flatMap(({ alias, segment }) => tablesOf(table, segment.rows, within.size).map((name) => pieceSql(name, `${alias}.main.${name}`, segment.tenant)))
     return parts.length === 0 ? `memory.main.${table}` : unionSql(table, parts)
   }
 

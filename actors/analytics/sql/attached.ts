@@ -3,8 +3,8 @@
  *
  * Owns the aliases. Leaves to the parent which segments there are.
  *
- * - T1 The rows of a tenant leave a segment through a filter on its tenant that DuckDB evaluates in the scan, before anything of the query:
- *   what can fail is never moved into a scan that has another filter. `tenant` itself is a constant to the query.
+ * - T1 The rows of a tenant leave a segment that others have rows in through a filter on its tenant that DuckDB evaluates in the scan, before
+ *   anything of the query: what can fail is never moved into a scan that has another filter. `tenant` itself is a constant to the query.
  * - T2 A segment of this tenant alone is read as it is. One of others alone is not read at all.
  * - T3 Of a segment of several tenants more is needed. DuckDB evaluates functions over a column's dictionary, which is that of all tenants, and
  *   moves expressions over one column into the scan, where their order is a matter of their pace: a query could tell by its memory, if by nothing
@@ -15,16 +15,16 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { join } from 'node:path'
 import type { Segment } from '../../store/manifest.ts'
-import { TABLES, TABLE_NAMES, WINDOW_SIZES_SQL, WINDOW_TABLES, literal, tablesOf, unionSql } from '../../store/tables.ts'
+import { TABLES, TABLE_NAMES, WINDOW_SIZES_SQL, WINDOW_TABLES, literal, ofSizeSql, tablesOf, unionSql } from '../../store/tables.ts'
 import type { TableName } from '../../store/tables.ts'
 
 /** What is told of a segment; all of it is in the manifest. */
-export type SegmentFacts = Pick<Segment, 'file' | 'rows' | 'tsMin' | 'tsMax'>
+export type SegmentFacts = Pick<Segment, 'file' | 'rows' | 'tsMin' | 'tsMax' | 'tenant'>
 
 interface Attached {
   readonly alias: string
   readonly facts: SegmentFacts
-  /** By table, the least and the greatest tenant; asked for once. */
+  /** By table, the least and the greatest tenant; asked for once, where the manifest does not say that there is but one. */
   readonly tenants: Map<TableName, readonly [least: string, greatest: string]>
 }
 
@@ -62,26 +62,28 @@ export class AttachedSegments {
     if (this.#attached.has(facts.file)) return
     const alias = `s${++this.#names}`
     await this.#connection.run(`ATTACH ${literal(join(this.#folder, facts.file))} AS ${alias} (READ_ONLY)`)
-    this.#attached.set(facts.file, { alias, facts, tenants: new Map() })
+    const { tenant } = facts
+    this.#attached.set(facts.file, { alias, facts, tenants: new Map(tenant === undefined ? [] : TABLE_NAMES.map((table) => [table, [tenant, tenant]])) })
   }
 
   /**
    * One tenant's rows of a table, as SELECTs to be united; the columns are those of the table, `tenant` a constant. `within` (epoch ms) leaves
-   * out segments whose times lie wholly outside; `plainTimes`: times are shown as they are.
+   * out segments whose times lie wholly outside; `size`, an index, is of windows; `plainTimes`: times are shown as they are.
    */
-  async relation(table: TableName, tenant: string, options: { within?: { from: number; to: number }; plainTimes: boolean }): Promise<string[]> {
-    const { within, plainTimes } = options
+  async relation(table: TableName, tenant: string, options: { within?: { from: number; to: number }; size?: number; plainTimes: boolean }): Promise<string[]> {
+    const { within, size, plainTimes } = options
     const reached = [...this.#attached.values()].filter(
       ({ facts }) => within === undefined || facts.tsMin === null || facts.tsMax === null || (facts.tsMax >= within.from && facts.tsMin <= within.to),
     )
-    const having = reached.flatMap((segment) => tablesOf(table, segment.facts.rows).map((name) => ({ segment, name })))
+    const having = reached.flatMap((segment) => tablesOf(table, segment.facts.rows, size).map((name) => ({ segment, name })))
     await this.#learnTenants(having)
     const parts: string[] = []
     for (const { segment, name } of having) {
       const [least, greatest] = segment.tenants.get(name)!
       if (tenant < least || tenant > greatest) continue
       const columns = (least === greatest ? PLAIN : plainTimes ? GUARDED_BUT_TIMES : GUARDED)[name]
-      parts.push(`SELECT ${literal(tenant)}::VARCHAR AS tenant, ${columns} FROM ${unionSql(name, [`${segment.alias}.main.${name}`])} WHERE tenant = ${literal(tenant)}`)
+      const part = `SELECT ${literal(tenant)}::VARCHAR AS tenant, ${columns} FROM ${unionSql(name, [`${segment.alias}.main.${name}`])}${least === greatest ? '' : ` WHERE tenant = ${literal(tenant)}`}`
+      parts.push(name === 'windows' && size !== undefined ? `SELECT * FROM ${ofSizeSql(name, `(${part})`, size)}` : part)
     }
     return parts
   }

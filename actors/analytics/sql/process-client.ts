@@ -122,7 +122,7 @@ export class QueryProcess {
   know(segments: readonly Segment[]): void {
     const files = new Set(segments.map(({ file }) => file))
     const add: SegmentFacts[] = []
-    for (const { file, rows, tsMin, tsMax } of segments) if (!this.#knows.has(file)) add.push({ file, rows, tsMin, tsMax })
+    for (const { file, rows, tsMin, tsMax, tenant } of segments) if (!this.#knows.has(file)) add.push({ file, rows, tsMin, tsMax, ...(tenant === undefined ? {} : { tenant }) })
     const drop = [...this.#knows].filter((file) => !files.has(file))
     this.#knows = files
     if (add.length + drop.length > 0) send(this.#socket, { k: 'lake', add, drop })

@@ -12,8 +12,9 @@ import { toFloat64, toUint32 } from '../../../runtime/codec.ts'
 import { CLOSED_BY, WINDOW_SIZES_MS } from '../../reading/window.ts'
 import { stage } from '../../store/database.ts'
 import type { StagedColumn } from '../../store/database.ts'
+import { windowsViewSql } from '../../store/catalog.ts'
 import { fillSql, readSql } from '../../store/sql.ts'
-import { TABLES, emptySql, literal, timestampSql } from '../../store/tables.ts'
+import { TABLES, WINDOW_SIZES_SQL, emptySql, literal, timestampSql } from '../../store/tables.ts'
 import type { TableName } from '../../store/tables.ts'
 import type { AttachedSegments } from './attached.ts'
 import { FRESH_ANOMALY_NUMBERS, FRESH_WINDOW_NUMBERS } from './fresh-rows.ts'
@@ -56,11 +57,18 @@ export async function makeViews(connection: DuckDBConnection, segments: Attached
     const statement = TEMPLATES.get(view)!
     const parts: string[] = []
     if (view === 'readings' && (await stageReadings(connection, segments, tenant, fresh.readings!))) parts.push(named('fresh_readings', 'f.ts, f.value, f.received_at'))
-    if (view === 'windows' && (await stageWindows(connection, segments, tenant, fresh.windows!))) parts.push(named('fresh_windows', WINDOW_COLUMNS))
     if (view === 'anomalies' && (await stageAnomalies(connection, fresh.anomalies!))) parts.push(named('fresh_anomalies', 'f.ts, f.value, f.score, f.expected, f.lower, f.upper, f.reason'))
     if (view === 'rejects' && (await stageRejects(connection, fresh.rejects!))) parts.push(`SELECT ${constant}, received_at, reason, reading FROM temp.main.fresh_rejects`)
     const values: Record<string, string> = { create: 'CREATE TEMP VIEW ' }
-    if (statement.includes(`{{${view}}}`)) values[view] = united(view as TableName, [...(await segments.relation(view as TableName, tenant, { plainTimes })), ...parts])
+    if (view === 'windows') {
+      const hasFresh = await stageWindows(connection, segments, tenant, fresh.windows!)
+      const relations: string[] = []
+      for (const [size, sql] of WINDOW_SIZES_SQL.entries()) {
+        const lake = await segments.relation('windows', tenant, { size, plainTimes })
+        relations.push(united('windows', hasFresh ? [...lake, `${named('fresh_windows', WINDOW_COLUMNS)} WHERE f.size = ${sql}`] : lake))
+      }
+      values.windows = windowsViewSql((size) => relations[size])
+    } else if (statement.includes(`{{${view}}}`)) values[view] = united(view as TableName, [...(await segments.relation(view as TableName, tenant, { plainTimes })), ...parts])
     await connection.run(fillSql(statement, values))
   }
 }

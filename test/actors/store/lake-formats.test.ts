@@ -92,8 +92,11 @@ describe('segments that lack a column', () => {
     // The manifest names their bytes, which are others now.
     const { version } = made.writer.manifest
     const path = join(lakeDir(), `manifest-${version}.json`)
-    const manifest = JSON.parse(readFileSync(path, 'utf8')) as { segments: { file: string; bytes: number }[] }
-    for (const segment of manifest.segments) segment.bytes = statSync(join(segmentsDir(lakeDir()), segment.file)).size
+    const manifest = JSON.parse(readFileSync(path, 'utf8')) as { segments: { file: string; bytes: number; form: string }[] }
+    for (const segment of manifest.segments) {
+      segment.bytes = statSync(join(segmentsDir(lakeDir()), segment.file)).size
+      if (old.some(({ file }) => file === segment.file)) segment.form = 'of another version'
+    }
     writeFileSync(path, JSON.stringify(manifest))
     await made.openWriter()
     return made
