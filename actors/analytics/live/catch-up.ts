@@ -1,7 +1,7 @@
 /**
  * One run through the log for all streams that resume from about the same distance: each gets the events behind its own place.
  *
- * Owns reading, and what each cohort has been given. Leaves who runs when to live/resume.ts.
+ * Owns what is read when, and what each cohort has been given. Leaves reading a stream to live/passage.ts, who runs when to live/resume.ts.
  *
  * - U1 No event between a cohort's place and the hub's is left out, and none is given twice: the last stretch is read while the cohort's
  *   channel gathers what the hub gives, and then the cohort's feed leads into it.
@@ -10,19 +10,17 @@
  */
 
 import type { Clock } from '../../../runtime/clock.ts'
-import { JournalReader } from '../../../runtime/journal.ts'
-import { LIVE_CATCH_UP_CHARS, LIVE_CATCH_UP_LAST_MESSAGES, LIVE_CATCH_UP_OWED_MAX, LIVE_RESULTS_LOOKBACK } from '../../../runtime/limits.ts'
-import type { Log, LogMessage } from '../../../runtime/log.ts'
+import { LIVE_CATCH_UP_CHARS, LIVE_CATCH_UP_LAST_MESSAGES, LIVE_CATCH_UP_OWED_MAX } from '../../../runtime/limits.ts'
+import type { Log } from '../../../runtime/log.ts'
 import { RESULTS, inputStreams } from '../../../runtime/topology.ts'
 import { turnOf } from '../../../runtime/turns.ts'
-import { decodeEffects } from '../../partition/effects.ts'
-import { decodeInput } from '../../reading/input.ts'
-import { BySeries, readingsOf, resultsOf, seriesOf, textOf } from './events.ts'
+import { BySeries, textOf } from './events.ts'
 import type { Events } from './events.ts'
 import { Feed, hold, release } from './feed.ts'
 import type { Link } from './feed.ts'
 import { prefixOf } from './ids.ts'
 import type { EventPlace } from './ids.ts'
+import { Passage } from './passage.ts'
 import { LiveIndex } from './series-index.ts'
 import type { LiveFilter } from './subscriber.ts'
 import type { Channel, LiveHub } from './live.ts'
@@ -75,6 +73,7 @@ export class CatchUp {
   readonly #cohorts: Set<Cohort>
   readonly #index = new LiveIndex<Cohort>()
   readonly #onFar: (cohort: Cohort) => void
+  readonly #passages: readonly Passage[]
   #chars = 0
 
   /** `onFar` takes a cohort back whose readers are too slow to go on with the others. */
@@ -83,6 +82,8 @@ export class CatchUp {
     this.#cohorts = new Set(cohorts)
     this.#onFar = onFar
     for (const cohort of cohorts) this.#index.add(cohort)
+    const { hub, log } = sources
+    this.#passages = [...inputStreams(hub.topology), RESULTS].map((name, stream) => new Passage({ log, stream, name, isResults: name === RESULTS }))
   }
 
   /** Resolves once every cohort has joined its channel, or left. Rejects where the log does not answer; the cohorts stand where they stood. */
@@ -108,6 +109,11 @@ export class CatchUp {
     }
   }
 
+  /** Ends reading; a run that is under way ends with what it has. */
+  async close(): Promise<void> {
+    await Promise.all(this.#passages.map((passage) => passage.close()))
+  }
+
   /** Those that are still of this run. */
   get cohorts(): Iterable<Cohort> {
     return this.#cohorts
@@ -120,49 +126,40 @@ export class CatchUp {
     return most
   }
 
+  /** All streams at a time: one after the other, each would cost the others its way to the log's server. */
   async #readTo(target: readonly number[]): Promise<void> {
     for (;;) {
-      let read = false
+      const stretches: Promise<void>[] = []
       for (const [stream, until] of target.entries()) {
         const those = [...this.#cohorts].filter((c) => c.wanted && (c.within === null ? c.vector[stream] < until : c.within.stream === stream))
-        if (those.length === 0) continue
-        read = true
-        await this.#readStream(stream, until, those)
+        if (those.length > 0) stretches.push(this.#readStream(stream, until, those))
       }
-      if (!read) return
+      if (stretches.length === 0) return
+      await Promise.all(stretches)
     }
   }
 
   async #readStream(stream: number, until: number, those: readonly Cohort[]): Promise<void> {
-    const { hub, log } = this.#sources
-    const { streams } = hub.topology
+    const passage = this.#passages[stream]
     let first = Infinity
     for (const { vector, within } of those) first = Math.min(first, within === null ? vector[stream] + 1 : vector[stream])
-    const journal = stream === streams ? new JournalReader() : null
-    const reader = log.read({
-      stream: journal === null ? inputStreams(hub.topology)[stream] : RESULTS,
-      fromSeq: journal === null ? first : Math.max(1, first - LIVE_RESULTS_LOOKBACK),
-    })
     const turn = turnOf(this.#sources.clock)
     const members = new Set(those)
-    try {
-      for await (const message of reader) {
-        if (message.seq > until) break
-        const beganMs = this.#sources.clock.monotonic()
-        const events = journal === null ? eventsOfInput(stream, message) : eventsOfResults(stream, message, journal, first)
-        if (events !== null) this.#give(message.seq, events, members)
-        turn.spent(this.#sources.clock.monotonic() - beganMs)
-        if (message.seq >= until) break
-        while (turn.isOver) await turn.next()
-        if (this.#chars <= LIVE_CATCH_UP_CHARS) continue
-        await this.#ease()
-        for (const cohort of members) if (!this.#cohorts.has(cohort)) members.delete(cohort)
-        if (members.size === 0) return
-      }
-    } finally {
-      await reader.close()
+    for await (const { seq, events } of passage.stretch(first, until)) {
+      const beganMs = this.#sources.clock.monotonic()
+      const found = events()
+      if (found !== null) this.#give(seq, found, members)
+      turn.spent(this.#sources.clock.monotonic() - beganMs)
+      while (turn.isOver) await turn.next()
+      if (this.#chars <= LIVE_CATCH_UP_CHARS) continue
+      await this.#ease()
+      for (const cohort of members) if (!this.#cohorts.has(cohort)) members.delete(cohort)
+      if (members.size === 0) return
     }
+    // One of the others has failed.
+    if (passage.closed) return
     for (const cohort of members) {
+      if (!this.#cohorts.has(cohort)) continue
       cohort.vector[stream] = Math.max(cohort.vector[stream], until)
       cohort.within = null
     }
@@ -172,6 +169,7 @@ export class CatchUp {
     const { hub } = this.#sources
     const { stream } = events
     const by = new BySeries(events)
+    // Whoever has left the run is no longer in the index.
     for (const [cohort, wanted] of this.#index.match(events)) {
       if (!members.has(cohort)) continue
       const { vector, within } = cohort
@@ -196,27 +194,5 @@ export class CatchUp {
       this.#index.remove(cohort)
       if (cohort.wanted) this.#onFar(cohort)
     }
-  }
-}
-
-function eventsOfInput(stream: number, { timeMs, data }: LogMessage): Events | null {
-  let input
-  try {
-    input = decodeInput(data)
-  } catch {
-    return null
-  }
-  return input.kind === 'block' ? readingsOf(stream, timeMs, input, seriesOf(input)) : null
-}
-
-/** Messages before `first` are read for the beginnings of commits in them alone. */
-function eventsOfResults(stream: number, message: LogMessage, journal: JournalReader, first: number): Events | null {
-  try {
-    const given = journal.accept(message)
-    if (given === null || !('commit' in given) || message.seq < first) return null
-    return resultsOf(stream, decodeEffects(given.commit.payload))
-  } catch (error) {
-    if (message.seq < first) return null
-    throw error
   }
 }

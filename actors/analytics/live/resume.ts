@@ -131,6 +131,9 @@ export class LiveStreams {
         if (retry) endAll(cohort, 'the log does not answer')
         else this.#anew(cohort)
       }
+    } finally {
+      // Nobody waits for it, and the next run need not.
+      void run?.close().catch(() => {})
     }
   }
 

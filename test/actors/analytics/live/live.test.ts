@@ -304,6 +304,36 @@ describe('a live stream', () => {
     await reader.cancel()
   })
 
+  it('resumes from all streams of the log at a time, and looks at each of them once', async () => {
+    const first = await open('kind=reading')
+    await first.has(1, 'snapshot')
+    const nameIn = (partition: number) => {
+      for (let i = 0; ; i++) if (partitionFor(house.topology, 'default', `d${i}`) === partition) return `d${i}`
+    }
+    const devices = [0, 1, 2, 3].map(nameIn)
+    await house.post(devices.map((device) => ({ device, ts: T0, value: 1 })))
+    await first.has(4)
+    const { log } = house.connection
+    const read = log.read.bind(log)
+    const names: string[] = []
+    let all = () => {}
+    const opened = new Promise<void>((resolve) => (all = resolve))
+    log.read = (options) => {
+      names.push(options.stream)
+      if (names.length === 4) all()
+      const reader = read(options)
+      // None gives anything before all are open.
+      return { close: () => reader.close(), [Symbol.asyncIterator]: () => {
+        const messages = reader[Symbol.asyncIterator]()
+        return { next: async () => (await opened, messages.next()) }
+      } }
+    }
+    const client = await open('kind=reading', { lastId: first.events[0].id })
+    await client.has(4)
+    expect(client.of('reading').map((e) => e.data.device).sort()).toEqual([...devices].sort())
+    expect(names.sort()).toEqual(['READINGS_0', 'READINGS_1', 'READINGS_2', 'READINGS_3'])
+  })
+
   it('resumes many at once with a few looks at the log', async () => {
     const first = await open('kind=reading')
     await first.has(1, 'snapshot')
