@@ -22,7 +22,11 @@ export class LivePump {
   readonly #bytesMax: number
   #given = new Set<Feed>()
   #waiting: Subscriber[] = []
-  #running: Promise<void> | null = null
+  #running = false
+  /** Rounds begun. */
+  #round = 0
+  /** Who waits for the end of which round. */
+  #asked: { readonly round: number; readonly resolve: () => void }[] = []
   /** Streams let go since the start, as they were too far behind. */
   letGo = 0
 
@@ -52,9 +56,12 @@ export class LivePump {
     this.#start()
   }
 
-  /** Resolves when what was given so far is with all whose connections take it. */
+  /** Resolves when what was given so far is with all whose connections take it, whatever is given meanwhile. */
   async passedOn(): Promise<void> {
-    while (this.#running !== null) await this.#running
+    if (!this.#running) return
+    // What was given after the present round had begun is of the next one.
+    const round = this.#round + 1
+    await new Promise<void>((resolve) => this.#asked.push({ round, resolve }))
   }
 
   /** Makes one link of what a feed was given so far. */
@@ -70,7 +77,19 @@ export class LivePump {
   }
 
   #start(): void {
-    this.#running ??= this.#run().finally(() => (this.#running = null))
+    if (this.#running) return
+    this.#running = true
+    void this.#run().finally(() => {
+      this.#running = false
+      this.#answer(Infinity)
+    })
+  }
+
+  #answer(round: number): void {
+    if (this.#asked.length === 0) return
+    const done = this.#asked.filter((asked) => asked.round <= round)
+    this.#asked = this.#asked.filter((asked) => asked.round > round)
+    for (const { resolve } of done) resolve()
   }
 
   async #run(): Promise<void> {
@@ -79,6 +98,7 @@ export class LivePump {
     await null
     while (this.#given.size > 0 || this.#waiting.length > 0) {
       const beganMs = this.#clock.monotonic()
+      const round = ++this.#round
       for (const feed of [...this.#given]) this.seal(feed)
       const readers = this.#waiting
       this.#waiting = []
@@ -91,6 +111,7 @@ export class LivePump {
         while (turn.isOver) await turn.next()
         sliceMs = this.#clock.monotonic()
       }
+      this.#answer(round)
       await this.#clock.sleep(this.#clock.monotonic() - beganMs)
     }
   }

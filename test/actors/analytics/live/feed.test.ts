@@ -88,6 +88,25 @@ describe('a feed', () => {
     expect(stage.account.bytes).toBe(0)
   })
 
+  it('is passed on also while another is given something in every round', async () => {
+    const stage = new Stage()
+    const [feed, busy] = [new Feed(stage.account), new Feed(stage.account)]
+    const [reader, { connection }] = [stage.reader(feed), stage.reader(busy)]
+    let rounds = 0
+    const write = connection.write.bind(connection)
+    connection.write = (data) => {
+      if (++rounds < 500) stage.pump.give(busy, 'x')
+      return write(data)
+    }
+    stage.pump.give(busy, 'x')
+    for (const text of ['a', 'b']) {
+      await stage.give(feed, text)
+      expect(reader.connection.text.endsWith(text)).toBe(true)
+      expect(rounds).toBeLessThan(20)
+    }
+    while (rounds < 500) await stage.pump.passedOn()
+  })
+
   it('counts what a connection has not taken until it is taken or the connection is gone', async () => {
     const stage = new Stage()
     const feed = new Feed(stage.account)
