@@ -44,6 +44,15 @@ export const QUOTAS_MAX = 10_000
 export const QUOTA_TELL_MS = 200
 /** Edge: a store that refused a connection is not asked for so long, where there is another. */
 export const PROXY_AVOID_MS = 2_000
+/** Edge: live streams that are being opened at a store at a time; the others wait. */
+export const RELAY_OPENING_MAX = 256
+/** Edge: how long a live stream that is opened waits for a store, beyond it 503; and one that was cut from its store, beyond it the client comes again. */
+export const RELAY_PATIENCE_MS = 10_000
+export const RELAY_RESUME_PATIENCE_MS = 60_000
+/** Edge: the pause before a store is asked again. */
+export const RELAY_RETRY_MS = 200
+/** Edge: bytes of one event of a live stream; a stream with a larger one is cut. The largest is a snapshot. */
+export const RELAY_EVENT_BYTES_MAX = 8 * 1024 * 1024
 /** Characters of an Idempotency-Key. */
 export const IDEMPOTENCY_KEY_CHARS_MAX = 255
 /** Body of a request, before and after decompression: beyond it 413. */
@@ -313,5 +322,6 @@ assert(COMMIT_RESULTS_MAX <= COMMIT_WAITING_RESULTS_MAX && COMMIT_MESSAGES_MAX <
 assert(HEARTBEAT_MS < ABSENT_AFTER_MS && ABSENT_AFTER_MS < DEAD_AFTER_MS, 'a heartbeat in time must never be overdue')
 assert(HEARTBEAT_MS * 3 <= DEAD_AFTER_MS, 'a member must be able to miss two heartbeats')
 assert(LIVE_CATCH_UP_OWED_MAX < LIVE_QUEUE_BYTES_MAX && LIVE_QUEUE_BYTES_MAX < LIVE_BYTES_MAX, 'one reader must not use up what there is for all')
+assert(LIVE_SNAPSHOT_MAX * (DEVICE_CHARS_MAX + METRIC_CHARS_MAX + 160) < RELAY_EVENT_BYTES_MAX, 'the largest snapshot must pass an edge')
 assert(BLOCK_LINGER_MS < COMMIT_INTERVAL_MS)
 assert(SQL_PROCESSES > 1 && SQL_MEMORY_MIB < SQL_RSS_MAX_MIB && SQL_TIME_MS <= SQL_TIME_MAX_MS && SQL_ROWS <= SQL_ROWS_MAX)

@@ -2,9 +2,10 @@
  * The edge: takes readings in over HTTP and answers for them, and passes everything else on to a store.
  *
  * Puts the parts together and speaks HTTP; each part says what it owns: ingest.ts the way of a request, batcher.ts blocks,
- * rejects.ts what was turned away, proxy.ts the rest. Leaves listening to whoever serves `app`.
+ * rejects.ts what was turned away, relay.ts live streams, proxy.ts the rest. Leaves listening to whoever serves `app`.
  */
 
+import type { HttpBindings } from '@hono/node-server'
 import { Hono } from 'hono'
 import type { Context } from 'hono'
 import type { Registry } from 'prom-client'
@@ -19,9 +20,11 @@ import { Ingest } from './ingest.ts'
 import type { Verdict } from './ingest.ts'
 import { edgeMetrics } from './metrics.ts'
 import { Proxy } from './proxy.ts'
-import type { Stores } from './proxy.ts'
 import { Quotas } from './quota.ts'
 import { RejectsLog } from './rejects.ts'
+import { LiveRelay } from './relay.ts'
+import { StoreChoice } from './store-choice.ts'
+import type { Stores } from './store-choice.ts'
 
 export interface EdgeOptions {
   readonly connection: Connection
@@ -79,7 +82,12 @@ export function createEdge(options: EdgeOptions): Edge {
       }
     },
   })
-  const metrics = edgeMetrics(options.metrics, { bytesInHand: () => bodyBytes + batcher.bytesInHand, blocksInFlight: () => batcher.blocksInFlight })
+  const metrics = edgeMetrics(options.metrics, {
+    bytesInHand: () => bodyBytes + batcher.bytesInHand,
+    blocksInFlight: () => batcher.blocksInFlight,
+    liveStreams: () => relay.size,
+    liveResumed: () => relay.resumed,
+  })
   const rejects = new RejectsLog({
     connection,
     topology,
@@ -90,7 +98,9 @@ export function createEdge(options: EdgeOptions): Edge {
     },
   })
   const quotas = new Quotas({ clock, bus: connection.bus, perTenant: options.quota ?? null })
-  const proxy = new Proxy({ stores: options.membership, clock })
+  const choice = new StoreChoice({ stores: options.membership, clock })
+  const proxy = new Proxy(choice)
+  const relay = new LiveRelay({ choice, clock })
   const ingest = new Ingest({
     keyring,
     batcher,
@@ -112,6 +122,7 @@ export function createEdge(options: EdgeOptions): Edge {
   }
   app.post('/v1/readings', async (c) => counted(answer(c, await ingest.readings(c))))
   app.post('/api/v2/write', async (c) => counted(answerInflux(c, await ingest.lines(c))))
+  app.get('/v1/live', (c) => (c.req.raw.method === 'HEAD' || (c.env as Partial<HttpBindings>)?.outgoing === undefined ? proxy : relay).handle(c))
   app.all('*', (c) => proxy.handle(c))
 
   return {
@@ -121,6 +132,7 @@ export function createEdge(options: EdgeOptions): Edge {
       await batcher.drain()
       await rejects.drain()
       quotas.close()
+      relay.close()
       proxy.close()
     },
   }

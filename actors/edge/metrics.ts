@@ -15,8 +15,16 @@ export interface EdgeMetrics {
   readonly ack: Histogram
 }
 
-/** Registers the edge's metrics; `hold` and `inFlight` are asked at each scrape. */
-export function edgeMetrics(registry: Registry, asked: { bytesInHand: () => number; blocksInFlight: () => number }): EdgeMetrics {
+/** What is asked at each scrape. */
+export interface Asked {
+  readonly bytesInHand: () => number
+  readonly blocksInFlight: () => number
+  readonly liveStreams: () => number
+  readonly liveResumed: () => number
+}
+
+/** Registers the edge's metrics. */
+export function edgeMetrics(registry: Registry, asked: Asked): EdgeMetrics {
   const registers = [registry]
   new prom.Gauge({
     name: 'weir_edge_bytes_in_hand',
@@ -32,6 +40,23 @@ export function edgeMetrics(registry: Registry, asked: { bytesInHand: () => numb
     registers,
     collect() {
       this.set(asked.blocksInFlight())
+    },
+  })
+  new prom.Gauge({
+    name: 'weir_edge_live_streams',
+    help: 'Live streams that pass through the edge',
+    registers,
+    collect() {
+      this.set(asked.liveStreams())
+    },
+  })
+  new prom.Counter({
+    name: 'weir_edge_live_resumed_total',
+    help: 'Live streams that went on at another store, as theirs was gone',
+    registers,
+    collect() {
+      this.reset()
+      this.inc(asked.liveResumed())
     },
   })
   return {

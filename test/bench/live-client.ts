@@ -2,7 +2,8 @@
  * Many clients of `/v1/live` as one process, over plain sockets: so that thousands of them cost little beside what they measure.
  *
  * Its parent's first message is a `LiveOrder`; it opens its streams at once, resumes each that breaks with its last id, and answers `report` with a
- * `LiveReport`, anything else with how many streams stand. A probe's value is the time of its POST, so that whoever reads it knows its age.
+ * `LiveReport`, `mark` and `open` with how many streams stand and are level since the newest mark: have had an event that the log stored behind
+ * it. A probe's value is the time of its POST, so that whoever reads it knows its age.
  */
 
 import { once } from 'node:events'
@@ -30,8 +31,9 @@ export interface LiveReport {
   /** Snapshots that came where a stream resumed: the log did not hold what was missed. */
   readonly anew: number
   readonly bytes: number
-  /** When the last of the standing streams that are looked at had all that it missed before it was opened, epoch ms. */
-  readonly levelMs: number
+  /** Since the mark, of the streams that are looked at: when the last event came that was older than a second, epoch ms; and the greatest age, ms. */
+  readonly lateMs: number
+  readonly oldestMs: number
   /** By query of the streams that are looked at: how many readings, and the sum of their values in hundredths, modulo `MODULUS`. */
   readonly readings: Readonly<Record<string, readonly [count: number, sum: number]>>
   /** Ages of probes since the last report, ms. */
@@ -42,6 +44,9 @@ const MODULUS = 1_000_000_007
 const [order] = (await once(process, 'message')) as [LiveOrder]
 const target = new URL(order.url)
 let ages: number[] = []
+let markMs = 0
+let lateMs = 0
+let oldestMs = 0
 
 class Stream {
   open = false
@@ -49,14 +54,13 @@ class Stream {
   told = 0
   anew = 0
   bytes = 0
-  /** When it was opened, and when it had the last of what it missed before, epoch ms. */
-  connectedMs = 0
-  levelMs = 0
+  level = true
   count = 0
   sum = 0
   readonly query: string
   #stuck: boolean
   #looks: boolean
+  #socket!: Socket
   #lastId = ''
   #raw = ''
   #text = ''
@@ -72,8 +76,8 @@ class Stream {
     this.#raw = ''
     this.#text = ''
     let answered = false
-    this.connectedMs = Date.now()
-    const socket: Socket = connect(Number(target.port), target.hostname)
+    const socket = connect(Number(target.port), target.hostname)
+    this.#socket = socket
     socket.write(
       `GET /v1/live?time=ms&${this.query} HTTP/1.1\r\nHost: ${target.host}\r\nAuthorization: Bearer ${order.key}\r\n` +
         `${this.#lastId === '' ? '' : `Last-Event-ID: ${this.#lastId}\r\n`}\r\n`,
@@ -84,7 +88,6 @@ class Stream {
         answered = true
         this.open = data.subarray(9, 12).toString('latin1') === '200'
         if (!this.open) return void socket.destroy()
-        this.levelMs = Date.now()
         if (this.#stuck) return void socket.pause()
       }
       this.#take(data)
@@ -117,6 +120,7 @@ class Stream {
       const line = this.#raw.indexOf('\r\n')
       if (line < 0) break
       const size = parseInt(this.#raw.slice(0, line), 16)
+      if (size === 0) return void this.#socket.destroy()
       if (this.#raw.length < line + 2 + size + 2) break
       this.#text += this.#raw.slice(line + 2, line + 2 + size)
       this.#raw = this.#raw.slice(line + 2 + size + 2)
@@ -135,7 +139,10 @@ class Stream {
     if (!event.startsWith('event: reading')) return
     const value = Number(/"value":([-\d.e]+)/.exec(event)![1])
     if (event.includes('"metric":"probe"')) ages.push(performance.timeOrigin + performance.now() - value)
-    if (Number(/"received_at":(\d+)/.exec(event)![1]) < this.connectedMs) this.levelMs = Date.now()
+    const [nowMs, storedMs] = [Date.now(), Number(/"received_at":(\d+)/.exec(event)![1])]
+    if (nowMs - storedMs > 1_000) lateMs = nowMs
+    oldestMs = Math.max(oldestMs, nowMs - storedMs)
+    this.level ||= storedMs >= markMs
     this.count++
     this.sum = (this.sum + (Math.round(value * 100) % MODULUS)) % MODULUS
   }
@@ -144,15 +151,19 @@ class Stream {
 const streams = order.queries.map((query, i) => new Stream(query, { stuck: i < order.stuck, looks: i >= order.stuck && i % order.sample === 0 }))
 
 process.on('message', (asked) => {
-  const standing = streams.filter((s) => s.open)
-  if (asked !== 'report') return void process.send!(standing.length)
+  if (asked === 'mark') {
+    markMs = Date.now()
+    lateMs = oldestMs = 0
+    for (const stream of streams) stream.level = false
+  }
+  if (asked !== 'report') return void process.send!(streams.filter((s) => s.open && s.level).length)
   const total = (of: 'resumed' | 'told' | 'anew' | 'bytes') => streams.reduce((sum, stream) => sum + stream[of], 0)
   const readings: Record<string, readonly [number, number]> = {}
   for (const { query, count, sum } of streams) if (count > 0) readings[query] = [count, sum]
   const report: LiveReport = {
-    open: standing.length,
+    open: streams.filter((s) => s.open).length,
     resumed: total('resumed'), told: total('told'), anew: total('anew'), bytes: total('bytes'),
-    levelMs: standing.reduce((last, stream) => Math.max(last, stream.levelMs), 0),
+    lateMs, oldestMs,
     readings,
     agesMs: ages,
   }

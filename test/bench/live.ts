@@ -37,9 +37,14 @@ export class Clients {
     return this.#child.pid!
   }
 
-  /** How many streams stand. */
+  /** How many streams stand, and are level since the newest mark. */
   open(): Promise<number> {
     return this.#ask('open') as Promise<number>
+  }
+
+  /** From now on a stream is level once it has an event that was stored later. */
+  async mark(): Promise<void> {
+    await this.#ask('mark')
   }
 
   report(): Promise<LiveReport> {
@@ -119,8 +124,9 @@ async function measure({ name, streams, rate, probes, seconds, everything = fals
     row('opening all streams', performance.now() - openedMs, 'ms')
 
     let ended = false
+    const enough = new AbortController()
     const pulsing = pulse(system, probes, () => ended)
-    const loading = rate > probes ? load(system.url, { kind: 'columns', seconds: seconds + 3 + (edge ? 15 : 0), connections: 4, rate: rate - probes }) : null
+    const loading = rate > probes ? load(system.url, { kind: 'columns', seconds: seconds + 3 + (edge ? 180 : 0), connections: 4, rate: rate - probes, signal: enough.signal }) : null
     await new Promise((resolve) => setTimeout(resolve, 2_000))
     await clients.report()
     const watched = () => [...named(descendants(system.pid)), { name: 'clients', pid: clients!.pid }].filter(({ name: n }) => /weir-(store|edge)$|clients/.test(n))
@@ -146,6 +152,7 @@ async function measure({ name, streams, rate, probes, seconds, everything = fals
 
     if (edge) rows.push(...(await storm(system, clients, { streams, name })))
     ended = true
+    enough.abort()
     await Promise.all([pulsing, loading])
     await eventually('everything accepted is sealed', async () => {
       const { accepted, sealed } = await system.get<{ accepted: number; sealed: number }>('/v1/status')
@@ -171,7 +178,7 @@ async function measure({ name, streams, rate, probes, seconds, everything = fals
 }
 
 export const run: Bench = async ({ size }) => {
-  const [streams, usual, rate] = size === 'real' ? [5_000, 30, 20_000] : [100, 2, 2_000]
+  const [streams, usual, rate] = size === 'real' ? [5_000, 30, 20_000] : [100, 2, 20_000]
   const seconds = Number(process.env.WEIR_BENCH_SECONDS ?? usual)
   const shapes: Shape[] = [
     { name: 'own', streams, rate, probes: 50, seconds },

@@ -7,10 +7,12 @@ import type { Loaded, LoadOrder } from './load.ts'
 
 export type { Loaded } from './load.ts'
 
-export function load(url: string, order: Omit<LoadOrder, 'url' | 'key'> & { readonly key?: string }): Promise<Loaded> {
+/** `signal`: ends it before its time. */
+export function load(url: string, { signal, ...order }: Omit<LoadOrder, 'url' | 'key'> & { readonly key?: string; readonly signal?: AbortSignal }): Promise<Loaded> {
   return new Promise((resolve, reject) => {
     const full: LoadOrder = { url, key: ADMIN_KEY, ...order }
     const child = spawn(process.execPath, [join(import.meta.dirname, 'load.ts'), JSON.stringify(full)], { stdio: ['ignore', 'pipe', 'inherit'] })
+    signal?.addEventListener('abort', () => child.kill('SIGTERM'))
     let output = ''
     child.stdout.on('data', (chunk) => (output += chunk))
     child.on('error', reject)

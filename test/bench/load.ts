@@ -17,6 +17,7 @@ export interface LoadOrder {
   readonly kind: 'columns' | 'json' | 'single'
   /** `even` by default. */
   readonly shape?: Shape
+  /** SIGTERM ends it sooner. */
   readonly seconds: number
   readonly connections: number
   /** Readings a second; 0 (the default) for as many as are answered. */
@@ -71,7 +72,8 @@ function post(bytes: Uint8Array | string): Promise<number> {
 }
 
 const start = performance.now()
-const end = start + seconds * 1000
+let end = start + seconds * 1000
+process.on('SIGTERM', () => (end = 0))
 const loaded: Loaded = { accepted: 0, refused: 0, throttled: 0, lost: 0, errors: {}, seconds: 0 }
 
 async function connection(): Promise<void> {

@@ -93,7 +93,7 @@ async function hasAll(client: LiveClient, kinds: readonly string[], mine: (devic
   expect(client.of('snapshot')).toHaveLength(1)
 }
 
-test('each event reaches each client once while stores are killed in turn and their clients go to the other and back', async () => {
+test('each event reaches each client once while stores are killed in turn: through the edge on one and the same connection, of a store itself by resuming', async () => {
   const [edge, worker] = [await apart.start('edge'), await apart.start('worker')]
   const stores = new Map([['north', await store('north')], ['south', await store('south')]])
   for (const part of [edge, worker, ...stores.values()]) await apart.ready(part)
@@ -103,6 +103,10 @@ test('each event reaches each client once while stores are killed in turn and th
   const own = watch(edge, `device=${DEVICES[3]},${DEVICES[4]}`)
   const field = watch(edge, 'prefix=field-1/&kind=reading,alert')
   await eventually('all have begun', () => clients.every((client) => client.of('snapshot').length === 1))
+  const byEdge = [...clients]
+  // One that is at a store itself, and goes to the other by itself when it is killed.
+  const direct = watch(stores.get('north')!, 'kind=reading,anomaly')
+  await eventually('it has begun', () => direct.of('snapshot').length === 1)
 
   // Steady values, and now and then one that is far from them.
   const random = seeded(11)
@@ -128,11 +132,12 @@ test('each event reaches each client once while stores are killed in turn and th
     let moves = 0
     for (let round = 0; round < 4; round++) {
       const counts = await Promise.all([...stores].map(async ([name, part]) => [name, await metric(part, 'weir_live_streams').catch(() => 0)] as const))
-      const [name] = counts.find(([, n]) => n > 0)!
+      const [name] = counts.find(([, n]) => n >= byEdge.length)!
       const { pid } = stores.get(name)!
+      const other = [...stores].find(([of]) => of !== name)![1]
       process.kill(pid, 'SIGKILL')
-      const opened = everything.opened
-      await eventually('the clients are at the other store', () => clients.every((client) => client.opened > opened - 1) && everything.opened > opened)
+      direct.moveTo(other.url)
+      await eventually('the streams are at the other store', async () => (await metric(other, 'weir_live_streams')) === clients.length)
       moves++
       await more(15)
       stores.set(name, await store(name))
@@ -143,7 +148,10 @@ test('each event reaches each client once while stores are killed in turn and th
     ended = true
     await posting
   }
+  expect(byEdge.map(({ opened }) => opened)).toEqual(byEdge.map(() => 1))
+  expect(await metric(edge, 'weir_edge_live_resumed_total')).toBe(4 * byEdge.length)
   await hasAll(everything, ['reading', 'window', 'anomaly'])
+  await hasAll(direct, ['reading', 'anomaly'])
   await hasAll(results, ['window', 'anomaly'])
   await hasAll(own, ['reading', 'window'], (device) => device === DEVICES[3] || device === DEVICES[4])
   await hasAll(field, ['reading'], (device) => device.startsWith('field-1/'))

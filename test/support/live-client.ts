@@ -48,6 +48,12 @@ export class LiveClient {
     this.#socket?.resume()
   }
 
+  /** Goes to another server when its stream ends, and ends it here. */
+  moveTo(url: string): void {
+    this.#url = new URL(url)
+    this.#socket?.destroy()
+  }
+
   close(): void {
     this.#closed = true
     clearTimeout(this.#timer)
