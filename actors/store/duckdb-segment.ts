@@ -5,8 +5,8 @@
  * a merge brings into it to duckdb-merge.ts.
  *
  * - G3 A table without rows is not made.
- * - G4 `series` says of each series where its rows lie in `readings` and in the tables of windows, which are sorted by series. Readers find them by that, since
- *   DuckDB prunes by the first 8 bytes of a text alone, and count series by it without reading their rows.
+ * - G4 `series` says of each series where its rows lie in `readings`, the tables of windows and `anomalies`, which are sorted by series. Readers find them by
+ *   that, since DuckDB prunes by the first 8 bytes of a text alone, and count series by it without reading their rows.
  */
 
 import { SMALL_BLOCK_BYTES, SMALL_SEGMENT_ROWS } from '../../runtime/limits.ts'
@@ -16,7 +16,7 @@ import type { SealBuffer } from './buffer.ts'
 import type { LakeDatabase, StagedColumn } from './database.ts'
 import type { OwnedWindow } from './recompute.ts'
 import type { SealContent, SegmentFacts } from './shelf.ts'
-import { columnsSql, emptySql, literal, TABLE_NAMES, WINDOW_SIZES_SQL, WINDOW_TABLES } from './tables.ts'
+import { columnsSql, emptySql, literal, PLACED_TABLES, TABLE_NAMES, WINDOW_SIZES_SQL, WINDOW_TABLES } from './tables.ts'
 import type { TableName } from './tables.ts'
 
 export interface SegmentSource {
@@ -89,13 +89,13 @@ const isOfWindows = (table: TableName) => table === 'windows' || (WINDOW_TABLES 
 /** The rows of `series` of a file that has the others. */
 function seriesSql(alias: string, tables: ReadonlySet<TableName>): string {
   const of = (table: TableName) => (tables.has(table) ? `${alias}.main.${table}` : `(SELECT *, 0::BIGINT AS rowid FROM ${emptySql(table)})`)
-  const places = WINDOW_TABLES.map((table, size) => `count(*) FILTER (size = ${size}) AS ${table}, coalesce(min(place) FILTER (size = ${size}), 0) AS ${table}_at`)
-  const windows = WINDOW_TABLES.map((table, size) => `SELECT tenant, device, metric, rowid AS place, ${size} AS size FROM ${of(table)}`)
-  const shown = WINDOW_TABLES.map((table) => `coalesce(${table}, 0), coalesce(${table}_at, 0)`)
+  const places = PLACED_TABLES.map((table, i) => `count(*) FILTER (i = ${i}) AS ${table}, coalesce(min(place) FILTER (i = ${i}), 0) AS ${table}_at`)
+  const placed = PLACED_TABLES.map((table, i) => `SELECT tenant, device, metric, rowid AS place, ${i} AS i FROM ${of(table)}`)
+  const shown = PLACED_TABLES.map((table) => `coalesce(${table}, 0), coalesce(${table}_at, 0)`)
   return `SELECT tenant, device, metric, coalesce(n, 0), first, last, value, received_at, coalesce(readings_at, 0), ${shown.join(', ')}
     FROM (SELECT tenant, device, metric, count(*) AS n, min(ts) AS first, max(ts) AS last, arg_max(value, (ts, value)) AS value, arg_max(received_at, (ts, value)) AS received_at, min(rowid) AS readings_at
       FROM ${of('readings')} GROUP BY ALL)
-    FULL JOIN (SELECT tenant, device, metric, ${places.join(', ')} FROM (${windows.join(' UNION ALL ')}) GROUP BY ALL) USING (tenant, device, metric)
+    FULL JOIN (SELECT tenant, device, metric, ${places.join(', ')} FROM (${placed.join(' UNION ALL ')}) GROUP BY ALL) USING (tenant, device, metric)
     ORDER BY tenant, device, metric`
 }
 

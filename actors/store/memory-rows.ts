@@ -7,7 +7,7 @@
 
 import { WINDOW_SIZES_MS } from '../reading/window.ts'
 import { LEDGER_COUNTS } from './buffer.ts'
-import { WINDOW_TABLES } from './tables.ts'
+import { PLACED_TABLES, WINDOW_TABLES } from './tables.ts'
 import type { WindowTable } from './tables.ts'
 
 export type LakeRow = Readonly<Record<string, string | number | null>>
@@ -94,13 +94,13 @@ export function sumLedger(rows: readonly LakeRow[]): LakeRow[] {
 }
 
 /** The summary of each series, in order, of rows that lie in the order of series. */
-export function seriesOf(readings: readonly LakeRow[], windows: Readonly<Record<WindowTable, readonly LakeRow[]>>): LakeRow[] {
+export function seriesOf(readings: readonly LakeRow[], placed: Readonly<Record<(typeof PLACED_TABLES)[number], readonly LakeRow[]>>): LakeRow[] {
   const nameOf = (row: LakeRow) => `${row.tenant}\n${row.device}\n${row.metric}`
   const readingsOf = Map.groupBy(readings, nameOf)
-  const windowsOf = WINDOW_TABLES.map((table) => Map.groupBy(windows[table], nameOf))
-  const names = [...new Set([readingsOf, ...windowsOf].flatMap((of) => [...of.keys()]))].sort()
+  const placedOf = PLACED_TABLES.map((table) => Map.groupBy(placed[table], nameOf))
+  const names = [...new Set([readingsOf, ...placedOf].flatMap((of) => [...of.keys()]))].sort()
   let readingsAt = 0
-  const windowsAt = WINDOW_TABLES.map(() => 0)
+  const placedAt = PLACED_TABLES.map(() => 0)
   return names.map((name) => {
     const [tenant, device, metric] = name.split('\n')
     const inTime = (readingsOf.get(name) ?? []).toSorted((a, b) => Number(a.ts) - Number(b.ts) || Number(a.value) - Number(b.value))
@@ -111,11 +111,11 @@ export function seriesOf(readings: readonly LakeRow[], windows: Readonly<Record<
       readings_at: count === 0 ? 0 : readingsAt,
     }
     readingsAt += count
-    for (const [size, table] of WINDOW_TABLES.entries()) {
-      const own = windowsOf[size].get(name)?.length ?? 0
+    for (const [i, table] of PLACED_TABLES.entries()) {
+      const own = placedOf[i].get(name)?.length ?? 0
       row[table] = own
-      row[`${table}_at`] = own === 0 ? 0 : windowsAt[size]
-      windowsAt[size] += own
+      row[`${table}_at`] = own === 0 ? 0 : placedAt[i]
+      placedAt[i] += own
     }
     return row
   })

@@ -178,16 +178,17 @@ class MemoryShelf implements Shelf {
     const since = (column: string) => (row: LakeRow) => dropBeforeMs === null || Number(row[column]) >= dropBeforeMs
     signal?.throwIfAborted()
     const readings = all.readings.filter(since('ts'))
+    const anomalies = all.anomalies.filter(since('ts'))
     const windows = bySize(newestWindows(ofAllSizes(all).filter(since('start'))))
     return this.#writeFile(path, {
       readings,
       windows: [],
       ...windows,
       owned_windows: [...new Map(all.owned_windows.filter(since('start')).map((row) => [windowKey(row), row])).values()],
-      anomalies: all.anomalies.filter(since('ts')),
+      anomalies,
       rejects: all.rejects.filter(since('received_at')),
       ledger: sumLedger(all.ledger),
-      series: seriesOf(readings, windows),
+      series: seriesOf(readings, { ...windows, anomalies }),
     })
   }
 

@@ -10,7 +10,7 @@
  * have it as a table, of all sizes.
  *
  * `series` sums up what a merged segment holds of each series: its readings, the last of them (of equal times the largest), and at which row its
- * readings and its windows of each size begin. What a seal writes has none, nor has a segment of an earlier version.
+ * readings, its windows of each size and its anomalies begin. What a seal writes has none, nor has a segment of an earlier version.
  */
 
 import { createHash } from 'node:crypto'
@@ -110,6 +110,8 @@ export const TABLES = {
     ['windows_1h_at', 'BIGINT'],
     ['windows_1d', 'BIGINT'],
     ['windows_1d_at', 'BIGINT'],
+    ['anomalies', 'BIGINT'],
+    ['anomalies_at', 'BIGINT'],
   ],
 } as const satisfies Record<string, readonly (readonly [name: string, type: string])[]>
 
@@ -118,6 +120,8 @@ export const TABLE_NAMES = Object.keys(TABLES) as TableName[]
 /** The table of each size of windows, by the size's index. */
 export const WINDOW_TABLES = WINDOW_SIZE_NAMES.map((name) => `windows_${name}` as const)
 export type WindowTable = (typeof WINDOW_TABLES)[number]
+/** Tables of which `series` says, beside `readings`, at which row a series begins in them, and how many it has. */
+export const PLACED_TABLES = [...WINDOW_TABLES, 'anomalies'] as const
 /** The sizes as SQL literals, by index; a day is one, as an analyst writes it, and no 24 hours. */
 export const WINDOW_SIZES_SQL = WINDOW_SIZES_MS.map((sizeMs) => (sizeMs < DAY_MS ? `INTERVAL '${sizeMs / MINUTE_MS} minutes'` : `INTERVAL '${sizeMs / DAY_MS} days'`))
 

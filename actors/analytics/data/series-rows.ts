@@ -1,5 +1,5 @@
 /**
- * Where the rows of a few series lie: their readings, or their windows of one size, as SQL that reads these rows alone.
+ * Where the rows of a few series lie: their readings, their windows of one size or their anomalies, as SQL that reads these rows alone.
  *
  * DuckDB prunes by the first 8 bytes of a text, which devices of one fleet mostly share, so that a filter on a device reads the names of all. But
  * merged segments say at which row each series begins (their table `series`). The picture is the register of a book: one look, then its pages; and
@@ -11,27 +11,28 @@
  */
 
 import { NARROWED_DEVICES_MAX, NARROWED_PARTS_MAX, PLACES_KNOWN_MAX } from '../../../runtime/limits.ts'
+import type { Segment } from '../../store/manifest.ts'
 import { TABLES, WINDOW_SIZES_SQL, WINDOW_TABLES } from '../../store/tables.ts'
 import { text, unionOf } from './lake.ts'
 import type { Attached, Lake, LakeVersion, Within } from './lake.ts'
 import type { SeriesFilter } from './series-catalog.ts'
 
-const TIMES = { readings: 'ts', windows: 'start' } as const
+const TIMES = { readings: 'ts', windows: 'start', anomalies: 'ts' } as const
 
 /** The relation of `table` for whoever asks under `tenant` and `filter`, as SQL that follows `FROM`; the caller holds the version. */
 export async function relationOf(
   lake: Lake,
   version: LakeVersion,
-  table: 'readings' | 'windows',
+  table: keyof typeof TIMES,
   { tenant, filter, ...within }: { tenant: string; filter: SeriesFilter } & Within,
 ): Promise<string> {
   const { devices, metrics, prefix } = filter
   const { size = 0 } = within
   if (table === 'windows' && within.size === undefined) return version.relation(table, within)
   const reached = version.reached(table, within)
-  const indexed = reached.filter(({ segment }) => (segment.rows.series ?? 0) > 0)
+  const indexed = reached.filter(({ segment }) => (segment.rows.series ?? 0) > 0 && (table !== 'anomalies' || saysOfAnomalies(segment)))
   if (devices === null || prefix !== null || devices.size > NARROWED_DEVICES_MAX || indexed.length === 0) return version.relation(table, within)
-  const rangeOf = ({ readings, windows }: Place) => (table === 'readings' ? readings : windows[size])
+  const rangeOf = (place: Place) => (table === 'windows' ? place.windows[size] : place[table])
   const places = (await placesOf(lake, indexed, { tenant, devices, metrics })).filter(({ place }) => rangeOf(place)[1] > 0)
   if (places.length > NARROWED_PARTS_MAX) return version.relation(table, within)
   const shown = TABLES[table].slice(3).map(([name]) => (name === TIMES[table] ? `"${name}" + INTERVAL 0 SECOND AS "${name}"` : `"${name}"`))
@@ -39,7 +40,7 @@ export async function relationOf(
   const parts: string[] = []
   for (const { segment, place } of places) {
     const [first, count] = rangeOf(place)
-    const own = table === 'readings' || isOfAllSizes(segment) ? table : WINDOW_TABLES[size]
+    const own = table !== 'windows' || isOfAllSizes(segment) ? table : WINDOW_TABLES[size]
     parts.push(
       `SELECT ${text(tenant)} AS tenant, ${text(place.device)} AS device, ${text(place.metric)} AS metric, ${(own === table ? shown : sized).join(', ')}
        FROM ${segment.alias}.main.${own} WHERE rowid BETWEEN ${first} AND ${first + count - 1}`,
@@ -58,8 +59,11 @@ interface Place {
   readonly metric: string
   readonly readings: Rows
   readonly windows: readonly Rows[]
+  readonly anomalies: Rows
 }
 
+/** Segments of earlier versions do not; those that say which form they have do. */
+const saysOfAnomalies = ({ form }: Segment) => form !== undefined
 /** Whether windows of all sizes are in one table, as in segments of earlier versions. */
 const isOfAllSizes = ({ segment }: Attached) => (segment.rows.windows ?? 0) > 0
 
@@ -83,7 +87,8 @@ async function placesOf(
   if (unknown.length > 0) {
     const names = (column: string, set: ReadonlySet<string>) => ` AND ${column} IN (${[...set].map(text).join(', ')})`
     const looks = unknown.map((segment, i) => {
-      const places = ['readings_at', 'count', ...WINDOW_TABLES.flatMap((own) => (isOfAllSizes(segment) ? ['windows_at', 'windows'] : [`${own}_at`, own]))]
+      const windows = WINDOW_TABLES.flatMap((own) => (isOfAllSizes(segment) ? ['windows_at', 'windows'] : [`${own}_at`, own]))
+      const places = ['readings_at', 'count', ...windows, ...(saysOfAnomalies(segment.segment) ? ['anomalies_at', 'anomalies'] : ['0', '0'])]
       return `SELECT ${i}::DOUBLE AS i, tenant, device, metric, ${places.map((name, p) => `${name}::DOUBLE AS p${p}`).join(', ')} FROM ${segment.alias}.main.series`
     })
     const columns = await lake.query(
@@ -94,7 +99,7 @@ async function placesOf(
     for (let n = 0; n < (columns[0]?.length ?? 0); n++) {
       const [i, device, metric, ...places] = columns.map((column) => column[n]) as [number, string, string, ...number[]]
       const rowsAt = (p: number): Rows => [places[2 * p], places[2 * p + 1]]
-      told[i].get(keyOf(device, metric))!.push({ device, metric, readings: rowsAt(0), windows: WINDOW_TABLES.map((_, size) => rowsAt(1 + size)) })
+      told[i].get(keyOf(device, metric))!.push({ device, metric, readings: rowsAt(0), windows: WINDOW_TABLES.map((_, size) => rowsAt(1 + size)), anomalies: rowsAt(1 + WINDOW_TABLES.length) })
     }
     for (const [i, segment] of unknown.entries()) {
       found.set(segment, [...told[i].values()].flat())

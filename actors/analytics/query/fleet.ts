@@ -154,7 +154,7 @@ async function worstAnomalies(tail: Tail, tenant: string, from: number): Promise
     const worst = (column: string) => `arg_max(${column}, (score, ts))`
     const columns = await tail.lake.query(
       `SELECT device, count(*)::DOUBLE, max(epoch_ms(ts))::DOUBLE, ${worst('metric')}, ${worst('epoch_ms(ts)::DOUBLE')}, ${worst('value')}, max(score), ${worst('reason')}
-       FROM ${view.version.relation('anomalies')} WHERE tenant = ${text(tenant)}${rangeSql('ts', range)} GROUP BY device`,
+       FROM ${view.version.relation('anomalies', range)} WHERE tenant = ${text(tenant)}${rangeSql('ts', range)} GROUP BY device`,
     )
     for (let i = 0; i < (columns[0]?.length ?? 0); i++) {
       const [device, count, newest, metric, ts, value, score, reason] = columns.map((column) => column[i])

@@ -227,7 +227,7 @@ async function fromWindows(tail: Tail, view: View, scope: Scope, range: Range, s
 /** The worst of a range, in order of time. */
 async function anomaliesOf(tail: Tail, view: View, scope: Scope, range: Range): Promise<Graph['anomalies']> {
   const columns = await tail.lake.query(
-    `SELECT device, metric, epoch_ms(ts)::DOUBLE, value, score, expected, lower, upper, reason FROM ${view.version.relation('anomalies', range)}
+    `SELECT device, metric, epoch_ms(ts)::DOUBLE, value, score, expected, lower, upper, reason FROM ${await relationOf(tail.lake, view.version, 'anomalies', { ...scope, ...range })}
      WHERE ${scopeSql(scope)}${rangeSql('ts', range)} ORDER BY score DESC, ts LIMIT ${GRAPH_ANOMALIES_MAX}`,
   )
   const rows: unknown[][] = (columns[0] ?? []).map((_: unknown, i: number) => columns.map((column) => column[i]))

@@ -132,7 +132,8 @@ export async function anomalies(
   try {
     const fresh = freshAnomalies(view.fresh, scope, range, minScore).filter((row) => after === null || isAfter(row, after))
     const columns = await tail.lake.query(
-      `SELECT device, metric, epoch_ms(ts)::DOUBLE, value, score, expected, lower, upper, reason FROM ${view.version.relation('anomalies')}
+      `SELECT device, metric, epoch_ms(ts)::DOUBLE, value, score, expected, lower, upper, reason
+       FROM ${await relationOf(tail.lake, view.version, 'anomalies', { ...scope, ...range })}
        WHERE ${scopeSql(scope)} AND score >= ${double(minScore)}${rangeSql('ts', range)}${afterSql(after)}
        ORDER BY ts, device, metric, value LIMIT ${limit + 1}`,
     )

@@ -53,19 +53,34 @@ describe('rows of a few series', () => {
   const ranges = [{ from: -Infinity, to: Infinity }, { from: END_MS - 5 * 3_600_000 + 1, to: END_MS - 30_000 }, { from: END_MS - 90_000, to: END_MS }]
 
   for (const [name, filter] of Object.entries(filters)) {
-    for (const [table, size] of [['readings', undefined], ['windows', 0], ['windows', 2]] as const) {
+    for (const [table, size] of [['readings', undefined], ['windows', 0], ['windows', 2], ['anomalies', undefined]] as const) {
       it(`are the same by their place as by their names: ${name}, ${table}${size === undefined ? '' : ` of ${WINDOW_SIZE_NAMES[size]}`}`, async () => {
         for (const range of ranges.map((range) => ({ ...range, size }))) {
           const sized = size === undefined ? '' : ` AND size = ${WINDOW_SIZES_SQL[size]}`
-          const where = `WHERE ${scopeSql({ tenant: 'default', filter })}${rangeSql(table === 'readings' ? 'ts' : 'start', range)}${sized}`
+          const where = `WHERE ${scopeSql({ tenant: 'default', filter })}${rangeSql(table === 'windows' ? 'start' : 'ts', range)}${sized}`
           const hashOf = async (relation: string) => lake.query(`SELECT count(*)::DOUBLE, coalesce(bit_xor(hash(t)), 0)::VARCHAR FROM (SELECT * FROM ${relation} ${where}) t`)
           const narrow = await relationOf(lake, version, table, { tenant: 'default', filter, ...range })
-          if (name === 'one series' && range.from === -Infinity) expect(narrow).toContain('rowid')
+          if (name === 'one series' && range.from === -Infinity && table !== 'anomalies') expect(narrow).toContain('rowid')
           expect(await hashOf(narrow)).toEqual(await hashOf(version.relation(table, { ...range, size: undefined })))
         }
       })
     }
   }
+
+  it('are the anomalies of each series that has some, and no others are looked at', async () => {
+    const [tenants, devices, metrics] = await lake.query(`SELECT DISTINCT tenant, device, metric FROM ${version.relation('anomalies')}`)
+    let narrowed = 0
+    for (const [i, device] of devices.entries()) {
+      const filter = { devices: new Set([device as string]), metrics: new Set([metrics[i] as string]), prefix: null }
+      const narrow = await relationOf(lake, version, 'anomalies', { tenant: tenants[i] as string, filter })
+      if (narrow.includes('rowid')) narrowed++
+      const count = async (relation: string) => (await lake.query(`SELECT count(*)::DOUBLE, bit_xor(hash(t))::VARCHAR FROM (SELECT * FROM ${relation} WHERE ${scopeSql({ tenant: 'default', filter })}) t`)).map(([n]) => n)
+      const found = await count(narrow)
+      expect(found[0]).toBeGreaterThan(0)
+      expect(found).toEqual(await count(version.relation('anomalies')))
+    }
+    expect(narrowed).toBeGreaterThan(0)
+  })
 
   it('are looked up once in a segment, for readings and windows alike', async () => {
     const filter = { devices: new Set([deviceName(0), deviceName(2)]), metrics: new Set(['soil_temperature', 'none']), prefix: null }
