@@ -12,7 +12,7 @@
 
 import type { Actor, InputMessage } from '../../runtime/actor.ts'
 import { decodeInput, encodeSettings, encodeTick } from '../reading/input.ts'
-import type { Block, Input, Settings } from '../reading/input.ts'
+import type { Block, Feedback, Input, Settings } from '../reading/input.ts'
 import { EffectsBuilder } from './effects.ts'
 import { assertKnown, Flag, FLAGS } from './flags.ts'
 import { followWatermark, passTime, rearmAll, speak, closeUntil } from './series/closing.ts'
@@ -70,7 +70,17 @@ function step(state: PartitionState, message: InputMessage, effects: EffectsBuil
     for (const flag of input.flags) state.flags.add(flag)
     state.settings = input.settings
     rearmAll(state)
+  } else if (input.kind === 'feedback') {
+    if (state.flags.has(Flag.feedback)) applyFeedback(state, input, effects)
+    else state.malformed++
   }
+}
+
+/** Moves the bar of the series; an answer to what this partition has never heard of is passed over. */
+function applyFeedback(state: PartitionState, { tenant, device, metric, ts, value, useful }: Feedback, effects: EffectsBuilder): void {
+  const series = state.find(tenant, device, metric)
+  if (series === null) return
+  effects.feedback.push({ series: series.indexIn(effects), ts, value, useful, factor: state.tuning.answer(series.id, useful) })
 }
 
 /** Series and fates of the block at hand: kept between blocks only for their memory. */

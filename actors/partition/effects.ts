@@ -3,7 +3,7 @@
  *
  * Columns throughout. A series is named once, in a dictionary; rows refer to it by index. Forecasts have a form of their own (forecasts.ts).
  *
- * - E1 A commit is written in the least version that holds it, and all are read: 1 holds no forecasts, 2 does.
+ * - E1 A commit is written in the least version that holds it, and all are read: 1 holds neither forecasts nor answers to anomalies, 2 does.
  */
 
 import { pack, toBytes, toFloat64, told, toUint32, toUint8, unpack } from '../../runtime/codec.ts'
@@ -69,6 +69,17 @@ export interface AnomalyRow {
   readonly reason: string
 }
 
+/** What somebody said of an anomaly, and what it did. */
+export interface FeedbackRow {
+  readonly series: number
+  /** Time and value of the anomaly. */
+  readonly ts: number
+  readonly value: number
+  readonly useful: boolean
+  /** By how much the exponent of the series' bar is multiplied from then on; 1 where nobody has said anything. */
+  readonly factor: number
+}
+
 /** A decoded commit. */
 export interface PartitionEffects {
   /** Accepted readings in all blocks of the partition's log up to this commit's position: on time, duplicate, expired and old together. */
@@ -83,6 +94,7 @@ export interface PartitionEffects {
   readonly anomalies: readonly AnomalyRow[]
   /** Each holds the rows of one series that were made at one moment: `rowsOf` tells them. */
   readonly forecasts: readonly Forecast[]
+  readonly feedback: readonly FeedbackRow[]
 }
 
 const WINDOW_NUMBERS = ['start', 'count', 'sum', 'min', 'max', 'stddev', 'first', 'last', 'p50', 'p95', 'p99'] as const
@@ -100,6 +112,7 @@ export class EffectsBuilder {
   readonly fates: BlockFates[] = []
   readonly anomalies: AnomalyRow[] = []
   readonly forecasts = new ForecastColumns()
+  readonly feedback: FeedbackRow[] = []
   #windows = 0
   #windowSeries = new Uint32Array(WINDOWS_AT_FIRST)
   /** size · 4 + closedBy. */
@@ -107,7 +120,7 @@ export class EffectsBuilder {
   #windowNumbers = new Float64Array(WINDOWS_AT_FIRST * WINDOW_NUMBERS.length)
 
   get count(): number {
-    return this.#windows + this.fates.length + this.anomalies.length + this.forecasts.rows
+    return this.#windows + this.fates.length + this.anomalies.length + this.forecasts.rows + this.feedback.length
   }
 
   /** Adds a name and gives its index. The caller remembers the index for the life of this builder. */
@@ -149,7 +162,7 @@ export class EffectsBuilder {
 
   encode(totals: { accepted: number; pending: number; logTimeMs: number }): Uint8Array {
     const wire: Wire = {
-      v: this.forecasts.count === 0 ? 1 : 2,
+      v: this.forecasts.count + this.feedback.length === 0 ? 1 : 2,
       a: totals.accepted,
       p: totals.pending,
       l: totals.logTimeMs,
@@ -160,7 +173,10 @@ export class EffectsBuilder {
       wn: toBytes(this.#windowNumbers.subarray(0, this.#windows * WINDOW_NUMBERS.length)),
       an: this.anomalies.map((a) => [a.series, a.ts, a.value, a.score, a.expected, a.lower, a.upper, a.reason]),
     }
-    if (wire.v >= 2) wire.fc = this.forecasts.wire()
+    if (wire.v >= 2) {
+      wire.fc = this.forecasts.wire()
+      wire.fb = this.feedback.map((f) => [f.series, f.ts, f.value, f.useful, f.factor])
+    }
     return pack(wire)
   }
 }
@@ -178,6 +194,7 @@ interface Wire {
   an: [number, number, number, number, number, number, number, string][]
   /** From version 2 on. */
   fc?: ForecastWire
+  fb?: [number, number, number, boolean, number][]
 }
 
 /** The effects in a commit's payload. Throws `RangeError` on another version, and on what is not whole. */
@@ -196,7 +213,7 @@ function rowsIn(wire: Wire): PartitionEffects {
   const named = wire.s.length
   let sound = kinds.length === series.length && numbers.length === series.length * WINDOW_NUMBERS.length
   for (let i = 0; i < series.length; i++) sound &&= series[i] < named && kinds[i] < 4 * WINDOW_SIZES_MS.length
-  for (const a of wire.an) sound &&= a[0] < named
+  for (const row of [...wire.an, ...(wire.fb ?? [])]) sound &&= row[0] < named
   if (!sound) throw new RangeError('Cannot read a commit\'s effects as its rows must be whole and of the series that it names')
   const windows: WindowRow[] = new Array(series.length)
   for (let i = 0; i < series.length; i++) {
@@ -227,6 +244,7 @@ function rowsIn(wire: Wire): PartitionEffects {
     windows,
     anomalies: wire.an.map(([s, ts, value, score, expected, lower, upper, reason]) => ({ series: s, ts, value, score, expected, lower, upper, reason })),
     forecasts: wire.v === 1 ? [] : decodeForecasts(wire.fc, named),
+    feedback: (wire.fb ?? []).map(([s, ts, value, useful, factor]) => ({ series: s, ts, value, useful, factor })),
   }
 }
 
@@ -236,14 +254,16 @@ function fatesOf([seq, duplicate, expired, old, closedUntil]: Wire['f'][number])
   return fates
 }
 
-function assertLists({ a, p, l, s, f, an }: Wire): void {
+function assertLists({ a, p, l, s, f, an, fb = [] }: Wire): void {
   const isNumber = (n: unknown) => typeof n === 'number'
+  const isCount = (n: unknown) => Number.isSafeInteger(n) && (n as number) >= 0
   const list = (of: unknown, row: (entry: unknown[]) => boolean) => Array.isArray(of) && of.every((entry) => Array.isArray(entry) && row(entry))
   const whole =
     [a, p, l].every(isNumber) &&
     list(s, (name) => name.length === 3 && name.every((part) => typeof part === 'string')) &&
     list(f, (fates) => fates.length === 5 && Number.isSafeInteger(fates[0])) &&
-    list(an, (row) => row.length === 8 && Number.isSafeInteger(row[0]) && (row[0] as number) >= 0 && row.slice(1, 7).every(isNumber) && typeof row[7] === 'string')
+    list(an, (row) => row.length === 8 && isCount(row[0]) && row.slice(1, 7).every(isNumber) && typeof row[7] === 'string') &&
+    list(fb, (row) => row.length === 5 && isCount(row[0]) && [row[1], row[2], row[4]].every(isNumber) && typeof row[3] === 'boolean')
   if (!whole) throw new RangeError('Cannot read a commit\'s effects as its totals and lists must be whole')
 }
 

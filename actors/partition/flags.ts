@@ -25,6 +25,8 @@ export const Flag = {
    * until the days had caught up.
    */
   ageAtReceipt: 1,
+  /** What people say of anomalies moves the bar of their series (tuning.ts). Before, such a message was none that anyone could read. */
+  feedback: 4,
 } as const
 
 /** All that this version knows, ascending. */

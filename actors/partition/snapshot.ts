@@ -4,7 +4,7 @@
  * - S1 A restored state gives the same effects for the same messages as the one that was written, forever.
  * - S2 The bytes are a function of the state, whichever way the state came about.
  * - S3 A state is written in the least format that holds it, and every older format is read: 1 is that of a state whose log has
- *   switched no flag on, 2 names the flags. So the version before reads what this one writes until a flag is on.
+ *   switched no flag on, 2 names the flags, 5 holds answers to anomalies. So the version before reads what this one writes until a flag is on.
  */
 
 import { isOperating, OperatingError } from '../../runtime/errors.ts'
@@ -17,10 +17,12 @@ import type { Device, Series } from './series/series.ts'
 import { Bins } from './series/sketch.ts'
 import type { Summary } from './series/summary.ts'
 import { PartitionState } from './state.ts'
+import { FACTOR_MAX, FACTOR_MIN } from './tuning.ts'
 
-export const SNAPSHOT_VERSION = 2
+export const SNAPSHOT_VERSION = 5
 
 export function snapshotVersionOf(state: PartitionState): number {
+  if (state.tuning.size > 0) return 5
   return state.flags.size === 0 ? 1 : 2
 }
 
@@ -48,6 +50,8 @@ interface Wire {
   upper: [Uint8Array, Uint8Array, Uint8Array]
   /** From format 2 on: what the log has switched on, ascending. */
   flags?: number[]
+  /** From format 5 on: series and factor by turns. */
+  tuning?: Uint8Array
 }
 
 export function writeSnapshot(state: PartitionState): Uint8Array {
@@ -102,6 +106,7 @@ export function writeSnapshot(state: PartitionState): Uint8Array {
     upper: [toBytes(new Float64Array(upper)), toBytes(new Float64Array(values)), toBytes(new Float64Array(bins))],
   }
   if (state.flags.size > 0) wire.flags = [...state.flags].sort((a, b) => a - b)
+  if (state.tuning.size > 0) wire.tuning = toBytes(new Float64Array(state.tuning.entries()))
   return pack(wire)
 }
 
@@ -163,6 +168,7 @@ function stateOf(wire: Wire, known: readonly number[]): PartitionState {
   readSeries(wire, state)
   readMinutes(wire, state)
   readUpper(wire, state)
+  if (wire.tuning !== undefined) readTuning(toFloat64(wire.tuning), state)
   for (const series of state.series) series.refreshNextEnd()
   return state
 }
@@ -198,6 +204,15 @@ function readSeries(wire: Wire, state: PartitionState): void {
   const detectors = toFloat64(wire.detectors)
   must(detectors.length === deviceOf.length * DETECTOR_FIELDS, 'it must hold the detector of each series')
   state.detectors.set(detectors)
+}
+
+function readTuning(entries: Float64Array, state: PartitionState): void {
+  must(entries.length % 2 === 0, 'it must hold the factor of each series that was answered')
+  for (let i = 0; i < entries.length; i += 2) {
+    const [series, factor] = [entries[i], entries[i + 1]]
+    must(Number.isInteger(series) && series >= 0 && series < state.series.length && factor >= FACTOR_MIN && factor <= FACTOR_MAX, 'its factors must be of its series')
+    state.tuning.restore(series, factor)
+  }
 }
 
 function readMinutes(wire: Wire, state: PartitionState): void {

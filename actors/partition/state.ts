@@ -13,6 +13,7 @@ import { DETECTOR_FIELDS } from './series/detector.ts'
 import type { MinuteWindow } from './series/minute-window.ts'
 import { Series } from './series/series.ts'
 import type { Device } from './series/series.ts'
+import { Tuning } from './tuning.ts'
 import { Wheel } from './wheel.ts'
 
 /** Series of one device that are looked through one by one; beyond, by map. */
@@ -32,6 +33,7 @@ export class PartitionState {
   /** Series whose rows are all out, some of them provisional, because a minute of theirs closes soon. */
   settling = 0
   readonly keys = new Idempotency()
+  readonly tuning = new Tuning()
   /** By number. */
   readonly series: Series[] = []
   /** Detectors of all series, `DETECTOR_FIELDS` doubles each, by number. */
@@ -72,6 +74,11 @@ export class PartitionState {
   /** The series of that name, made where there is none. */
   seriesAt(tenant: string, device: string, metric: string): Series {
     return this.#seriesOf(deviceOf(this.#tenant(tenant), tenant, device), metric)
+  }
+
+  /** The series of that name; null where none ever came. */
+  find(tenant: string, device: string, metric: string): Series | null {
+    return this.#tenants.get(tenant)?.get(device)?.series.find((series) => series.metric === metric) ?? null
   }
 
   /**

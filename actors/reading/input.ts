@@ -5,6 +5,7 @@
  * - `rejects`   what the edge turned away: exact counts a device, and a bounded sample of the texts
  * - `settings`  lateness, idle time, retention: from the message on, for every series of the partition; and changes of behaviour by number
  * - `tick`      time passes
+ * - `feedback`  what somebody says of a reported anomaly: whether it was useful
  *
  * Times of receipt are not in here: a message's time is the log's own.
  */
@@ -83,7 +84,19 @@ export interface Tick {
   readonly kind: 'tick'
 }
 
-export type Input = Block | Rejects | SettingsMessage | Tick
+/** An answer to "was this useful?", of the anomaly that its series, time and value name. */
+export interface Feedback {
+  readonly kind: 'feedback'
+  readonly tenant: string
+  readonly device: string
+  readonly metric: string
+  /** Epoch ms. */
+  readonly ts: number
+  readonly value: number
+  readonly useful: boolean
+}
+
+export type Input = Block | Rejects | SettingsMessage | Tick | Feedback
 
 interface WireBlock {
   k: 'b'
@@ -144,6 +157,10 @@ export function encodeSettings(settings: Settings, flags: readonly number[] = []
   return pack(flags.length === 0 ? { k: 's', s } : { k: 's', s, f: flags })
 }
 
+export function encodeFeedback({ tenant, device, metric, ts, value, useful }: Omit<Feedback, 'kind'>): Uint8Array {
+  return pack({ k: 'u', t: tenant, d: device, m: metric, ts, v: value, u: useful })
+}
+
 const TICK = pack({ k: 't' })
 
 export function encodeTick(): Uint8Array {
@@ -165,9 +182,17 @@ export function decodeInput(data: Uint8Array): Input {
       return decodeRejects(wire as { t?: unknown; c?: unknown; s?: unknown })
     case 's':
       return decodeSettings(wire as { s?: unknown; f?: unknown })
+    case 'u':
+      return decodeFeedback(wire as Record<string, unknown>)
     default:
-      throw new RangeError(`Cannot read a message of the input log as its kind must be one of b, x, s, t: current value is ${told(wire?.k)}`)
+      throw new RangeError(`Cannot read a message of the input log as its kind must be one of b, x, s, t, u: current value is ${told(wire?.k)}`)
   }
+}
+
+function decodeFeedback({ t, d, m, ts, v, u }: Record<string, unknown>): Feedback {
+  const sound = [t, d, m].every((name) => typeof name === 'string') && Number.isFinite(ts) && Number.isFinite(v) && typeof u === 'boolean'
+  if (!sound) throw new RangeError('Cannot read an answer to an anomaly as it must name a series, a time, a value, and whether it was useful')
+  return { kind: 'feedback', tenant: t as string, device: d as string, metric: m as string, ts: ts as number, value: v as number, useful: u as boolean }
 }
 
 function decodeSettings({ s: numbers, f: flags = [] }: { s?: unknown; f?: unknown }): SettingsMessage {

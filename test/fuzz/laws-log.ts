@@ -10,7 +10,7 @@ import { decodeEffects, EffectsBuilder } from '../../actors/partition/effects.ts
 import type { PartitionEffects, WindowRow } from '../../actors/partition/effects.ts'
 import { HORIZON_MAX, rowsOf } from '../../actors/partition/forecasts.ts'
 import type { Forecast } from '../../actors/partition/forecasts.ts'
-import { decodeInput, encodeBlock, encodeRejects, encodeSettings, encodeTick } from '../../actors/reading/input.ts'
+import { decodeInput, encodeBlock, encodeFeedback, encodeRejects, encodeSettings, encodeTick } from '../../actors/reading/input.ts'
 import type { Input } from '../../actors/reading/input.ts'
 import { CLOSED_BY } from '../../actors/reading/window.ts'
 import { manifestPath, readManifest } from '../../actors/store/manifest.ts'
@@ -51,17 +51,19 @@ const rejects = fc.record(
   { tenant: fc.constant('default'), counts: fc.array(fc.tuple(device, fc.nat(1_000)), { maxLength: 3 }), samples: fc.array(fc.tuple(fc.string({ maxLength: 9 }), fc.string({ maxLength: 9 })), { maxLength: 3 }) },
   { noNullPrototype: true },
 )
+const feedback = fc.record({ tenant: fc.constant('default'), device, metric, ts: fc.integer(), value: fc.integer(), useful: fc.boolean() }, { noNullPrototype: true })
 /** A message of the input as its writers make it, and what it says. */
 const input: fc.Arbitrary<{ bytes: Uint8Array; input: Input }> = fc.oneof(
   { weight: 4, arbitrary: block.map((b) => ({ bytes: encodeBlock(b), input: { kind: 'block', ...b } as Input })) },
   { weight: 1, arbitrary: rejects.map((r) => ({ bytes: encodeRejects(r), input: { kind: 'rejects', ...r } as Input })) },
   { weight: 1, arbitrary: settings.map((s) => ({ bytes: encodeSettings(s), input: { kind: 'settings', settings: s, flags: [] } as Input })) },
   { weight: 1, arbitrary: fc.constant({ bytes: encodeTick(), input: { kind: 'tick' } as Input }) },
+  { weight: 1, arbitrary: feedback.map((f) => ({ bytes: encodeFeedback(f), input: { kind: 'feedback', ...f } as Input })) },
 )
 export const inputBytes = input.map(({ bytes }) => bytes)
 /** What may stand in the place of a part of a message: the right kind of bytes around the wrong kind of thing. */
 const misfit = fc.oneof(fc.jsonValue({ maxDepth: 2 }), anyBytes, fc.constantFrom(NaN, Infinity, -1, 1e308, 2 ** 53))
-const WIRES: Record<string, string[]> = { b: ['t', 'd', 'm', 'sd', 'sm', 'r', 'b', 'w', 'ts', 'v', 'i'], x: ['t', 'c', 's'], s: ['s', 'f'], t: [] }
+const WIRES: Record<string, string[]> = { b: ['t', 'd', 'm', 'sd', 'sm', 'r', 'b', 'w', 'ts', 'v', 'i'], x: ['t', 'c', 's'], s: ['s', 'f'], t: [], u: ['t', 'd', 'm', 'ts', 'v', 'u'] }
 export const misfits = fc.constantFrom(...Object.keys(WIRES)).chain((k) => fc.tuple(...WIRES[k].map(() => misfit)).map((of) => pack({ k, ...Object.fromEntries(WIRES[k].map((name, i) => [name, of[i]])) })))
 
 /** What every reader of the input log relies on. */
@@ -73,6 +75,7 @@ function assertInput(got: Input): void {
     for (const [of, count] of got.counts) assert(typeof of === 'string' && Number.isSafeInteger(count) && count >= 0)
     for (const [reason, text] of got.samples) assert(typeof reason === 'string' && typeof text === 'string')
   }
+  if (got.kind === 'feedback') assert(typeof got.useful === 'boolean' && Number.isFinite(got.ts) && Number.isFinite(got.value) && [got.tenant, got.device, got.metric].every((n) => typeof n === 'string'))
   if (got.kind !== 'block') return
   for (const name of [got.tenant, ...got.devices, ...got.metrics]) isText(name)
   for (let i = 0; i < got.row.length; i++) {
@@ -104,6 +107,7 @@ const effects: fc.Arbitrary<PartitionEffects> = fc
         fc.record({ series: fc.nat(2), ts: fc.integer(), value: number, score: number, expected: number, lower: number, upper: number, reason: fc.string({ maxLength: 8 }) }, { noNullPrototype: true }),
         { maxLength: 2 },
       ),
+      feedback: fc.array(fc.record({ series: fc.nat(2), ts: fc.integer(), value: number, useful: fc.boolean(), factor: number }, { noNullPrototype: true }), { maxLength: 2 }),
     },
     { noNullPrototype: true },
   )
@@ -126,6 +130,7 @@ function encodeEffects(e: PartitionEffects): Uint8Array {
   builder.fates.push(...e.fates)
   builder.anomalies.push(...e.anomalies)
   for (const f of e.forecasts) builder.forecasts.add(f)
+  builder.feedback.push(...e.feedback)
   return builder.encode(e)
 }
 
@@ -139,11 +144,12 @@ function assertEffects(e: PartitionEffects): void {
     assert(e.series[f.series] !== undefined && typeof f.model === 'string' && typeof f.madeAt === 'number' && f.steps >= 1 && f.steps <= HORIZON_MAX)
     for (const row of rowsOf(f)) for (const n of Object.values(row).filter((part) => part !== f.model)) assert(typeof n === 'number')
   }
+  for (const f of e.feedback) assert(e.series[f.series] !== undefined && typeof f.factor === 'number' && typeof f.useful === 'boolean')
   for (const f of e.fates) assert(typeof f.seq === 'number' && f.old.length === f.closedUntil.length)
 }
 
 const COLUMNS = ['mean', 'lower', 'upper', 'lower80', 'upper80'] as const
-const EFFECT_FIELDS = ['a', 'p', 'l', 's', 'f', 'ws', 'wk', 'wn', 'an', 'fc']
+const EFFECT_FIELDS = ['a', 'p', 'l', 's', 'f', 'ws', 'wk', 'wn', 'an', 'fc', 'fb']
 const position = { created: 'c', seq: 7, timeMs: 70 }
 const header = (kind: JournalHeader['kind'], rest: Partial<JournalHeader> = {}): JournalHeader => ({
   kind, partition: 0, epoch: 1, owner: 'w', nonce: 'n', position, snapshots: [{ name: 'partition.0.1.7', position }], part: 0, ...rest,

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { partitionActor } from '../../actors/partition/actor.ts'
 import { decodeEffects } from '../../actors/partition/effects.ts'
-import { FLAGS } from '../../actors/partition/flags.ts'
+import { Flag, FLAGS } from '../../actors/partition/flags.ts'
 import { DETECTOR_FIELDS, observe } from '../../actors/partition/series/detector.ts'
 import { Bins, keyOf, valueOf } from '../../actors/partition/series/sketch.ts'
 import { Summary } from '../../actors/partition/series/summary.ts'
@@ -76,9 +76,12 @@ export const partitionLaws: Law[] = [
     const state = partitionActor.create()
     let accepted = 0
     let malformed = 0
+    const flags = new Set<number>()
     for (const [data] of messages) {
       const input = refusedOr(data, decodeInput, RangeError)
-      if (input === null) malformed++
+      // What only later versions can read is, until the log says that all of them can, what nobody can read.
+      if (input === null || (input.kind === 'feedback' && !flags.has(Flag.feedback))) malformed++
+      else if (input.kind === 'settings') input.flags.forEach((flag) => flags.add(flag))
       else if (input.kind === 'block') accepted += input.row.length
     }
     for (const payload of step(state, messages)) {
