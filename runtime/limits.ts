@@ -240,8 +240,10 @@ export const FLEET_SLICE_SERIES = 20_000
 /** Edited units of a tenant, and characters of one that is sent; beyond them 400. */
 export const UNITS_MAX = 500
 export const UNIT_BODY_CHARS_MAX = 4_096
+/** Bytes of an answer to an anomaly; beyond them 413. */
+export const ANSWER_BODY_BYTES_MAX = 4_096
 /** How far ahead a forecast may be asked for; beyond it 400. */
-export const FORECAST_HORIZON_MAX_MS = 30 * 24 * 3_600_000
+export const FORECAST_HORIZON_MAX_MS = 7 * 24 * 3_600_000
 /** How long a status waits for the tail to reach the ends of the logs. */
 export const STATUS_WAIT_MAX_MS = 1_000
 /** Live streams at a time; beyond it 503. Each takes one file descriptor here, and two at an edge. */

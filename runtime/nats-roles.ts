@@ -66,13 +66,14 @@ const MAY_PUBLISH: Readonly<Record<NatsRole, readonly string[]>> = {
     `$O.${BUCKET_SNAPSHOTS}.>`,
     purging(SNAPSHOTS),
   ],
-  // Stores purge what every reader has behind it, register themselves as readers, and keep the units that were edited. They write to no log.
+  // Stores purge what every reader has behind it, register themselves as readers, keep the units that were edited, and append what people answer to the input.
   store: [
     ...COMMON,
     ...[...INPUTS, RESULTS, SNAPSHOTS, KEYS].flatMap(reading),
     ...[...INPUTS, RESULTS, SNAPSHOTS].map(purging),
     `$KV.${BUCKET_META}.readers.>`,
     `$KV.${BUCKET_META}.units.>`,
+    'readings.>',
   ],
   // Replays: nothing that anyone else could notice.
   reader: [...INSTALLATION, ...[...INPUTS, RESULTS, SNAPSHOTS].flatMap(reading)],

@@ -9,7 +9,7 @@ SELECT tenant, device, metric, ts, value, received_at FROM {{readings}};
 {{windows}};
 
 {{create}}anomalies AS
-SELECT tenant, device, metric, ts, value, score, expected, lower, upper, reason FROM {{anomalies}};
+SELECT tenant, device, metric, ts, value, score, expected, lower, upper, reason, kind, part FROM {{anomalies}};
 
 {{create}}alerts AS
 SELECT NULL::VARCHAR AS tenant, NULL::VARCHAR AS id, NULL::VARCHAR AS rule, NULL::VARCHAR AS device, NULL::VARCHAR AS metric, NULL::VARCHAR AS severity,
@@ -17,9 +17,10 @@ SELECT NULL::VARCHAR AS tenant, NULL::VARCHAR AS id, NULL::VARCHAR AS rule, NULL
 WHERE false;
 
 {{create}}forecasts AS
-SELECT NULL::VARCHAR AS tenant, NULL::VARCHAR AS device, NULL::VARCHAR AS metric, NULL::TIMESTAMP AS made_at, NULL::TIMESTAMP AS ts, NULL::DOUBLE AS mean,
-  NULL::DOUBLE AS lower, NULL::DOUBLE AS upper, NULL::VARCHAR AS model
-WHERE false;
+SELECT tenant, device, metric, made_at, ts, mean, lower, upper, model, lower80, upper80, coverage, error FROM {{forecasts}};
+
+{{create}}feedback AS
+SELECT tenant, device, metric, ts, value, useful, factor, answered_at FROM {{feedback}};
 
 {{create}}rejects AS
 SELECT tenant, received_at, reason, reading FROM {{rejects}};

@@ -67,6 +67,9 @@ export interface AnomalyRow {
   readonly upper: number
   /** A sentence. */
   readonly reason: string
+  /** What sort of thing happened, and which part of the detector noticed it; left out of what earlier detectors found. */
+  readonly kind?: string
+  readonly part?: string
 }
 
 /** What somebody said of an anomaly, and what it did. */
@@ -171,7 +174,7 @@ export class EffectsBuilder {
       ws: toBytes(this.#windowSeries.subarray(0, this.#windows)),
       wk: toBytes(this.#windowKind.subarray(0, this.#windows)),
       wn: toBytes(this.#windowNumbers.subarray(0, this.#windows * WINDOW_NUMBERS.length)),
-      an: this.anomalies.map((a) => [a.series, a.ts, a.value, a.score, a.expected, a.lower, a.upper, a.reason]),
+      an: this.anomalies.map((a) => [a.series, a.ts, a.value, a.score, a.expected, a.lower, a.upper, a.reason, ...(a.kind === undefined ? [] : [a.kind, a.part ?? ''])]) as Wire['an'],
     }
     if (wire.v >= 2) {
       wire.fc = this.forecasts.wire()
@@ -191,7 +194,7 @@ interface Wire {
   ws: unknown
   wk: unknown
   wn: unknown
-  an: [number, number, number, number, number, number, number, string][]
+  an: [number, number, number, number, number, number, number, reason: string, kind?: string, part?: string][]
   /** From version 2 on. */
   fc?: ForecastWire
   fb?: [number, number, number, boolean, number][]
@@ -242,7 +245,9 @@ function rowsIn(wire: Wire): PartitionEffects {
     series: wire.s.map(([tenant, device, metric]) => ({ tenant, device, metric })),
     fates: wire.f.map(fatesOf),
     windows,
-    anomalies: wire.an.map(([s, ts, value, score, expected, lower, upper, reason]) => ({ series: s, ts, value, score, expected, lower, upper, reason })),
+    anomalies: wire.an.map(([s, ts, value, score, expected, lower, upper, reason, kind, part]) => {
+      return { series: s, ts, value, score, expected, lower, upper, reason, ...(kind === undefined ? {} : { kind, part }) }
+    }),
     forecasts: wire.v === 1 ? [] : decodeForecasts(wire.fc, named),
     feedback: (wire.fb ?? []).map(([s, ts, value, useful, factor]) => ({ series: s, ts, value, useful, factor })),
   }
@@ -262,7 +267,7 @@ function assertLists({ a, p, l, s, f, an, fb = [] }: Wire): void {
     [a, p, l].every(isNumber) &&
     list(s, (name) => name.length === 3 && name.every((part) => typeof part === 'string')) &&
     list(f, (fates) => fates.length === 5 && Number.isSafeInteger(fates[0])) &&
-    list(an, (row) => row.length === 8 && isCount(row[0]) && row.slice(1, 7).every(isNumber) && typeof row[7] === 'string') &&
+    list(an, (row) => (row.length === 8 || row.length === 10) && isCount(row[0]) && row.slice(1, 7).every(isNumber) && row.slice(7).every((text) => typeof text === 'string')) &&
     list(fb, (row) => row.length === 5 && isCount(row[0]) && [row[1], row[2], row[4]].every(isNumber) && typeof row[3] === 'boolean')
   if (!whole) throw new RangeError('Cannot read a commit\'s effects as its totals and lists must be whole')
 }

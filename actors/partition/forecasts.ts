@@ -2,13 +2,14 @@
  * The forecasts of a commit, as columns of its payload, and as the rows that readers keep.
  *
  * Most series forecast each hour, so bytes count: the numbers of one forecast are written as float32 distances from its first mean, in
- * units of the greatest of these distances. That keeps seven places of what is of interest, whatever the size of the numbers.
+ * units of a power of two above the greatest of these distances. That keeps seven places of what is of interest, whatever the size of the numbers.
  *
  * - F1 What is decoded is the same on every engine: it comes of one multiplication and one addition of doubles.
  * - F2 The law for readers: for each hour of a series that is forecast more than once, the row of the newest `madeAt` counts.
  */
 
 import { toBytes, toFloat32, toFloat64, told, toUint32, toUint8 } from '../../runtime/codec.ts'
+import { exponentOf, scale } from './series/arithmetic.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -106,6 +107,7 @@ export class ForecastColumns {
     const base = mean[0]
     let unit = 0
     for (const column of COLUMNS) for (let h = 0; h < steps; h++) unit = Math.max(unit, Math.abs(forecast[column][h] - base))
+    if (unit > 0) unit = scale(1, Math.min(exponentOf(unit) + 1, 1023))
     this.#heads.set([forecast.madeAt, base, unit, forecast.coverage, forecast.error], i * HEAD)
     for (const column of COLUMNS) for (let h = 0; h < steps; h++) this.#values[this.#used++] = unit === 0 ? 0 : (forecast[column][h] - base) / unit
   }

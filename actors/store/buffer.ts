@@ -10,6 +10,8 @@
 import { CLOSED_BY } from '../reading/window.ts'
 import type { Block, Rejects } from '../reading/input.ts'
 import type { BlockFates, PartitionEffects } from '../partition/effects.ts'
+import { rowsOf } from '../partition/forecasts.ts'
+import type { Forecast } from '../partition/forecasts.ts'
 import { GrowingColumns } from './columns.ts'
 import type { CoveredCommit } from './follow.ts'
 
@@ -47,7 +49,22 @@ export interface AnomalyRows {
   readonly lower: number[]
   readonly upper: number[]
   readonly reason: string[]
+  readonly kind: (string | null)[]
+  readonly part: (string | null)[]
 }
+
+export interface FeedbackRows {
+  readonly series: number[]
+  readonly ts: number[]
+  readonly value: number[]
+  /** 1 where it was useful. */
+  readonly useful: number[]
+  readonly factor: number[]
+  /** Of the commit, epoch ms. */
+  readonly answered_at: number[]
+}
+
+export const FORECAST_DOUBLES = ['made_at', 'ts', 'mean', 'lower', 'upper', 'lower80', 'upper80', 'coverage', 'error'] as const
 
 export interface RejectRows {
   readonly tenant: string[]
@@ -74,7 +91,11 @@ export class SealBuffer {
   /** The old ones among them: row of `readings`, row of the ledger; what was closed then; version and time of the commit. */
   readonly old = new GrowingColumns(['row', 'ledger'], ['closedUntil', 'version', 'updated_at'])
   readonly windows = new GrowingColumns(['series', 'size', 'closed_by'], WINDOW_DOUBLES)
-  readonly anomalies: AnomalyRows = { series: [], ts: [], value: [], score: [], expected: [], lower: [], upper: [], reason: [] }
+  readonly anomalies: AnomalyRows = { series: [], ts: [], value: [], score: [], expected: [], lower: [], upper: [], reason: [], kind: [], part: [] }
+  readonly forecasts = new GrowingColumns(['series', 'model'], FORECAST_DOUBLES)
+  /** Names of models, by their number in `forecasts`. */
+  readonly models: string[] = []
+  readonly feedback: FeedbackRows = { series: [], ts: [], value: [], useful: [], factor: [], answered_at: [] }
   readonly rejects: RejectRows = { tenant: [], receivedAt: [], reason: [], reading: [] }
   readonly ledger: Ledger = { tenant: [], device: [], minute: [], counts: [] }
   #devices = new Map<string, Map<string, Device>>()
@@ -96,7 +117,8 @@ export class SealBuffer {
   }
 
   get rows(): number {
-    return this.readings.length + this.windows.length + this.ledger.minute.length + this.anomalies.ts.length + this.rejects.reason.length
+    const few = this.ledger.minute.length + this.anomalies.ts.length + this.feedback.ts.length + this.rejects.reason.length
+    return this.readings.length + this.windows.length + this.forecasts.length + few
   }
 
   /** Takes over what a commit covers. Versions of its rows follow from `seq`, which is its sequence in RESULTS, or more. */
@@ -228,7 +250,8 @@ export class SealBuffer {
   }
 
   #addResults(effects: PartitionEffects, timeMs: number, version: number): void {
-    if (effects.windows.length === 0 && effects.anomalies.length === 0) return
+    const { forecasts, feedback } = effects
+    if (effects.windows.length + effects.anomalies.length + forecasts.length + feedback.length === 0) return
     const number = effects.series.map((s) => this.#number(this.#device(s.tenant, s.device), s.metric))
     const { windows, anomalies } = this
     windows.reserve(effects.windows.length)
@@ -264,6 +287,43 @@ export class SealBuffer {
       anomalies.lower.push(row.lower)
       anomalies.upper.push(row.upper)
       anomalies.reason.push(row.reason)
+      anomalies.kind.push(row.kind ?? null)
+      anomalies.part.push(row.part ?? null)
+    }
+    for (const forecast of forecasts) this.#addForecast(forecast, number[forecast.series])
+    for (const row of feedback) {
+      if (row.ts < this.#floorMs) continue
+      const to = this.feedback
+      to.series.push(number[row.series])
+      to.ts.push(row.ts)
+      to.value.push(row.value)
+      to.useful.push(row.useful ? 1 : 0)
+      to.factor.push(row.factor)
+      to.answered_at.push(timeMs)
+    }
+  }
+
+  #addForecast(forecast: Forecast, seriesNumber: number): void {
+    const { forecasts, models } = this
+    let named = models.indexOf(forecast.model)
+    if (named < 0) named = models.push(forecast.model) - 1
+    forecasts.reserve(forecast.steps)
+    const { series, model } = forecasts.int
+    const to = forecasts.double
+    for (const row of rowsOf(forecast)) {
+      if (row.ts < this.#floorMs) continue
+      const at = forecasts.length++
+      series[at] = seriesNumber
+      model[at] = named
+      to.made_at[at] = row.madeAt
+      to.ts[at] = row.ts
+      to.mean[at] = row.mean
+      to.lower[at] = row.lower
+      to.upper[at] = row.upper
+      to.lower80[at] = row.lower80
+      to.upper80[at] = row.upper80
+      to.coverage[at] = row.coverage
+      to.error[at] = row.error
     }
   }
 }

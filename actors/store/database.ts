@@ -27,7 +27,7 @@ import type { TableName } from './tables.ts'
 export type StagedColumn =
   | { readonly name: string; readonly kind: 'int'; readonly data: Int32Array }
   | { readonly name: string; readonly kind: 'double' | 'time' | 'whole'; readonly data: Float64Array }
-  | { readonly name: string; readonly kind: 'text'; readonly data: readonly string[] }
+  | { readonly name: string; readonly kind: 'text'; readonly data: readonly (string | null)[] }
 
 const TYPES: Record<StagedColumn['kind'], { type: DuckDBType; sql: string }> = {
   int: { type: INTEGER, sql: 'INTEGER' },

@@ -18,8 +18,8 @@ import type { SegmentFacts } from './shelf.ts'
 import { literal, rowsOfTable, TABLES, TABLE_NAMES, timestampSql, WINDOW_SIZES_SQL, WINDOW_TABLES } from './tables.ts'
 import type { TableName } from './tables.ts'
 
-/** A row of windows is sorted with all its numbers, and grouped. */
-const WINDOW_WEIGHT = 4
+/** What a row weighs in a slice: one of windows is sorted with all its numbers, and grouped. */
+const WEIGHTS = [['readings', 1], ['windows', 4], ['forecasts', 2]] as const
 
 type Key = readonly [tenant: string, device: string, metric: string]
 
@@ -75,6 +75,8 @@ const DROPS: Record<(typeof MERGED)[number], (before: string) => string[]> = {
   windows_1d: since('start'),
   owned_windows: since('start'),
   anomalies: since('ts'),
+  forecasts: since('ts'),
+  feedback: since('ts'),
   rejects: since('received_at'),
   ledger: () => [],
 }
@@ -92,6 +94,8 @@ const MERGES: Record<(typeof MERGED)[number], (from: string, where: string) => s
   windows_1d: windowsOf(3),
   owned_windows: (from, where) => `SELECT DISTINCT * FROM ${from}${where} ORDER BY ALL`,
   anomalies: (from, where) => `SELECT * FROM ${from}${where} ORDER BY tenant, device, metric, ts`,
+  forecasts: (from, where) => `SELECT * FROM ${from}${where} ORDER BY tenant, device, metric, ts, made_at`,
+  feedback: (from, where) => `SELECT * FROM ${from}${where} ORDER BY tenant, device, metric, ts, answered_at`,
   rejects: (from, where) => `SELECT * FROM ${from}${where} ORDER BY tenant, received_at`,
   ledger: (from, where) =>
     `SELECT tenant, device, minute, sum(accepted)::BIGINT, sum(rejected)::BIGINT, sum(on_time)::BIGINT, sum(late)::BIGINT, sum(duplicate)::BIGINT, sum(expired)::BIGINT FROM ${from}${where} GROUP BY ALL ORDER BY tenant, device, minute`,
@@ -100,13 +104,13 @@ const MERGES: Record<(typeof MERGED)[number], (from: string, where: string) => s
 const WHOLE: Slice = { after: null, upTo: null, large: false }
 
 async function slicesOf(db: LakeDatabase, { inputs }: CompactionJob, before: string | null, sliceRows: number): Promise<Slice[]> {
-  const rows = inputs.reduce((sum, s) => sum + (s.rows.readings ?? 0) + WINDOW_WEIGHT * rowsOfTable('windows', s.rows), 0)
+  const rows = inputs.reduce((sum, s) => sum + WEIGHTS.reduce((of, [table, weight]) => of + weight * rowsOfTable(table, s.rows), 0), 0)
   if (rows <= sliceRows) return [WHOLE]
   const weights: string[] = []
-  for (const [table, weight] of [['readings', 1], ['windows', WINDOW_WEIGHT]] as const) {
+  for (const [table, weight] of WEIGHTS) {
     const from = await db.relation(table, inputs, '*')
     // What is dropped is not counted: where that is all, nothing but the bounds of row groups is looked at.
-    if (from !== null) weights.push(`SELECT tenant, device, metric, count(*) * ${weight} AS n FROM ${from}${before === null ? '' : whereSql(since(table === 'readings' ? 'ts' : 'start')(before))} GROUP BY ALL`)
+    if (from !== null) weights.push(`SELECT tenant, device, metric, count(*) * ${weight} AS n FROM ${from}${before === null ? '' : whereSql(since(table === 'windows' ? 'start' : 'ts')(before))} GROUP BY ALL`)
   }
   // The last series of each slice: a slice ends where the sum of all before it enters the next one.
   const ends = await db.rows(

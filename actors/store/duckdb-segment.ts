@@ -11,7 +11,7 @@
 
 import { SMALL_BLOCK_BYTES, SMALL_SEGMENT_ROWS } from '../../runtime/limits.ts'
 import { CLOSED_BY } from '../reading/window.ts'
-import { LEDGER_COUNTS, WINDOW_DOUBLES } from './buffer.ts'
+import { FORECAST_DOUBLES, LEDGER_COUNTS, WINDOW_DOUBLES } from './buffer.ts'
 import type { SealBuffer } from './buffer.ts'
 import type { LakeDatabase, StagedColumn } from './database.ts'
 import type { OwnedWindow } from './recompute.ts'
@@ -164,18 +164,31 @@ async function stageOwned(db: LakeDatabase, owned: readonly OwnedWindow[]): Prom
   await db.stage('owned', columns, owned.length)
 }
 
-/** Anomalies, rejects and the ledger. */
+/** Anomalies, forecasts, answers, rejects and the ledger. */
 async function stageSmall(db: LakeDatabase, buffer: SealBuffer, rank: Int32Array): Promise<SegmentSource[]> {
   const sources: SegmentSource[] = []
-  const { anomalies, rejects, ledger } = buffer
+  const { anomalies, feedback, rejects, ledger } = buffer
   if (anomalies.ts.length > 0) {
     const columns: StagedColumn[] = [{ name: 'series', kind: 'int', data: Int32Array.from(anomalies.series, (s) => rank[s]) }, { name: 'ts', kind: 'time', data: Float64Array.from(anomalies.ts) }]
     for (const name of ['value', 'score', 'expected', 'lower', 'upper'] as const) columns.push({ name, kind: 'double', data: Float64Array.from(anomalies[name]) })
-    columns.push({ name: 'reason', kind: 'text', data: anomalies.reason })
+    for (const name of ['reason', 'kind', 'part'] as const) columns.push({ name, kind: 'text', data: anomalies[name] })
     await db.stage('anomalies', columns, anomalies.ts.length)
     sources.push({
       table: 'anomalies',
-      selects: ['SELECT n.tenant, n.device, n.metric, a.ts, a.value, a.score, a.expected, a.lower, a.upper, a.reason FROM memory.main.anomalies a JOIN memory.main.names n ON n.id = a.series ORDER BY a.series, a.ts, a.value'],
+      selects: ['SELECT n.tenant, n.device, n.metric, a.ts, a.value, a.score, a.expected, a.lower, a.upper, a.reason, a.kind, a.part FROM memory.main.anomalies a JOIN memory.main.names n ON n.id = a.series ORDER BY a.series, a.ts, a.value'],
+    })
+  }
+  if (buffer.forecasts.length > 0) sources.push(await stageForecasts(db, buffer, rank))
+  if (feedback.ts.length > 0) {
+    const columns: StagedColumn[] = [
+      { name: 'series', kind: 'int', data: Int32Array.from(feedback.series, (s) => rank[s]) },
+      { name: 'useful', kind: 'int', data: Int32Array.from(feedback.useful) },
+    ]
+    for (const name of ['ts', 'value', 'factor', 'answered_at'] as const) columns.push({ name, kind: name === 'ts' || name === 'answered_at' ? 'time' : 'double', data: Float64Array.from(feedback[name]) })
+    await db.stage('feedback', columns, feedback.ts.length)
+    sources.push({
+      table: 'feedback',
+      selects: ['SELECT n.tenant, n.device, n.metric, f.ts, f.value, f.useful = 1, f.factor, f.answered_at FROM memory.main.feedback f JOIN memory.main.names n ON n.id = f.series ORDER BY f.series, f.ts, f.answered_at'],
     })
   }
   if (rejects.reason.length > 0) {
@@ -206,4 +219,23 @@ async function stageSmall(db: LakeDatabase, buffer: SealBuffer, rank: Int32Array
     })
   }
   return sources
+}
+
+async function stageForecasts(db: LakeDatabase, { forecasts, models }: SealBuffer, rank: Int32Array): Promise<SegmentSource> {
+  const { length, int, double } = forecasts
+  const columns: StagedColumn[] = [
+    { name: 'series', kind: 'int', data: Int32Array.from({ length }, (_, i) => rank[int.series[i]]) },
+    { name: 'model', kind: 'int', data: int.model.slice(0, length) },
+    ...FORECAST_DOUBLES.map((name) => ({ name, kind: name === 'ts' || name === 'made_at' ? ('time' as const) : ('double' as const), data: double[name].slice(0, length) })),
+  ]
+  await db.stage('forecasts', columns, length)
+  const model = `CASE f.model ${models.map((name, n) => `WHEN ${n} THEN ${literal(name)}`).join(' ')} END`
+  const known = (name: string) => `CASE WHEN isnan(f.${name}) THEN NULL ELSE f.${name} END`
+  return {
+    table: 'forecasts',
+    selects: [
+      `SELECT n.tenant, n.device, n.metric, f.made_at, f.ts, f.mean, f.lower, f.upper, ${model}, f.lower80, f.upper80, ${known('coverage')}, ${known('error')}
+       FROM memory.main.forecasts f JOIN memory.main.names n ON n.id = f.series ORDER BY f.series, f.ts, f.made_at`,
+    ],
+  }
 }

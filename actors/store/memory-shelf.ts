@@ -11,7 +11,7 @@ import type { Clock } from '../../runtime/clock.ts'
 import type { Disk } from '../../runtime/disk.ts'
 import { STORE_LOCK_WAIT_MS } from '../../runtime/limits.ts'
 import { CLOSED_BY, WINDOW_SIZES_MS, windowStart } from '../reading/window.ts'
-import { LEDGER_COUNTS } from './buffer.ts'
+import { FORECAST_DOUBLES, LEDGER_COUNTS } from './buffer.ts'
 import type { CompactionJob } from './compaction.ts'
 import { lakeTaken, LOCK_RETRY_MS } from './lock.ts'
 import { segmentsDir } from './manifest.ts'
@@ -97,7 +97,7 @@ class MemoryShelf implements Shelf {
 
   async write(path: string, { buffer, rank, kept, owned }: SealContent): Promise<SegmentFacts> {
     const names = (series: number) => this.#names[rank[series]]
-    const { windows, anomalies, rejects, ledger } = buffer
+    const { windows, anomalies, forecasts, feedback, rejects, ledger } = buffer
     const sent = Array.from(kept, (i): LakeRow => {
       const { start, count, sum, min, max, stddev, first, last, p50, p95, p99, updated_at, version } = windows.double
       return {
@@ -120,14 +120,22 @@ class MemoryShelf implements Shelf {
         version: version[i],
       }
     })
-    const { score, expected, lower, upper, reason } = anomalies
+    const { score, expected, lower, upper, reason, kind, part } = anomalies
+    const known = (n: number) => (Number.isNaN(n) ? null : n)
     return this.#writeFile(path, {
       readings: this.#readings,
       windows: [],
       ...bySize([...sent, ...this.#computed]),
       owned_windows: owned.map(({ series, size, start }) => ({ ...this.#names[series], size: WINDOW_SIZES_MS[size], start })),
       anomalies: anomalies.series.map((series, i) => ({
-        ...names(series), ts: anomalies.ts[i], value: anomalies.value[i], score: score[i], expected: expected[i], lower: lower[i], upper: upper[i], reason: reason[i],
+        ...names(series), ts: anomalies.ts[i], value: anomalies.value[i], score: score[i], expected: expected[i], lower: lower[i], upper: upper[i], reason: reason[i], kind: kind[i], part: part[i],
+      })),
+      forecasts: Array.from({ length: forecasts.length }, (_, i) => {
+        const numbers = Object.fromEntries(FORECAST_DOUBLES.map((name) => [name, known(forecasts.double[name][i])]))
+        return { ...names(forecasts.int.series[i]), ...numbers, model: buffer.models[forecasts.int.model[i]] }
+      }),
+      feedback: feedback.series.map((series, i) => ({
+        ...names(series), ts: feedback.ts[i], value: feedback.value[i], useful: feedback.useful[i], factor: feedback.factor[i], answered_at: feedback.answered_at[i],
       })),
       rejects: rejects.tenant.map((tenant, i) => ({ tenant, received_at: rejects.receivedAt[i], reason: rejects.reason[i], reading: rejects.reading[i] })),
       ledger: ledger.minute.map((minute, i) => {
@@ -186,6 +194,8 @@ class MemoryShelf implements Shelf {
       ...windows,
       owned_windows: [...new Map(all.owned_windows.filter(since('start')).map((row) => [windowKey(row), row])).values()],
       anomalies,
+      forecasts: all.forecasts.filter(since('ts')),
+      feedback: all.feedback.filter(since('ts')),
       rejects: all.rejects.filter(since('received_at')),
       ledger: sumLedger(all.ledger),
       series: seriesOf(readings, { ...windows, anomalies }),

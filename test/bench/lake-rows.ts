@@ -96,7 +96,7 @@ export async function segmentSources(db: LakeDatabase, { from, to, endMs, isLast
   sources.push({
     table: 'anomalies',
     selects: [
-      `SELECT ${NAMES}, ${moment('r.ms')}, r.value, 0.9 + memory.main.drawn(id, k, 4) / 1e5, r.value - 5 * noise, r.value - 6 * noise, r.value - 4 * noise, 'above the expected'
+      `SELECT ${NAMES}, ${moment('r.ms')}, r.value, 0.9 + memory.main.drawn(id, k, 4) / 1e5, r.value - 5 * noise, r.value - 6 * noise, r.value - 4 * noise, 'above the expected', 'spike', 'residual'
        FROM ${own} AND memory.main.drawn(id, k, 5) = 0 AND memory.main.drawn(id, k, 6) < 1000 ORDER BY id, r.ms`,
     ],
   })

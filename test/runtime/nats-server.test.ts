@@ -344,7 +344,7 @@ describe('a role of the embedded nats-server', { timeout: 60_000 }, () => {
     expect(await codeOf((await worker.kv('weir_keys')).get('a'))).toBe('config')
   })
 
-  it('store reads both logs, keys and snapshots, registers itself, purges what is done, and writes to no log', async () => {
+  it('store reads both logs, keys and snapshots, registers itself, purges what is done, appends answers to the input, and writes no results', async () => {
     const store = await connect(server, 'store')
     await joins(store)
     await admin.log.publish('results.3', hello)
@@ -364,7 +364,7 @@ describe('a role of the embedded nats-server', { timeout: 60_000 }, () => {
     await store.log.purge('RESULTS', { subject: 'results.3', beforeSeq: 2 })
     expect((await store.log.info('RESULTS')).messages).toBe(0)
     await (await store.objects('weir_snapshots')).delete('old')
-    expect(await codeOf(store.log.publish('readings.3', hello))).toBe('config')
+    expect(await codeOf(store.log.publish('readings.3', hello))).toBe('none')
     expect(await codeOf(store.log.publish('results.3', hello))).toBe('config')
     expect(await codeOf((await store.kv('weir_keys')).set('b', hello))).toBe('config')
   })

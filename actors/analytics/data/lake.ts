@@ -11,7 +11,7 @@
  * - A3 Queries run on a bounded number of connections, since they share the few threads that all file I/O of the process uses.
  */
 
-import { DuckDBInstance, DuckDBDataChunk, DOUBLE, VARCHAR } from '@duckdb/node-api'
+import { BOOLEAN, DuckDBInstance, DuckDBDataChunk, DOUBLE, VARCHAR } from '@duckdb/node-api'
 import type { DuckDBConnection, DuckDBType, DuckDBValue } from '@duckdb/node-api'
 import assert from 'node:assert/strict'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
@@ -20,11 +20,12 @@ import { join } from 'node:path'
 import type { Clock } from '../../../runtime/clock.ts'
 import { ErrorCode, OperatingError } from '../../../runtime/errors.ts'
 import { LAKE_CONNECTIONS, LAKE_MEMORY_MIB, LAKE_QUERIES_WAITING_MAX, LAKE_QUERY_MAX_MS, LAKE_THREADS } from '../../../runtime/limits.ts'
+import { HORIZON_MAX } from '../../partition/forecasts.ts'
 import { segmentsDir } from '../../store/manifest.ts'
 import type { Manifest, Segment } from '../../store/manifest.ts'
 import { columnsSql, literal, pieceSql, tablesOf, unionSql } from '../../store/tables.ts'
 
-const SHOWN = ['readings', 'windows', 'anomalies', 'ledger', 'series'] as const
+const SHOWN = ['readings', 'windows', 'anomalies', 'forecasts', 'feedback', 'ledger', 'series'] as const
 /** Tables that queries ask for. */
 export type ShownTable = (typeof SHOWN)[number]
 
@@ -82,9 +83,11 @@ export class LakeVersion {
   reached(table: ShownTable, { from = -Infinity, to = Infinity, size, files }: Within): Attached[] {
     return this.attached.filter(({ segment }) => {
       if (tablesOf(table, segment.rows, size).length === 0 || (files !== undefined && !files.has(segment.file))) return false
-      if (table !== 'readings' && table !== 'windows' && table !== 'anomalies') return true
+      // An answer comes long after its anomaly; a forecast is sealed with the hour that it was made at, at most a week before those it speaks of.
+      if (table === 'ledger' || table === 'series' || table === 'feedback') return true
+      const since = table === 'forecasts' ? from - (HORIZON_MAX + 1) * HOUR_MS : from
       const [least, most] = table === 'readings' ? [segment.readingsMin ?? segment.tsMin, segment.readingsMax ?? segment.tsMax] : [segment.tsMin, segment.tsMax]
-      return least === null || most === null || (most >= from && least < to)
+      return least === null || most === null || (most >= since && least < to)
     })
   }
 
@@ -235,7 +238,7 @@ export class Lake {
 
   /** Rows as the bytes of a Parquet file: counts as BIGINT, times as TIMESTAMP, or as BIGINT of epoch ms. */
   async parquet(
-    columns: readonly { readonly name: string; readonly kind: 'text' | 'number' | 'count' | 'time' }[],
+    columns: readonly { readonly name: string; readonly kind: 'text' | 'number' | 'count' | 'time' | 'flag' }[],
     rows: readonly (readonly unknown[])[],
     { timeMs }: { timeMs: boolean },
   ): Promise<Uint8Array<ArrayBuffer>> {
@@ -243,7 +246,7 @@ export class Lake {
     const file = join(folder, 'rows.parquet')
     const connection = await this.#take()
     try {
-      const types = columns.map(({ kind }) => (kind === 'text' ? VARCHAR : DOUBLE))
+      const types = columns.map(({ kind }) => (kind === 'text' ? VARCHAR : kind === 'flag' ? BOOLEAN : DOUBLE))
       const defined = columns.map(({ name }, i) => `"${name}" ${types[i]}`).join(', ')
       await connection.run(`CREATE OR REPLACE TEMP TABLE given (${defined})`)
       await append(connection, 'given', types, columns.map((_, i) => rows.map((row) => row[i] as DuckDBValue)))
@@ -318,6 +321,7 @@ export class Lake {
   }
 }
 
+const HOUR_MS = 3_600_000
 const CHUNK_ROWS = 2_048
 const INTERRUPT_AGAIN_MS = 250
 

@@ -10,6 +10,7 @@ import { compress } from 'hono/compress'
 import type { KeyedEnv } from '../../../runtime/http.ts'
 import { DOCS_CSP, docsPage } from './docs.ts'
 import { installElsewhere } from './elsewhere.ts'
+import { feedbackRoute } from './routes-feedback.ts'
 import { fleetRoutes } from './routes-fleet.ts'
 import { filterOf, rangeOf } from './parameters.ts'
 import { ledger } from '../query/ledger.ts'
@@ -47,6 +48,7 @@ export function createAnalytics(sources: AnalyticsSources): { app: OpenAPIHono<K
   unitsRoutes(app, get, sources)
   targetsRoute(get, sources)
   outlookRoutes(app, get, sources)
+  feedbackRoute(post, sources)
   describeIngest(app)
   installElsewhere(app)
   app.doc31('/openapi.json', {

@@ -53,6 +53,7 @@ export function arrowList(columns: readonly ColumnSpec[], rows: readonly (readon
   const vectors = columns.map(({ kind }, at) => {
     const cells = rows.map((row) => row[at] as string | number | null)
     if (kind === 'text') return textData(cells as (string | null)[])
+    if (kind === 'flag') return flagData(rows.map((row) => row[at] as boolean | null))
     const number = kind === 'number'
     const type = number ? new arrow.Float64() : kind === 'time' && !timeMs ? new arrow.TimestampMicrosecond('UTC') : new arrow.Int64()
     const { bits, nulls } = validity(cells.length, (i) => cells[i] === null || !Number.isFinite(cells[i]))
@@ -66,6 +67,12 @@ export function arrowList(columns: readonly ColumnSpec[], rows: readonly (readon
   stream.batch(vectors, rows.length)
   stream.end()
   return stream.take()
+}
+
+function flagData(flags: readonly (boolean | null)[]): arrow.Data<arrow.Bool> {
+  const { bits, nulls } = validity(flags.length, (i) => flags[i] === null)
+  const { bits: data } = validity(flags.length, (i) => flags[i] !== true)
+  return arrow.makeData({ type: new arrow.Bool(), length: flags.length, nullCount: nulls, nullBitmap: bits, data: data ?? new Uint8Array(Math.ceil(flags.length / 64) * 8).fill(0xff) })
 }
 
 const utf8 = new TextEncoder()

@@ -78,12 +78,14 @@ export function notAcceptable(there: readonly string[]): Response {
 /** A column of a list. Times are epoch ms; counts are whole. */
 export interface ColumnSpec {
   readonly name: string
-  readonly kind: 'text' | 'number' | 'count' | 'time'
+  readonly kind: 'text' | 'number' | 'count' | 'time' | 'flag'
 }
 
 export const textColumn = (name: string): ColumnSpec => ({ name, kind: 'text' })
 export const numberColumn = (name: string): ColumnSpec => ({ name, kind: 'number' })
 export const countColumn = (name: string): ColumnSpec => ({ name, kind: 'count' })
+/** True, false, or null. */
+export const flagColumn = (name: string): ColumnSpec => ({ name, kind: 'flag' })
 export const timeColumn = (name: string): ColumnSpec => ({ name, kind: 'time' })
 
 export interface Listing {

@@ -3,7 +3,8 @@
  */
 
 import { z } from '@hono/zod-openapi'
-import { GRAPH_METRICS_MAX, GRAPH_WIDTH_MAX } from '../../../runtime/limits.ts'
+import { parseDuration } from '../../../runtime/config.ts'
+import { FORECAST_HORIZON_MAX_MS, GRAPH_METRICS_MAX, GRAPH_WIDTH_MAX } from '../../../runtime/limits.ts'
 import { graph } from '../query/graph.ts'
 import type { Graph } from '../query/graph.ts'
 import { filterOf, numberOf, rangeOf, seriesOf } from './parameters.ts'
@@ -14,6 +15,8 @@ import * as shapes from './schemas.ts'
 import { formatTime } from '../data/times.ts'
 
 const DAY_MS = 86_400_000
+/** A forecast is drawn as far ahead as this part of the range. */
+const AHEAD_SHARE = 3
 
 export function graphRoute(get: Get, { tail }: AnalyticsSources): void {
   get(
@@ -32,6 +35,7 @@ export function graphRoute(get: Get, { tail }: AnalyticsSources): void {
         ...shapes.drawn,
         ...shapes.range,
         width: shapes.whole('Pixels, 800 by default.', 800, { minimum: 1, maximum: GRAPH_WIDTH_MAX }),
+        horizon: z.string().optional().openapi({ description: 'How far ahead the forecast is drawn where the range reaches the present, up to 7d; 0s for none. A third of the range by default.', example: '24h' }),
         ...shapes.forms,
       },
       answer: z.union([shapes.Graph, shapes.Graphs]),
@@ -40,8 +44,9 @@ export function graphRoute(get: Get, { tail }: AnalyticsSources): void {
       const { device, metrics } = drawn(query)
       const range = rangeOf(query, nowMs, { from: nowMs - DAY_MS, to: nowMs })
       const width = numberOf('width', query.width, { fallback: 800, min: 1, max: GRAPH_WIDTH_MAX })
+      const aheadMs = query.horizon === undefined || query.horizon === '' ? Math.min((range.to - range.from) / AHEAD_SHARE, FORECAST_HORIZON_MAX_MS) : aheadOf(query.horizon)
       const graphs: Graph[] = []
-      for (const metric of metrics) graphs.push(await graph(tail, { tenant: principal.tenant, device, metric, range, width }))
+      for (const metric of metrics) graphs.push(await graph(tail, { tenant: principal.tenant, device, metric, range, width, aheadMs, nowMs }))
       const time = (ms: number) => (timeMs ? ms : formatTime(ms))
       const [from, to] = [time(range.from), time(range.to)]
       const shown = graphs.map((made) => ({
@@ -51,10 +56,17 @@ export function graphRoute(get: Get, { tail }: AnalyticsSources): void {
         ts: made.ts.map(time),
         gaps: made.gaps.map((gap) => gap.map(time)),
         anomalies: { ...made.anomalies, ts: made.anomalies.ts.map(time) },
+        forecast: made.forecast && { ...made.forecast, made_at: time(made.forecast.made_at), ts: made.forecast.ts.map(time) },
       }))
       return c.json(shown.length === 1 ? shown[0] : { device, from, to, width, series: shown }, 200, { 'cache-control': 'no-store' })
     },
   )
+}
+
+function aheadOf(text: string): number {
+  const aheadMs = parseDuration(text)
+  if (aheadMs !== null && aheadMs >= 0 && aheadMs <= FORECAST_HORIZON_MAX_MS) return aheadMs
+  throw new ParameterError('horizon', `a duration such as 24h, of at most ${FORECAST_HORIZON_MAX_MS / DAY_MS}d`, text)
 }
 
 /** The one device, and the metrics in the order in which they are asked for. */

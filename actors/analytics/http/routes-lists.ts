@@ -8,7 +8,7 @@ import type { Place, Scope } from '../query/readings.ts'
 import { WINDOW_NUMBERS } from '../query/stored-windows.ts'
 import { FILLS, windows } from '../query/windows.ts'
 import type { WindowPlace } from '../query/windows.ts'
-import { LIST_FORMATS, countColumn, decodeCursor, encodeCursor, listReply, numberColumn, textColumn, timeColumn } from './reply.ts'
+import { LIST_FORMATS, countColumn, decodeCursor, encodeCursor, flagColumn, listReply, numberColumn, textColumn, timeColumn } from './reply.ts'
 import type { ColumnSpec } from './reply.ts'
 import type { AnalyticsSources, Get, Request } from './route.ts'
 import * as shapes from './schemas.ts'
@@ -32,7 +32,8 @@ const ANOMALIES = [
   ...NAMES,
   timeColumn('ts'),
   ...['value', 'score', 'expected', 'lower', 'upper'].map(numberColumn),
-  textColumn('reason'),
+  ...['reason', 'kind', 'part'].map(textColumn),
+  flagColumn('useful'),
 ]
 
 export function listRoutes(get: Get, { tail }: AnalyticsSources): void {
@@ -152,6 +153,9 @@ export function listRoutes(get: Get, { tail }: AnalyticsSources): void {
     '/v1/anomalies',
     {
       summary: 'Anomalies, in order of time',
+      description:
+        'Each with the value that was expected, the band that would have been usual, what sort of thing it is (kind), the part of the detector that ' +
+        'noticed it, a sentence of reason, and what somebody said of it: useful is null until POST /v1/anomalies/feedback.',
       query: {
         ...ranged,
         minScore: shapes.text('Least score; 0 by default.', 0.9, { type: 'number', minimum: 0, maximum: 1 }),

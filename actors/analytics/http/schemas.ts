@@ -103,8 +103,22 @@ export const AnomalyRow = z
     lower: number,
     upper: number,
     reason: z.string(),
+    kind: z.string().nullable().openapi({ description: 'What sort of thing it is: spike, level shift, stuck, …; null of those found by earlier versions.' }),
+    part: z.string().nullable().openapi({ description: 'The part of the detector that noticed it.' }),
+    useful: z.boolean().nullable().openapi({ description: 'What somebody said of it last; null where nobody has.' }),
   })
   .openapi('Anomaly')
+
+export const AnomalyAnswer = z
+  .strictObject({
+    device: z.string().openapi({ example: 'field-7/probe-2' }),
+    metric: z.string().openapi({ example: 'soil_moisture' }),
+    ts: z.union([z.number(), z.string()]).openapi({ description: 'Of the anomaly.', example: '2026-11-23T18:40:00Z' }),
+    value: z.number().optional().openapi({ description: 'Of the anomaly; needed where two of a series are of one time.' }),
+    useful: z.boolean(),
+  })
+  .openapi('AnomalyAnswer')
+export const AnomalyAnswered = z.object({ device: z.string(), metric: z.string(), ts: time, value: z.number(), useful: z.boolean() }).openapi('AnomalyAnswered')
 
 export const AlertRow = z
   .object({
@@ -125,9 +139,9 @@ export const Forecast = z
     metric: z.string(),
     model: z.string().nullable().openapi({ description: 'Null where the series has no forecast.' }),
     made_at: time.nullable(),
-    coverage: number.openapi({ description: 'Share of the readings so far that fell within the bounds.' }),
-    error: number.openapi({ description: 'Mean absolute error so far.' }),
-    forecast: z.array(z.object({ ts: time, mean: z.number(), lower: z.number(), upper: z.number() })),
+    coverage: number.openapi({ description: 'Share of the hours so far whose mean fell within the bounds of 95 % that were forecast of them.' }),
+    error: number.openapi({ description: 'Mean absolute error so far, in the unit of the series.' }),
+    forecast: z.array(z.object({ ts: time, mean: z.number(), lower: z.number(), upper: z.number(), lower80: z.number(), upper80: z.number() })),
   })
   .openapi('Forecast')
 
@@ -172,7 +186,21 @@ export const Graph = z
       upper: z.array(number),
       reason: z.array(z.string()),
     }),
-    forecast: z.null(),
+    forecast: z
+      .object({
+        model: z.string(),
+        made_at: time,
+        coverage: number,
+        error: number,
+        ts: z.array(time),
+        mean: z.array(z.number()),
+        lower: z.array(z.number()),
+        upper: z.array(z.number()),
+        lower80: z.array(z.number()),
+        upper80: z.array(z.number()),
+      })
+      .nullable()
+      .openapi({ description: 'The hours ahead, where the range reaches the present and the series is forecast. Each ts is the middle of its hour.' }),
   })
   .openapi('Graph')
 /** Several metrics of one device. */

@@ -1,12 +1,14 @@
 /**
  * Live events as text of Server-Sent Events: the rows of a block, and the results of a commit.
  *
- * Events of a message are numbered from 0, windows and anomalies of a commit together: the number is part of an event's id, so that a
+ * Events of a message are numbered from 0, windows, anomalies and forecasts of a commit together: the number is part of an event's id, so that a
  * stream that was cut within a message goes on within it.
  */
 
 import { sizeMs } from '../../partition/effects.ts'
 import type { PartitionEffects, SeriesName } from '../../partition/effects.ts'
+import { rowsOf } from '../../partition/forecasts.ts'
+import type { Forecast } from '../../partition/forecasts.ts'
 import { WINDOW_SIZES_MS, WINDOW_SIZE_NAMES } from '../../reading/window.ts'
 import type { Block } from '../../reading/input.ts'
 import { suffixOf } from './ids.ts'
@@ -52,20 +54,22 @@ export function readingsOf(stream: number, storedMs: number, block: Block, serie
   }
 }
 
-/** The results of a commit: windows first, then anomalies. */
-export function resultsOf(stream: number, { series, windows, anomalies }: PartitionEffects): Events {
+/** The results of a commit: windows first, then anomalies, then forecasts. */
+export function resultsOf(stream: number, { series, windows, anomalies, forecasts }: PartitionEffects): Events {
+  const behind = windows.length + anomalies.length
   return {
     stream,
-    count: windows.length + anomalies.length,
+    count: behind + forecasts.length,
     series,
-    seriesOf: (i) => (i < windows.length ? windows[i] : anomalies[i - windows.length]).series,
-    kindOf: (i) => (i < windows.length ? 'window' : 'anomaly'),
+    seriesOf: (i) => (i < windows.length ? windows[i] : i < behind ? anomalies[i - windows.length] : forecasts[i - behind]).series,
+    kindOf: (i) => (i < windows.length ? 'window' : i < behind ? 'anomaly' : 'forecast'),
     dataOf: (i, timeMs) => {
       const time = (ms: number) => (timeMs ? ms : formatTime(ms))
+      if (i >= behind) return forecastText(forecasts[i - behind], series, time)
       if (i >= windows.length) {
-        const { series: s, ts, value, score, expected, lower, upper, reason } = anomalies[i - windows.length]
+        const { series: s, ts, value, score, expected, lower, upper, reason, kind = null, part = null } = anomalies[i - windows.length]
         const { device, metric } = series[s]
-        return JSON.stringify({ device, metric, ts: time(ts), value, score, expected, lower, upper, reason })
+        return JSON.stringify({ device, metric, ts: time(ts), value, score, expected, lower, upper, reason, kind, part })
       }
       const { series: s, start, count, min, max, sum, stddev, first, last, p50, p95, p99, closedBy } = windows[i]
       const { device, metric } = series[s]
@@ -74,6 +78,13 @@ export function resultsOf(stream: number, { series, windows, anomalies }: Partit
       return JSON.stringify({ device, metric, size, start: time(start), ...numbers, closed_by: closedBy })
     },
   }
+}
+
+function forecastText(forecast: Forecast, series: readonly SeriesName[], time: (ms: number) => number | string | null): string {
+  const { model, madeAt, coverage, error } = forecast
+  const { device, metric } = series[forecast.series]
+  const rows = [...rowsOf(forecast)].map(({ ts, mean, lower, upper, lower80, upper80 }) => ({ ts: time(ts), mean, lower, upper, lower80, upper80 }))
+  return JSON.stringify({ device, metric, model, made_at: time(madeAt), coverage, error, forecast: rows })
 }
 
 /** The events of each series, in order; made where more than one filter asks. */

@@ -13,6 +13,8 @@ import { GRAPH_ANOMALIES_MAX } from '../../../runtime/limits.ts'
 import { WINDOW_SIZES_MS, WINDOW_SIZE_NAMES } from '../../reading/window.ts'
 import type { Range } from '../data/fresh.ts'
 import { eachFresh, freshReadings } from '../data/fresh.ts'
+import { expectedHours } from './forecasts.ts'
+import type { ExpectedHour } from './forecasts.ts'
 import { bucketsOf, gapsOf } from './graph-points.ts'
 import type { Point } from './graph-points.ts'
 import { freshWindows } from './stored-windows.ts'
@@ -41,9 +43,24 @@ export interface Graph {
   p95: (number | null)[]
   gaps: [number, number][]
   anomalies: { ts: number[]; value: number[]; score: number[]; expected: number[]; lower: number[]; upper: number[]; reason: string[] }
-  forecast: null
+  forecast: Outlook | null
 }
 
+/** The hours ahead. `ts` is the middle of each hour, so that a line through the means lies where they hold. */
+export interface Outlook {
+  readonly model: string
+  readonly made_at: number
+  readonly coverage: number | null
+  readonly error: number | null
+  readonly ts: number[]
+  readonly mean: number[]
+  readonly lower: number[]
+  readonly upper: number[]
+  readonly lower80: number[]
+  readonly upper80: number[]
+}
+
+const HOUR_MS = 3_600_000
 const POINTS_PER_PIXEL = 2
 /** A range that should hold so many times as many readings as there may be points is not asked whether it does. */
 const SURELY_MANY = 2
@@ -54,15 +71,19 @@ export interface GraphRequest {
   readonly metric: string
   readonly range: Range
   readonly width: number
+  /** How far beyond the present the forecast is drawn, ms; 0 for none. */
+  readonly aheadMs: number
+  readonly nowMs: number
 }
 
-export async function graph(tail: Tail, { tenant, device, metric, range, width }: GraphRequest): Promise<Graph> {
+export async function graph(tail: Tail, { tenant, device, metric, range, width, aheadMs, nowMs }: GraphRequest): Promise<Graph> {
   const scope: Scope = { tenant, filter: { devices: new Set([device]), metrics: new Set([metric]), prefix: null } }
   const view = tail.view()
   try {
     const anomalies = anomaliesOf(tail, view, scope, range)
     const drawn = drawnPoints(tail, view, scope, range, width)
-    const [{ points, source, stepMs, gaps }, found] = await Promise.all([drawn, anomalies])
+    const ahead = aheadMs > 0 && range.to > nowMs - HOUR_MS ? expectedHours(tail, view, scope, { from: nowMs - HOUR_MS + 1, to: nowMs + aheadMs }) : []
+    const [{ points, source, stepMs, gaps }, found, hours] = await Promise.all([drawn, anomalies, ahead])
     return {
       device,
       metric,
@@ -80,10 +101,28 @@ export async function graph(tail: Tail, { tenant, device, metric, range, width }
       p95: points.map((p) => p.p95),
       gaps,
       anomalies: found,
-      forecast: null,
+      forecast: outlookOf(hours),
     }
   } finally {
     view.release()
+  }
+}
+
+function outlookOf(hours: readonly ExpectedHour[]): Outlook | null {
+  if (hours.length === 0) return null
+  const { model, madeAt, coverage, error } = hours.reduce((newest, hour) => (hour.madeAt > newest.madeAt ? hour : newest))
+  const column = (of: (hour: ExpectedHour) => number) => hours.map(of)
+  return {
+    model,
+    made_at: madeAt,
+    coverage,
+    error,
+    ts: column((hour) => hour.ts + HOUR_MS / 2),
+    mean: column((hour) => hour.mean),
+    lower: column((hour) => hour.lower),
+    upper: column((hour) => hour.upper),
+    lower80: column((hour) => hour.lower80),
+    upper80: column((hour) => hour.upper80),
   }
 }
 

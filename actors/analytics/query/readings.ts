@@ -5,6 +5,7 @@
  *   neither skips nor repeats a row, while rows come. A row that comes late, behind the cursor, is not shown to who has passed it.
  */
 
+import { anomalyKey, answersOf } from './feedback.ts'
 import type { FreshReadings, FreshView, Range } from '../data/fresh.ts'
 import { freshReadings } from '../data/fresh.ts'
 import { double, text, timestamp } from '../data/lake.ts'
@@ -120,7 +121,7 @@ function sorted(fresh: FreshReadings, after: Place | null): Row[] {
   return rows.sort(compare)
 }
 
-/** Anomalies as rows `[device, metric, ts, value, score, expected, lower, upper, reason]`. */
+/** Anomalies as rows `[device, metric, ts, value, score, expected, lower, upper, reason, kind, part, useful]`. */
 export async function anomalies(
   tail: Tail,
   scope: Scope,
@@ -132,12 +133,16 @@ export async function anomalies(
   try {
     const fresh = freshAnomalies(view.fresh, scope, range, minScore).filter((row) => after === null || isAfter(row, after))
     const columns = await tail.lake.query(
-      `SELECT device, metric, epoch_ms(ts)::DOUBLE, value, score, expected, lower, upper, reason
+      `SELECT device, metric, epoch_ms(ts)::DOUBLE, value, score, expected, lower, upper, reason, kind, part
        FROM ${await relationOf(tail.lake, view.version, 'anomalies', { ...scope, ...range })}
        WHERE ${scopeSql(scope)} AND score >= ${double(minScore)}${rangeSql('ts', range)}${afterSql(after)}
        ORDER BY ts, device, metric, value LIMIT ${limit + 1}`,
     )
-    return page(rowsOf(columns), fresh.sort(compare), limit)
+    const found = page(rowsOf(columns), fresh.sort(compare), limit)
+    if (found.rows.length === 0) return found
+    const answers = await answersOf(tail, view, scope, { from: found.rows[0][2], to: found.rows[found.rows.length - 1][2] + 1 })
+    for (const row of found.rows) row.push(answers.get(anomalyKey(row[0], row[1], row[2], row[3])) ?? null)
+    return found
   } finally {
     view.release()
   }
@@ -151,7 +156,7 @@ export function freshAnomalies(view: FreshView, { tenant, filter }: Scope, range
         const name = effects.series[a.series]
         if (name.tenant !== tenant || a.score < minScore || a.ts < range.from || a.ts >= range.to) continue
         if (!matches(filter, name.device, name.metric)) continue
-        rows.push([name.device, name.metric, a.ts, a.value, a.score, a.expected, a.lower, a.upper, a.reason])
+        rows.push([name.device, name.metric, a.ts, a.value, a.score, a.expected, a.lower, a.upper, a.reason, a.kind ?? null, a.part ?? null])
       }
     }
   }

@@ -10,6 +10,8 @@
 
 import { toBytes } from '../../../runtime/codec.ts'
 import { SQL_FRESH_ROWS_MAX } from '../../../runtime/limits.ts'
+import type { PartitionEffects } from '../../partition/effects.ts'
+import { rowsOf } from '../../partition/forecasts.ts'
 import { CLOSED_BY } from '../../reading/window.ts'
 import { FATE_OLD } from '../data/fresh.ts'
 import type { FreshView } from '../data/fresh.ts'
@@ -26,13 +28,30 @@ export interface FreshRows {
   readonly names: FreshNames
   readonly readings?: { readonly series: Uint8Array; readonly ts: Uint8Array; readonly value: Uint8Array; readonly receivedAt: Uint8Array; readonly old: Uint8Array }
   readonly windows?: { readonly series: Uint8Array; readonly size: Uint8Array; readonly closedBy: Uint8Array; readonly numbers: Uint8Array }
-  readonly anomalies?: { readonly series: Uint8Array; readonly numbers: Uint8Array; readonly reason: string[] }
+  readonly anomalies?: PlainRows
+  readonly forecasts?: PlainRows
+  readonly feedback?: PlainRows
   readonly rejects?: { readonly receivedAt: Uint8Array; readonly reason: string[]; readonly reading: string[] }
 }
 
+/** Rows that show as they are: a series each, its numbers row by row, and its texts by column, in the order of `PLAIN`. */
+export interface PlainRows {
+  readonly series: Uint8Array
+  readonly numbers: Uint8Array
+  readonly texts: readonly (readonly (string | null)[])[]
+}
+
+/** Views whose fresh rows show as they are, and the names of their numbers and texts. */
+export const PLAIN = {
+  anomalies: { numbers: ['ts', 'value', 'score', 'expected', 'lower', 'upper'], texts: ['reason', 'kind', 'part'] },
+  forecasts: { numbers: ['made_at', 'ts', 'mean', 'lower', 'upper', 'lower80', 'upper80', 'coverage', 'error'], texts: ['model'] },
+  feedback: { numbers: ['ts', 'value', 'useful', 'factor', 'answered_at'], texts: [] },
+} as const satisfies Partial<Record<ViewName, { numbers: readonly string[]; texts: readonly string[] }>>
+export type PlainView = keyof typeof PLAIN
+export const PLAIN_VIEWS = Object.keys(PLAIN) as PlainView[]
+
 /** Numbers of a fresh window, in this order, row by row. */
 export const FRESH_WINDOW_NUMBERS = ['start', 'count', 'sum', 'min', 'max', 'stddev', 'first', 'last', 'p50', 'p95', 'p99', 'updated_at'] as const
-export const FRESH_ANOMALY_NUMBERS = ['ts', 'value', 'score', 'expected', 'lower', 'upper'] as const
 
 /** A column of numbers that grows. */
 class Growing<T extends Float64Array | Uint32Array | Uint8Array> {
@@ -93,10 +112,11 @@ export function freshRowsOf(view: FreshView, tenant: string, views: ReadonlySet<
   const parts: Omit<FreshRows, 'names'> = {
     ...(views.has('readings') ? readingsOf(view, tenant, names, settleUntil ?? -Infinity) : {}),
     ...(views.has('windows') ? windowsOf(view, tenant, names, settleUntil ?? -Infinity) : {}),
-    ...(views.has('anomalies') ? anomaliesOf(view, tenant, names) : {}),
+    ...Object.fromEntries(PLAIN_VIEWS.filter((name) => views.has(name)).map((name) => [name, plainOf(name, view, tenant, names)])),
     ...(views.has('rejects') ? rejectsOf(view, tenant) : {}),
   }
-  const rows = (parts.readings?.old.length ?? 0) + (parts.windows?.size.length ?? 0) + (parts.anomalies?.reason.length ?? 0)
+  const plain = PLAIN_VIEWS.reduce((sum, name) => sum + (parts[name]?.series.length ?? 0) / Uint32Array.BYTES_PER_ELEMENT, 0)
+  const rows = (parts.readings?.old.length ?? 0) + (parts.windows?.size.length ?? 0) + plain
   return rows > SQL_FRESH_ROWS_MAX ? null : { names: { device: names.device, metric: names.metric }, ...parts }
 }
 
@@ -143,20 +163,31 @@ function windowsOf(view: FreshView, tenant: string, names: Names, settleUntil: n
   return { windows: { series: series.bytes(), size: size.bytes(), closedBy: closedBy.bytes(), numbers: numbers.bytes() } }
 }
 
-function anomaliesOf(view: FreshView, tenant: string, names: Names): Pick<FreshRows, 'anomalies'> {
+/** The rows of a commit that show in a plain view: series, numbers, texts. */
+const ROWS: Record<PlainView, (effects: PartitionEffects, timeMs: number) => Iterable<readonly [series: number, numbers: readonly number[], texts: readonly (string | null)[]]>> = {
+  anomalies: ({ anomalies }) => anomalies.map((a) => [a.series, [a.ts, a.value, a.score, a.expected, a.lower, a.upper], [a.reason, a.kind ?? null, a.part ?? null]]),
+  *forecasts({ forecasts }) {
+    for (const forecast of forecasts) {
+      for (const f of rowsOf(forecast)) yield [f.series, [f.madeAt, f.ts, f.mean, f.lower, f.upper, f.lower80, f.upper80, f.coverage, f.error], [f.model]]
+    }
+  },
+  feedback: ({ feedback }, timeMs) => feedback.map((f) => [f.series, [f.ts, f.value, f.useful ? 1 : 0, f.factor, timeMs], []]),
+}
+
+function plainOf(name: PlainView, view: FreshView, tenant: string, names: Names): PlainRows {
   const series = wholes()
   const numbers = doubles()
-  const reason: string[] = []
-  for (const { effects } of view.flat()) {
-    for (const a of effects.anomalies) {
-      const name = effects.series[a.series]
-      if (name.tenant !== tenant) continue
-      series.push(names.number(name.device, name.metric))
-      for (const number of [a.ts, a.value, a.score, a.expected, a.lower, a.upper]) numbers.push(number)
-      reason.push(a.reason)
+  const texts: (string | null)[][] = PLAIN[name].texts.map(() => [])
+  for (const { effects, timeMs } of view.flat()) {
+    for (const [s, own, words] of ROWS[name](effects, timeMs)) {
+      const of = effects.series[s]
+      if (of.tenant !== tenant || series.length > SQL_FRESH_ROWS_MAX) continue
+      series.push(names.number(of.device, of.metric))
+      for (const number of own) numbers.push(number)
+      for (const [i, word] of words.entries()) texts[i].push(word)
     }
   }
-  return { anomalies: { series: series.bytes(), numbers: numbers.bytes(), reason } }
+  return { series: series.bytes(), numbers: numbers.bytes(), texts }
 }
 
 function rejectsOf(view: FreshView, tenant: string): Pick<FreshRows, 'rejects'> {

@@ -17,8 +17,8 @@ import { fillSql, readSql } from '../../store/sql.ts'
 import { TABLES, WINDOW_SIZES_SQL, emptySql, literal, timestampSql } from '../../store/tables.ts'
 import type { TableName } from '../../store/tables.ts'
 import type { AttachedSegments } from './attached.ts'
-import { FRESH_ANOMALY_NUMBERS, FRESH_WINDOW_NUMBERS } from './fresh-rows.ts'
-import type { FreshRows } from './fresh-rows.ts'
+import { FRESH_WINDOW_NUMBERS, PLAIN, PLAIN_VIEWS } from './fresh-rows.ts'
+import type { FreshRows, PlainRows, PlainView } from './fresh-rows.ts'
 import { VIEWS } from './views.ts'
 import type { ViewName } from './views.ts'
 
@@ -57,7 +57,7 @@ export async function makeViews(connection: DuckDBConnection, segments: Attached
     const statement = TEMPLATES.get(view)!
     const parts: string[] = []
     if (view === 'readings' && (await stageReadings(connection, segments, tenant, fresh.readings!))) parts.push(named('fresh_readings', 'f.ts, f.value, f.received_at'))
-    if (view === 'anomalies' && (await stageAnomalies(connection, fresh.anomalies!))) parts.push(named('fresh_anomalies', 'f.ts, f.value, f.score, f.expected, f.lower, f.upper, f.reason'))
+    for (const plain of PLAIN_VIEWS) if (view === plain && (await stagePlain(connection, plain, fresh[plain]!))) parts.push(named(`fresh_${plain}`, plainColumns(plain)))
     if (view === 'rejects' && (await stageRejects(connection, fresh.rejects!))) parts.push(`SELECT ${constant}, received_at, reason, reading FROM temp.main.fresh_rejects`)
     const values: Record<string, string> = { create: 'CREATE TEMP VIEW ' }
     if (view === 'windows') {
@@ -74,7 +74,7 @@ export async function makeViews(connection: DuckDBConnection, segments: Attached
 }
 
 const united = (table: TableName, parts: readonly string[]) => (parts.length === 0 ? emptySql(table) : `(${parts.join(' UNION ALL ')})`)
-const text = (name: string, data: readonly string[]): StagedColumn => ({ name, kind: 'text', data })
+const text = (name: string, data: readonly (string | null)[]): StagedColumn => ({ name, kind: 'text', data })
 const signed = (bytes: Uint8Array): Int32Array => {
   const { buffer, byteOffset, length } = toUint32(bytes)
   return new Int32Array(buffer, byteOffset, length)
@@ -165,12 +165,19 @@ async function stageWindows(connection: DuckDBConnection, segments: AttachedSegm
   return true
 }
 
-async function stageAnomalies(connection: DuckDBConnection, { series, numbers, reason }: NonNullable<FreshRows['anomalies']>): Promise<boolean> {
-  const n = reason.length
-  if (n === 0) return false
-  const columns: StagedColumn[] = [{ name: 'series', kind: 'int', data: signed(series) }, ...numbered(FRESH_ANOMALY_NUMBERS, toFloat64(numbers), n, ['ts']), text('reason', reason)]
-  await stage(connection, { catalog: 'temp', name: 'fresh_anomalies' }, columns, n)
+async function stagePlain(connection: DuckDBConnection, view: PlainView, { series, numbers, texts }: PlainRows): Promise<boolean> {
+  const ids = signed(series)
+  if (ids.length === 0) return false
+  const times = TABLES[view].filter(([, type]) => type === 'TIMESTAMP').map(([name]) => name)
+  const words = PLAIN[view].texts.map((name, i) => text(name, texts[i]))
+  await stage(connection, { catalog: 'temp', name: `fresh_${view}` }, [{ name: 'series', kind: 'int', data: ids }, ...numbered(PLAIN[view].numbers, toFloat64(numbers), ids.length, times), ...words], ids.length)
   return true
+}
+
+/** The columns behind the names, in their order and of their types; a number that is none is null. */
+function plainColumns(view: PlainView): string {
+  const column = (name: string, type: string) => (type === 'BOOLEAN' ? `f."${name}" = 1` : type === 'DOUBLE' ? `CASE WHEN isnan(f."${name}") THEN NULL ELSE f."${name}" END` : `f."${name}"`)
+  return TABLES[view].slice(3).map(([name, type]) => `${column(name, type)} AS "${name}"`).join(', ')
 }
 
 async function stageRejects(connection: DuckDBConnection, { receivedAt, reason, reading }: NonNullable<FreshRows['rejects']>): Promise<boolean> {

@@ -2,7 +2,7 @@
 
 import { TABLES } from '../../store/tables.ts'
 
-export const VIEWS = ['readings', 'windows', 'anomalies', 'alerts', 'forecasts', 'rejects'] as const
+export const VIEWS = ['readings', 'windows', 'anomalies', 'alerts', 'forecasts', 'feedback', 'rejects'] as const
 export type ViewName = (typeof VIEWS)[number]
 
 type Columns = readonly (readonly [name: string, type: string])[]
@@ -18,12 +18,7 @@ export const VIEW_COLUMNS: Readonly<Record<ViewName, Columns>> = {
     ['value', 'DOUBLE'],
     ['message', 'VARCHAR'],
   ],
-  forecasts: [
-    ...['tenant', 'device', 'metric'].map((name) => [name, 'VARCHAR'] as const),
-    ['made_at', 'TIMESTAMP'],
-    ['ts', 'TIMESTAMP'],
-    ...['mean', 'lower', 'upper'].map((name) => [name, 'DOUBLE'] as const),
-    ['model', 'VARCHAR'],
-  ],
+  forecasts: TABLES.forecasts,
+  feedback: TABLES.feedback,
   rejects: TABLES.rejects,
 }

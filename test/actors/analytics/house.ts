@@ -11,7 +11,9 @@ import { startAnalytics } from '../../../actors/analytics/start.ts'
 import type { Analytics } from '../../../actors/analytics/start.ts'
 import type { MemberView } from '../../../actors/analytics/data/status.ts'
 import { EffectsBuilder } from '../../../actors/partition/effects.ts'
-import type { AnomalyRow, BlockFates, WindowRow } from '../../../actors/partition/effects.ts'
+import type { AnomalyRow, BlockFates, FeedbackRow, WindowRow } from '../../../actors/partition/effects.ts'
+import { rowsOf } from '../../../actors/partition/forecasts.ts'
+import type { Forecast } from '../../../actors/partition/forecasts.ts'
 import { encodeBlock, encodeRejects } from '../../../actors/reading/input.ts'
 import type { Reading } from '../../../actors/reading/input.ts'
 import { WINDOW_SIZES_MS } from '../../../actors/reading/window.ts'
@@ -44,7 +46,15 @@ export async function until(what: string, holds: () => boolean | Promise<boolean
 }
 
 export type NamedWindow = Omit<WindowRow, 'series'> & { device: string; metric: string }
+export type NamedForecast = Omit<Forecast, 'series'> & { device: string; metric: string }
+export type NamedFeedback = Omit<FeedbackRow, 'series'> & { device: string; metric: string }
 export type NamedAnomaly = Omit<AnomalyRow, 'series'> & { device: string; metric: string }
+
+/** A forecast of some hours: the mean climbs by one an hour from `from`, its bounds are 2 and 1 away. */
+export function forecastRow(device: string, madeAt: number, steps: number, from: number, options: Partial<NamedForecast> = {}): NamedForecast {
+  const column = (by: number) => Float64Array.from({ length: steps }, (_, i) => from + i + by)
+  return { device, metric: 'm', madeAt, steps, mean: column(0), lower: column(-2), upper: column(2), lower80: column(-1), upper80: column(1), model: 'theta', coverage: NaN, error: NaN, ...options }
+}
 
 /** A window's row with plain numbers. */
 export function windowRow(device: string, start: number, values: number[], options: Partial<NamedWindow> = {}): NamedWindow {
@@ -76,6 +86,8 @@ interface Committed {
   messages: { message: Message; fates: BlockFates | null }[]
   windows: NamedWindow[]
   anomalies: NamedAnomaly[]
+  forecasts: NamedForecast[]
+  feedback: NamedFeedback[]
   position: { created: string; seq: number; timeMs: number }
   accepted: number
   pending: number
@@ -188,10 +200,10 @@ export class House {
 
   /** Commits all that waits. `fates` names rows by their value; the partitions `empty` commit although they have nothing to say. */
   async commit(
-    options: { fates?: Partial<Record<'duplicate' | 'expired' | 'old', number[]>>; windows?: NamedWindow[]; anomalies?: NamedAnomaly[]; pending?: number; tenant?: string; awaited?: boolean; empty?: number[] } = {},
+    options: { fates?: Partial<Record<'duplicate' | 'expired' | 'old', number[]>>; windows?: NamedWindow[]; anomalies?: NamedAnomaly[]; forecasts?: NamedForecast[]; feedback?: NamedFeedback[]; pending?: number; tenant?: string; awaited?: boolean; empty?: number[] } = {},
   ): Promise<void> {
-    const { fates = {}, windows = [], anomalies = [], pending = 0, tenant = 'default', awaited = true, empty = [] } = options
-    const touched = new Set([...empty, ...this.#waiting.keys(), ...[...windows, ...anomalies].map((w) => partitionFor(this.topology, tenant, w.device))])
+    const { fates = {}, windows = [], anomalies = [], forecasts = [], feedback = [], pending = 0, tenant = 'default', awaited = true, empty = [] } = options
+    const touched = new Set([...empty, ...this.#waiting.keys(), ...[...windows, ...anomalies, ...forecasts, ...feedback].map((w) => partitionFor(this.topology, tenant, w.device))])
     for (const partition of touched) {
       const messages = this.#waiting.get(partition) ?? []
       this.#waiting.delete(partition)
@@ -200,6 +212,8 @@ export class House {
       const mine = (row: { device: string }) => partitionFor(this.topology, tenant, row.device) === partition
       for (const window of windows.filter(mine)) builder.addWindow({ ...window, series: seriesOf(window) })
       for (const anomaly of anomalies.filter(mine)) builder.anomalies.push({ ...anomaly, series: seriesOf(anomaly) })
+      for (const forecast of forecasts.filter(mine)) builder.forecasts.add({ ...forecast, series: seriesOf(forecast) })
+      for (const answer of feedback.filter(mine)) builder.feedback.push({ ...answer, series: seriesOf(answer) })
       const covered: Committed['messages'] = []
       for (const message of messages) {
         const rowsOf = (values: number[] = []) => Uint32Array.from(message.rows.flatMap((row, i) => (values.includes(row.value) ? [i] : [])))
@@ -220,7 +234,7 @@ export class House {
       this.#last.set(partition, seq)
       this.#committed.push({
         partition, tenant, seq, messages: covered, position, accepted, pending,
-        windows: windows.filter(mine), anomalies: anomalies.filter(mine),
+        windows: windows.filter(mine), anomalies: anomalies.filter(mine), forecasts: forecasts.filter(mine), feedback: feedback.filter(mine),
       })
     }
     if (awaited) await until('the tail has the commits', () => [...this.#last].every(([p, seq]) => this.analytics.tail.partitions[p].resultsSeq >= seq))
@@ -268,8 +282,15 @@ export class House {
       for (const w of c.windows) values[this.#segments % 3 === 0 ? 'windows' : WINDOW_TABLES[w.size]].push(windowSql(c.tenant, w, c.seq, time, this.#segments % 3 === 0))
       times.push(...c.windows.map((w) => w.start))
       for (const a of c.anomalies) {
-        values.anomalies.push(`(${literal(c.tenant)}, ${literal(a.device)}, ${literal(a.metric)}, ${time(a.ts)}, ${a.value}, ${a.score}, ${a.expected}, ${a.lower}, ${a.upper}, ${literal(a.reason)})`)
+        values.anomalies.push(`(${literal(c.tenant)}, ${literal(a.device)}, ${literal(a.metric)}, ${time(a.ts)}, ${a.value}, ${a.score}, ${a.expected}, ${a.lower}, ${a.upper}, ${literal(a.reason)}, ${a.kind === undefined ? 'NULL, NULL' : `${literal(a.kind)}, ${literal(a.part ?? '')}`})`)
       }
+      for (const f of c.forecasts) {
+        for (const row of rowsOf({ ...f, series: 0 })) {
+          const numbers = [row.lower80, row.upper80, row.coverage, row.error].map((n) => (Number.isNaN(n) ? 'NULL' : `${n}`))
+          values.forecasts.push(`(${literal(c.tenant)}, ${literal(f.device)}, ${literal(f.metric)}, ${time(row.madeAt)}, ${time(row.ts)}, ${row.mean}, ${row.lower}, ${row.upper}, ${literal(row.model)}, ${numbers.join(', ')})`)
+        }
+      }
+      for (const f of c.feedback) values.feedback.push(`(${literal(c.tenant)}, ${literal(f.device)}, ${literal(f.metric)}, ${time(f.ts)}, ${f.value}, ${f.useful}, ${f.factor}, ${time(T0 + c.seq)})`)
     }
     this.#committed = []
     return this.#publish(before, covered, [await this.#write(file, values, times, 0)])

@@ -292,7 +292,7 @@ describe('the catalog', () => {
     await openWriter()
     const described = await withLake(dataDir, async (query) => {
       const views: Record<string, string> = {}
-      for (const view of ['readings', 'windows', 'anomalies', 'alerts', 'forecasts', 'rejects']) {
+      for (const view of ['readings', 'windows', 'anomalies', 'alerts', 'forecasts', 'feedback', 'rejects']) {
         views[view] = (await query(`DESCRIBE ${view}`)).map((c) => `${c.column_name} ${c.column_type}`).join(', ')
       }
       return views
@@ -302,9 +302,10 @@ describe('the catalog', () => {
     expect(described).toEqual({
       readings: `${names}, ts TIMESTAMP, value DOUBLE, received_at TIMESTAMP`,
       windows: `${names}, size INTERVAL, start TIMESTAMP, count BIGINT, ${doubles('sum min max mean stddev first last p50 p95 p99')}, closed_by VARCHAR, updated_at TIMESTAMP`,
-      anomalies: `${names}, ts TIMESTAMP, ${doubles('value score expected lower upper')}, reason VARCHAR`,
+      anomalies: `${names}, ts TIMESTAMP, ${doubles('value score expected lower upper')}, reason VARCHAR, kind VARCHAR, part VARCHAR`,
       alerts: `tenant VARCHAR, id VARCHAR, rule VARCHAR, device VARCHAR, metric VARCHAR, severity VARCHAR, event VARCHAR, at TIMESTAMP, value DOUBLE, message VARCHAR`,
-      forecasts: `${names}, made_at TIMESTAMP, ts TIMESTAMP, ${doubles('mean lower upper')}, model VARCHAR`,
+      forecasts: `${names}, made_at TIMESTAMP, ts TIMESTAMP, ${doubles('mean lower upper')}, model VARCHAR, ${doubles('lower80 upper80 coverage error')}`,
+      feedback: `${names}, ts TIMESTAMP, value DOUBLE, useful BOOLEAN, factor DOUBLE, answered_at TIMESTAMP`,
       rejects: `tenant VARCHAR, received_at TIMESTAMP, reason VARCHAR, reading VARCHAR`,
     })
   })

@@ -13,7 +13,7 @@ describe('the OpenAPI document', () => {
     expect(answer.status).toBe(200)
     const doc: any = await answer.json()
     expect(doc.openapi).toMatch(/^3\.1/)
-    const names = ['alerts', 'alerts/{id}/ack', 'alerts/{id}/resolve', 'anomalies', 'devices', 'forecast', 'graph', 'latest', 'ledger', 'ledger/devices', 'ledger/times', 'live', 'readings', 'series', 'sql', 'sql/tables', 'status', 'targets', 'units', 'units/{metric}', 'windows']
+    const names = ['alerts', 'alerts/{id}/ack', 'alerts/{id}/resolve', 'anomalies', 'anomalies/feedback', 'devices', 'forecast', 'graph', 'latest', 'ledger', 'ledger/devices', 'ledger/times', 'live', 'readings', 'series', 'sql', 'sql/tables', 'status', 'targets', 'units', 'units/{metric}', 'windows']
     const lists = names.map((name) => `/v1/${name}`)
     expect(Object.keys(doc.paths).sort()).toEqual(['/api/v2/write', ...lists])
     expect(Object.keys(doc.paths['/v1/readings']).sort()).toEqual(['get', 'post'])
@@ -134,12 +134,12 @@ describe('where no endpoint is', () => {
 })
 
 describe('alerts and forecasts', () => {
-  it('are lists in their final shape, empty until there are rules and forecasters', async () => {
+  it('are lists in their final shape, empty where there are none', async () => {
     expect(await house.json('/v1/alerts?state=open,acked&severity=critical&device=d1&limit=5&time=ms')).toEqual({ alerts: [], cursor: null })
     expect(await (await house.get('/v1/alerts?format=csv')).text()).toBe('id,rule,device,metric,severity,event,at,value,message\r\n')
     const none = { device: 'd1', metric: 'm', model: null, made_at: null, coverage: null, error: null, forecast: [] }
     expect(await house.json('/v1/forecast?device=d1&metric=m&horizon=48h')).toEqual(none)
-    expect(await (await house.get('/v1/forecast?device=d1&metric=m&format=csv')).text()).toBe('ts,mean,lower,upper\r\n')
+    expect(await (await house.get('/v1/forecast?device=d1&metric=m&format=csv')).text()).toBe('ts,mean,lower,upper,lower80,upper80,made_at,model\r\n')
   })
 
   it('refuse a parameter that can not be used, and know no alert', async () => {
@@ -151,7 +151,7 @@ describe('alerts and forecasts', () => {
       ['device', '/v1/forecast?metric=m'],
       ['metric', '/v1/forecast?device=d&metric=a,b'],
       ['horizon', '/v1/forecast?device=d&metric=m&horizon=soon'],
-      ['horizon', '/v1/forecast?device=d&metric=m&horizon=31d'],
+      ['horizon', '/v1/forecast?device=d&metric=m&horizon=8d'],
     ]) {
       const answer = await house.get(path)
       expect([path, answer.status, (await answer.json()).parameter]).toEqual([path, 400, parameter])

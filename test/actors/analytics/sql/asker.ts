@@ -66,7 +66,7 @@ export async function askerWithRows(sql: { memoryMiB?: number; rssMaxMiB?: numbe
     for (const w of windows) {
       await plain.run(`INSERT INTO windows VALUES ('default', $1, $2, INTERVAL 1 MINUTE, make_timestamp(${w.start * 1000}), 1, ${w.sum}, ${w.min}, ${w.max}, ${w.sum}, NULL, ${w.first}, ${w.last}, ${w.p50}, ${w.p95}, ${w.p99}, 'watermark', NULL, 0)`, [w.device, w.metric])
     }
-    for (const a of anomalies) await plain.run(`INSERT INTO anomalies VALUES ('default', $1, $2, make_timestamp(${a.ts * 1000}), ${a.value}, 0.9, 1, 0, 2, $3)`, [a.device, a.metric, a.reason])
+    for (const a of anomalies) await plain.run(`INSERT INTO anomalies VALUES ('default', $1, $2, make_timestamp(${a.ts * 1000}), ${a.value}, 0.9, 1, 0, 2, $3, NULL, NULL)`, [a.device, a.metric, a.reason])
     await house.post(rows)
     const others = rows.map((row, i) => ({ ...row, device: `${SECRET}-${i % 5}`, value: SECRET_VALUE + (i % 3) }))
     await house.post(others, 'other')
