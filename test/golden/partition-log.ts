@@ -8,7 +8,7 @@
 
 import { partitionActor } from '../../actors/partition/actor.ts'
 import { FLAGS } from '../../actors/partition/flags.ts'
-import { encodeRejects, encodeSettings } from '../../actors/reading/input.ts'
+import { encodeFeedback, encodeRejects, encodeSettings } from '../../actors/reading/input.ts'
 import type { KeyedRows, Reading } from '../../actors/reading/input.ts'
 import type { InputMessage } from '../../runtime/actor.ts'
 import { blockOf, HOUR, MINUTE, seeded, T0 } from '../actors/partition/harness.ts'
@@ -27,6 +27,8 @@ export function flaggedLog(): InputMessage[] {
     put(at + 40, 2 * HOUR, partitionActor.tick())
     put(at, 0, encodeSettings(settings, at === 400 ? FLAGS : []))
   }
+  // Answers to anomalies, before the log has switched them on and after it.
+  for (const at of [2_520, 440, 420, 10]) put(at, 0, encodeFeedback({ tenant: 'default', device: 'field-1/a', metric: 'soil', ts: T0, value: 1, useful: at === 420 }))
   return messages.map((message, i) => ({ ...message, seq: 3 * i + 1 }))
 }
 
