@@ -79,10 +79,7 @@ export class LivePump {
   #start(): void {
     if (this.#running) return
     this.#running = true
-    void this.#run().finally(() => {
-      this.#running = false
-      this.#answer(Infinity)
-    })
+    void this.#run()
   }
 
   #answer(round: number): void {
@@ -114,6 +111,8 @@ export class LivePump {
       this.#answer(round)
       await this.#clock.sleep(this.#clock.monotonic() - beganMs)
     }
+    this.#running = false
+    this.#answer(Infinity)
   }
 
   /** P2. */
