@@ -277,6 +277,9 @@ export const LIVE_CATCH_UP_LAST_MESSAGES = 500
 export const LIVE_CATCH_UP_CHARS = 8 * 1024 * 1024
 /** A stream whose reader is so far behind leaves its run, and is taken up again once the reader has caught up. */
 export const LIVE_CATCH_UP_OWED_MAX = 1024 * 1024
+/** What was read of the log for streams that resumed is held for the next so long, and so many bytes of it; beyond them each run reads for itself. */
+export const LIVE_RECENT_MS = 10_000
+export const LIVE_RECENT_BYTES_MAX = 64 * 1024 * 1024
 /** Messages of RESULTS read before the resumed position, since a commit may have begun before it. */
 export const LIVE_RESULTS_LOOKBACK = 256
 

@@ -5,7 +5,7 @@
  *
  * - U1 No event between a cohort's place and the hub's is left out, and none is given twice: the last stretch is read while the cohort's
  *   channel gathers what the hub gives, and then the cohort's feed leads into it.
- * - U4 A message is read and taken apart once for the whole run, whatever the number of streams.
+ * - U4 A message is read and taken apart once for the whole run, whatever the number of streams, and once for runs that follow each other.
  * - U5 An id says that the message which a place lies within is done; so that message is gone through before any other of its cohort.
  */
 
@@ -21,6 +21,7 @@ import type { Link } from './feed.ts'
 import { prefixOf } from './ids.ts'
 import type { EventPlace } from './ids.ts'
 import { Passage } from './passage.ts'
+import type { RecentLog } from './recent.ts'
 import { LiveIndex } from './series-index.ts'
 import type { LiveFilter } from './subscriber.ts'
 import type { Channel, LiveHub } from './live.ts'
@@ -66,6 +67,8 @@ export interface CatchUpSources {
   readonly hub: LiveHub
   readonly log: Log
   readonly clock: Clock
+  /** Shared by all runs. */
+  readonly recent: RecentLog
 }
 
 export class CatchUp {
@@ -82,8 +85,8 @@ export class CatchUp {
     this.#cohorts = new Set(cohorts)
     this.#onFar = onFar
     for (const cohort of cohorts) this.#index.add(cohort)
-    const { hub, log } = sources
-    this.#passages = [...inputStreams(hub.topology), RESULTS].map((name, stream) => new Passage({ log, stream, name, isResults: name === RESULTS }))
+    const { hub, log, recent } = sources
+    this.#passages = [...inputStreams(hub.topology), RESULTS].map((name, stream) => new Passage({ log, recent, stream, name, isResults: name === RESULTS }))
   }
 
   /** Resolves once every cohort has joined its channel, or left. Rejects where the log does not answer; the cohorts stand where they stood. */
@@ -147,8 +150,7 @@ export class CatchUp {
     const members = new Set(those)
     for await (const { seq, events } of passage.stretch(first, until)) {
       const beganMs = this.#sources.clock.monotonic()
-      const found = events()
-      if (found !== null) this.#give(seq, found, members)
+      if (events !== null) this.#give(seq, events, members)
       turn.spent(this.#sources.clock.monotonic() - beganMs)
       while (turn.isOver) await turn.next()
       if (this.#chars <= LIVE_CATCH_UP_CHARS) continue

@@ -12,13 +12,14 @@
 
 import { isOperating } from '../../../runtime/errors.ts'
 import { infoShowing } from '../../../runtime/identity.ts'
-import { LIVE_CATCH_UPS_MAX, LIVE_CATCH_UP_NEAR_MESSAGES, LIVE_RESUME_MESSAGES_MAX, LIVE_RESUME_WAIT_MS } from '../../../runtime/limits.ts'
+import { LIVE_CATCH_UPS_MAX, LIVE_CATCH_UP_NEAR_MESSAGES, LIVE_RECENT_MS, LIVE_RESUME_MESSAGES_MAX, LIVE_RESUME_WAIT_MS } from '../../../runtime/limits.ts'
 import type { StreamInfo } from '../../../runtime/log.ts'
 import { RESULTS, inputStreams } from '../../../runtime/topology.ts'
 import { CatchUp, Cohort } from './catch-up.ts'
 import type { CatchUpSources } from './catch-up.ts'
 import { decodeId } from './ids.ts'
 import type { EventPlace } from './ids.ts'
+import { RecentLog } from './recent.ts'
 import type { Sink } from './sink.ts'
 import { LiveSnapshots } from './snapshots.ts'
 import type { LiveFilter, Subscriber } from './subscriber.ts'
@@ -26,7 +27,7 @@ import { keyOf } from './live.ts'
 import type { SeriesCatalog } from '../data/series-catalog.ts'
 import type { TailLogger } from '../data/tail.ts'
 
-export interface LiveSources extends CatchUpSources {
+export interface LiveSources extends Omit<CatchUpSources, 'recent'> {
   readonly catalog: SeriesCatalog
   readonly logger: TailLogger
 }
@@ -37,6 +38,8 @@ const LOOK_MS = 50
 export class LiveStreams {
   readonly #sources: LiveSources
   readonly #snapshots: LiveSnapshots
+  readonly #recent: RecentLog
+  #forget: () => void = () => {}
   /** Who waits, in the order of coming; by what was asked for and the last id, or alone. */
   #waiting = new Map<string | symbol, Cohort>()
   #runs = 0
@@ -45,6 +48,7 @@ export class LiveStreams {
   constructor(sources: LiveSources) {
     this.#sources = sources
     this.#snapshots = new LiveSnapshots(sources)
+    this.#recent = new RecentLog(sources.hub.topology.streams + 1)
   }
 
   /** Opens a stream into `sink`. `lastEventId` null: begin with a snapshot. */
@@ -78,7 +82,12 @@ export class LiveStreams {
         const cohorts = this.#next()
         if (cohorts.length === 0) break
         this.#runs++
-        void this.#run(cohorts).finally(() => this.#runs--)
+        this.#forget()
+        void this.#run(cohorts).finally(() => {
+          this.#runs--
+          this.#forget()
+          this.#forget = this.#sources.clock.after(LIVE_RECENT_MS, () => this.#recent.clear())
+        })
       }
     }
     this.#looking = false
@@ -122,7 +131,7 @@ export class LiveStreams {
         if (isHeld(cohort, infos, vector)) held.push(cohort)
         else this.#anew(cohort)
       }
-      run = new CatchUp(this.#sources, held, (cohort) => this.#wait(Symbol(), cohort))
+      run = new CatchUp({ ...this.#sources, recent: this.#recent }, held, (cohort) => this.#wait(Symbol(), cohort))
       await run.run()
     } catch (error) {
       const retry = isOperating(error) && error.retry

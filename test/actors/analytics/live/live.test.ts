@@ -341,11 +341,19 @@ describe('a live stream', () => {
     for (let round = 0; round < 10; round++) await house.post(devices.map((device) => ({ device, ts: T0 + round, value: round })))
     await first.has(400)
     let reads = 0
+    let messages = 0
     const { log } = house.connection
     const read = log.read.bind(log)
     log.read = (options) => {
       reads++
-      return read(options)
+      const reader = read(options)
+      const all = reader[Symbol.asyncIterator]()
+      const next = async () => {
+        const message = await all.next()
+        messages++
+        return message
+      }
+      return { close: () => reader.close(), [Symbol.asyncIterator]: () => ({ next }) }
     }
     const some: Client[] = []
     for (let i = 0; i < 200; i++) {
@@ -362,6 +370,8 @@ describe('a live stream', () => {
     }
     // Runs at a time, the streams of each, and twice where a place lies within a message.
     expect(reads).toBeLessThan(100)
+    // Each of the 40 messages once, of each stream perhaps one ahead.
+    expect(messages).toBeLessThan(60)
   })
 })
 
