@@ -218,6 +218,8 @@ export const LAKE_QUERY_MAX_MS = 30_000
 /** Rows of a page: by default, and at most. */
 export const PAGE_ROWS = 1_000
 export const PAGE_ROWS_MAX = 100_000
+/** Rows of a page of anomalies that say what the neighbours did, each of which looks at all devices of its kind. */
+export const WHY_ROWS_MAX = 100
 /** Readings whose percentiles one statement computes, all in memory; a page of windows that holds more of them takes several. */
 export const WINDOW_READINGS_MAX = 20_000_000
 /** Devices or metrics named in one request. */

@@ -2,7 +2,9 @@
  * Endpoints that give lists: series, latest values, readings, windows, anomalies. Paged, as JSON, CSV, NDJSON or Parquet.
  */
 
+import { WHY_ROWS_MAX } from '../../../runtime/limits.ts'
 import { choiceOf, filterOf, limitOf, numberOf, rangeOf, sizeOf, zoneOf } from './parameters.ts'
+import type { Neighbours } from '../query/neighbours.ts'
 import { anomalies, readings } from '../query/readings.ts'
 import type { Place, Scope } from '../query/readings.ts'
 import { WINDOW_NUMBERS } from '../query/stored-windows.ts'
@@ -35,6 +37,10 @@ const ANOMALIES = [
   ...['reason', 'kind', 'part'].map(textColumn),
   flagColumn('useful'),
 ]
+const RESIDUAL = numberColumn('residual')
+/** In JSON an object, `neighbours`; in a table columns of their own. */
+const NEIGHBOURS = [textColumn('neighbours_kind'), countColumn('neighbours_devices'), countColumn('neighbours_unusual'), numberColumn('neighbours_median')]
+const WHYS = ['false', 'true'] as const
 
 export function listRoutes(get: Get, { tail }: AnalyticsSources): void {
   const scopeOf = ({ principal, query }: Request): Scope => ({ tenant: principal.tenant, filter: filterOf(query) })
@@ -155,22 +161,37 @@ export function listRoutes(get: Get, { tail }: AnalyticsSources): void {
       summary: 'Anomalies, in order of time',
       description:
         'Each with the value that was expected, the band that would have been usual, what sort of thing it is (kind), the part of the detector that ' +
-        'noticed it, a sentence of reason, and what somebody said of it: useful is null until POST /v1/anomalies/feedback.',
+        'noticed it, a sentence of reason, and what somebody said of it: useful is null until POST /v1/anomalies/feedback. With why=true also how far ' +
+        'the value was off (residual), and what the neighbours did: the other devices whose names are the same but for numbers, which measured the metric ' +
+        'in that hour (in one that is not over, in the 60 minutes before), or where there are none, all that measured it; how many of them stood out ' +
+        'within 15 minutes; and the median of their means. In formats of tables neighbours are columns, neighbours_kind and so on.',
       query: {
         ...ranged,
         minScore: shapes.text('Least score; 0 by default.', 0.9, { type: 'number', minimum: 0, maximum: 1 }),
+        why: shapes.choice(`true adds residual and neighbours to each row; pages are then of at most ${WHY_ROWS_MAX} rows.`, WHYS, 'true'),
         ...paged,
       },
       answer: shapes.list('anomalies', shapes.AnomalyRow),
       formats: LIST_FORMATS,
     },
     async (request) => {
-      const { rows, next } = await anomalies(tail, scopeOf(request), rangeOf(request.query, request.nowMs), {
-        minScore: numberOf('minScore', request.query.minScore, { fallback: 0, min: 0, max: 1, integer: false }),
-        after: decodeCursor(request.query.cursor, 'nssn') as Place | null,
-        limit: limitOf(request.query),
+      const { query, format, nowMs } = request
+      const why = choiceOf('why', query.why, WHYS, 'false') === 'true'
+      const limit = limitOf(query)
+      const { rows, next } = await anomalies(tail, scopeOf(request), rangeOf(query, nowMs), {
+        minScore: numberOf('minScore', query.minScore, { fallback: 0, min: 0, max: 1, integer: false }),
+        after: decodeCursor(query.cursor, 'nssn') as Place | null,
+        limit: why ? Math.min(limit, WHY_ROWS_MAX) : limit,
+        whyMs: why ? nowMs : undefined,
       })
-      return reply(request, 'anomalies', ANOMALIES, rows, next)
+      if (!why) return reply(request, 'anomalies', ANOMALIES, rows, next)
+      // An object is written as it is; formats of tables have no such cell.
+      if (format === 'json' || format === 'ndjson') return reply(request, 'anomalies', [...ANOMALIES, RESIDUAL, textColumn('neighbours')], rows, next)
+      const flat = rows.map((row) => {
+        const { kind, devices, unusual, median } = row.at(-1) as Neighbours
+        return [...row.slice(0, -1), kind, devices, unusual, median]
+      })
+      return reply(request, 'anomalies', [...ANOMALIES, RESIDUAL, ...NEIGHBOURS], flat, next)
     },
   )
 }

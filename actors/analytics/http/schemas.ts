@@ -106,6 +106,16 @@ export const AnomalyRow = z
     kind: z.string().nullable().openapi({ description: 'What sort of thing it is: spike, level shift, stuck, …; null of those found by earlier versions.' }),
     part: z.string().nullable().openapi({ description: 'The part of the detector that noticed it.' }),
     useful: z.boolean().nullable().openapi({ description: 'What somebody said of it last; null where nobody has.' }),
+    residual: number.optional().openapi({ description: 'Value less expected. With why=true.' }),
+    neighbours: z
+      .object({
+        kind: z.string().nullable().openapi({ description: 'Their names, numbers as #; null where none of its kind measured, and all are taken.', example: 'field-#/probe-#' }),
+        devices: z.int().openapi({ description: 'How many of them measured the metric in that hour.' }),
+        unusual: z.int().openapi({ description: 'How many of those had an anomaly of the metric within 15 minutes of it.' }),
+        median: number.openapi({ description: 'Median of their means.' }),
+      })
+      .optional()
+      .openapi({ description: 'What other devices did. With why=true.' }),
   })
   .openapi('Anomaly')
 

@@ -6,6 +6,7 @@
  */
 
 import { anomalyKey, answersOf } from './feedback.ts'
+import { neighboursOf } from './neighbours.ts'
 import type { FreshReadings, FreshView, Range } from '../data/fresh.ts'
 import { freshReadings } from '../data/fresh.ts'
 import { double, text, timestamp } from '../data/lake.ts'
@@ -121,14 +122,17 @@ function sorted(fresh: FreshReadings, after: Place | null): Row[] {
   return rows.sort(compare)
 }
 
-/** Anomalies as rows `[device, metric, ts, value, score, expected, lower, upper, reason, kind, part, useful]`. */
+/**
+ * Anomalies as rows `[device, metric, ts, value, score, expected, lower, upper, reason, kind, part, useful]`; with `whyMs`, the present, behind it
+ * `residual` and what the neighbours did (`Neighbours`).
+ */
 export async function anomalies(
   tail: Tail,
   scope: Scope,
   range: Range,
-  options: { minScore: number; after: Place | null; limit: number },
+  options: { minScore: number; after: Place | null; limit: number; whyMs?: number },
 ): Promise<Page<Row>> {
-  const { minScore, after, limit } = options
+  const { minScore, after, limit, whyMs } = options
   const view = tail.view()
   try {
     const fresh = freshAnomalies(view.fresh, scope, range, minScore).filter((row) => after === null || isAfter(row, after))
@@ -142,6 +146,12 @@ export async function anomalies(
     if (found.rows.length === 0) return found
     const answers = await answersOf(tail, view, scope, { from: found.rows[0][2], to: found.rows[found.rows.length - 1][2] + 1 })
     for (const row of found.rows) row.push(answers.get(anomalyKey(row[0], row[1], row[2], row[3])) ?? null)
+    if (whyMs === undefined) return found
+    const neighbours = await neighboursOf(tail, view, scope.tenant, found.rows.map(([device, metric, ts]) => ({ device, metric, ts })), whyMs)
+    for (const [i, row] of found.rows.entries()) {
+      const expected = row[5] as number | null
+      row.push(expected === null || !Number.isFinite(expected) ? null : row[3] - expected, neighbours[i])
+    }
     return found
   } finally {
     view.release()
