@@ -48,6 +48,7 @@ export const NOBODY: Neighbours = { kind: null, devices: 0, unusual: 0, median: 
 
 /** Devices of one kind have the same text. */
 export const kindOf = (device: string): string => device.replace(/[0-9]+/g, '#')
+const KIND_SQL = `regexp_replace(device, '[0-9]+', '#', 'g')`
 
 /** Neighbours of each anomaly, in their order. The caller holds the view. */
 export async function neighboursOf(tail: Tail, view: View, tenant: string, asked: readonly Asked[], nowMs: number): Promise<Neighbours[]> {
@@ -68,9 +69,10 @@ export async function neighboursOf(tail: Tail, view: View, tenant: string, asked
   const anomalies = anomaliesSql(view, scope, asked, given)
   const counts = (of: string) => `count(*) FILTER (${of})::DOUBLE, count(*) FILTER (${of} AND odd.n IS NOT NULL)::DOUBLE, median(mean) FILTER (${of})`
   const columns = await tail.lake.query(
-    `WITH found AS (SELECT device, metric, size, start, arg_max(mean, version) AS mean FROM (${windows.join(' UNION ALL ')}) GROUP BY ALL),
+    `WITH found AS (
+       SELECT device, metric, size, start, arg_max(mean, version) AS mean, ${KIND_SQL} AS its_kind FROM (${windows.join(' UNION ALL ')}) GROUP BY ALL),
      near AS (
-       SELECT asked_slots.n AS n, found.device AS device, any_value(regexp_replace(found.device, '[0-9]+', '#', 'g') = kind) AS kin,
+       SELECT asked_slots.n AS n, found.device AS device, any_value(its_kind = kind) AS kin,
          arg_min(mean, abs(start + ${QUARTER_MS / 2} - ts)) AS mean
        FROM asked_slots JOIN found USING (metric, size, start) WHERE found.device <> asked_slots.device GROUP BY ALL),
      odd AS (
