@@ -1,0 +1,217 @@
+/**
+ * How far off a forecast will be: intervals that hold 95 and 80 % of what comes.
+ *
+ * 1. At each fit the mixture forecasts from many places of its own past. Its mean absolute error by band of the horizon is its spread there,
+ *    more or less by the hour of the day; the 95th and 80th percentile of errors in spreads are the widths (split conformal prediction,
+ *    Papadopoulos and others 2002).
+ * 2. That past is one that the fit has seen. So spreads are scaled to the error that forecasts really had, and a stretch for either interval
+ *    learns from them: each day the hours of yesterday's forecast are counted, and the stretch grows where too many lay outside (adaptive
+ *    conformal inference, Gibbs and Candès 2021).
+ *
+ * - V1 Before the hour of the day has its say, spreads do not fall with the horizon.
+ * - V2 Coverage and error that are told are those of forecasts that were given, for 1 to 24 hours ahead, with a memory of some 50 days.
+ */
+
+import { BANDS, FACTOR_UNITS, GRADED, HITS80, HITS95, HOUR_FACTORS, MISSED_SUM, SPREADS, STRETCH80, STRETCH95, WIDTH80, WIDTH95 } from './layout.ts'
+import { forecastMixture, hoursNeeded } from './mixture.ts'
+import { DAY, WEEK } from './naive.ts'
+import type { Row } from './slab.ts'
+import type { Span } from './smoothing.ts'
+
+/** Last hour ahead of each band, its hours, and their middle. */
+const BAND_ENDS = [1, 2, 4, 8, 16, 24, 48, 96, 168]
+const BAND_HOURS = BAND_ENDS.map((end, b) => end - (b === 0 ? 0 : BAND_ENDS[b - 1]))
+const MIDDLES = BAND_ENDS.map((end, b) => end - (BAND_HOURS[b] - 1) / 2)
+const DAY_BANDS = BAND_ENDS.indexOf(DAY) + 1
+const BAND_OF = Uint8Array.from({ length: WEEK }, (_, h) => BAND_ENDS.findIndex((end) => h < end))
+/**
+ * Errors of what the fit has not seen, in those of what it has, by band: the further ahead, the more. As measured on hourly series, for a
+ * series whose strain is `STRAIN_USUAL`; one that changes less has less of it.
+ */
+const UNSEEN = [0.92, 0.93, 0.95, 0.98, 1, 1.02, 1.08, 1.22, 1.5]
+const STRAIN_USUAL = 1.3
+const UNSEEN_MAX = 2
+const STRAIN_AT_FIRST = 1.4
+const MORE = 1.05
+/** Places of the past from which it forecasts again. */
+const ORIGIN_STEP = 6
+const ORIGIN_HOURS = 240
+const ORIGINS_MAX = ORIGIN_HOURS / ORIGIN_STEP
+/** What the spread of a band that the past has no room for is, in that of the one before. */
+const BAND_GROWTH = 1.15
+/** Errors of usual size that each hour of the day begins with, and how far it may be from usual. */
+const HOUR_PRIOR = 32
+const HOUR_MAX = 8
+/** Errors in spreads are counted in bins of 1 / `BINS_EACH`. */
+const BINS = 512
+const BINS_EACH = 32
+/** Errors before which widths are those of normal ones, a little more. */
+const WIDTH_HOURS = 336
+const WIDTHS_AT_FIRST = [2.7, 1.7]
+export const STRETCH_AT_FIRST = 1.08
+const STRETCH_RATE = 0.25
+const STRETCH_MIN = 0.3
+const STRETCH_MAX = 8
+const GRADES_STAY = 0.98
+/** What is no miss, in the value. */
+const ROUNDING = 1e-12
+/** Below the greatest float32. */
+const ERROR_MAX = 1e38
+
+const ahead = new Float64Array(WEEK)
+const spreads = new Float64Array(WEEK)
+const misses = new Float64Array(ORIGINS_MAX * WEEK)
+const sums = new Float64Array(BANDS)
+const counts = new Float64Array(BANDS)
+const hourSums = new Float64Array(DAY)
+const hourCounts = new Float64Array(DAY)
+const bins = new Uint32Array(BINS)
+
+/** Measures spreads and widths of the loaded series' mixture on values[from … until), of which `hour` is the last. */
+export function measureSpreads(row: Row, values: Float64Array, known: Uint8Array, { from, until }: Span, hour: number): void {
+  const { floats, shorts, f, s } = row
+  const needed = hoursNeeded()
+  sums.fill(0)
+  counts.fill(0)
+  let origins = 0
+  for (let origin = until - ORIGIN_STEP; origin - from >= needed && origins < ORIGINS_MAX; origin -= ORIGIN_STEP) {
+    const steps = Math.min(WEEK, until - origin)
+    forecastMixture(values, { from, until: origin }, steps, ahead)
+    const at = origins++ * WEEK
+    for (let h = 0; h < steps; h++) {
+      const miss = known[origin + h] === 1 ? Math.abs(values[origin + h] - ahead[h]) : -1
+      misses[at + h] = miss
+      if (miss < 0) continue
+      sums[BAND_OF[h]] += miss
+      counts[BAND_OF[h]]++
+    }
+  }
+  let spread = counts[0] > 0 ? 0 : guessed(values, until)
+  for (let b = 0; b < BANDS; b++) {
+    spread = counts[b] > 0 ? Math.max(spread, sums[b] / counts[b]) : spread * BAND_GROWTH
+    floats[f + SPREADS + b] = Math.min(ERROR_MAX, spread)
+  }
+  for (let i = 0; i < DAY; i++) shorts[s + HOUR_FACTORS + i] = FACTOR_UNITS
+  spreadsOf(row, hour, WEEK, spreads, false)
+  /** Hour of the day of the error `h` behind place `o`. */
+  const hourOf = (o: number, h: number) => (hour + 1 - (o + 1) * ORIGIN_STEP + h + ORIGIN_HOURS) % DAY
+  hourSums.fill(0)
+  hourCounts.fill(0)
+  each(origins, (o, h, miss) => {
+    const at = hourOf(o, h)
+    hourSums[at] += miss / spreads[h]
+    hourCounts[at]++
+  })
+  for (let i = 0; i < DAY; i++) {
+    const factor = (hourSums[i] + HOUR_PRIOR) / (hourCounts[i] + HOUR_PRIOR)
+    shorts[s + HOUR_FACTORS + i] = Math.round(Math.min(HOUR_MAX, Math.max(1 / HOUR_MAX, factor)) * FACTOR_UNITS)
+  }
+  bins.fill(0)
+  let total = 0
+  each(origins, (o, h, miss) => {
+    const ratio = miss / (spreads[h] * factorAt(shorts, s, hourOf(o, h)))
+    bins[ratio < BINS / BINS_EACH ? Math.floor(ratio * BINS_EACH) : BINS - 1]++
+    total++
+  })
+  const enough = total >= WIDTH_HOURS
+  floats[f + WIDTH95] = enough ? percentile(total, 0.95) : WIDTHS_AT_FIRST[0]
+  floats[f + WIDTH80] = enough ? percentile(total, 0.8) : WIDTHS_AT_FIRST[1]
+}
+
+function each(origins: number, visit: (o: number, h: number, miss: number) => void): void {
+  for (let o = 0; o < origins; o++) {
+    const steps = Math.min(WEEK, (o + 1) * ORIGIN_STEP)
+    for (let h = 0; h < steps; h++) {
+      const miss = misses[o * WEEK + h]
+      if (miss >= 0 && spreads[h] > 0) visit(o, h, miss)
+    }
+  }
+}
+
+function factorAt(shorts: Int16Array, s: number, hour: number): number {
+  return shorts[s + HOUR_FACTORS + (hour % DAY)] / FACTOR_UNITS
+}
+
+/** The error of the last day, had it been forecast by the one before. */
+function guessed(values: Float64Array, until: number): number {
+  let sum = 0
+  for (let h = 1; h <= DAY; h++) sum += Math.abs(values[until - h] - values[until - DAY - h])
+  return sum / DAY
+}
+
+/** Upper edge of the bin in which the share `part` of all is reached. */
+function percentile(total: number, part: number): number {
+  let sum = 0
+  for (let i = 0; i < BINS; i++) {
+    sum += bins[i]
+    if (sum >= part * total) return (i + 1) / BINS_EACH
+  }
+  return BINS / BINS_EACH
+}
+
+/** Spread of each of the `steps` hours behind `hour`: in lines between the bands' middles; not `whole`: as it was measured, the same at each hour of the day. */
+export function spreadsOf({ floats, shorts, f, s }: Row, hour: number, steps: number, out: Float64Array, whole = true): void {
+  const strain = whole ? strainOf(floats, f) : 1
+  const unseen = Math.min(UNSEEN_MAX, Math.max(0, (strain - 1) / (STRAIN_USUAL - 1)))
+  for (let h = 0; h < steps; h++) {
+    const b = BAND_OF[h]
+    const middle = MIDDLES[b]
+    let spread = floats[f + SPREADS + b]
+    const ahead = h + 1
+    if (ahead !== middle && (ahead < middle || b < BANDS - 1)) {
+      const other = ahead > middle ? b + 1 : b - 1
+      const share = (ahead - middle) / (MIDDLES[other] - middle)
+      spread = spread * (1 - share) + floats[f + SPREADS + other] * share
+    }
+    out[h] = whole ? MORE * spread * strain * (1 + (UNSEEN[b] - 1) * unseen) * factorAt(shorts, s, hour + ahead) : spread
+  }
+}
+
+/** The error that forecasts for a day really had, in the spread that was measured for one. */
+function strainOf(floats: Float32Array, f: number): number {
+  let spread = 0
+  for (let b = 0; b < DAY_BANDS; b++) spread += (floats[f + SPREADS + b] * BAND_HOURS[b]) / DAY
+  if (floats[f + GRADED] === 0 || spread === 0) return STRAIN_AT_FIRST
+  return floats[f + MISSED_SUM] / floats[f + GRADED] / spread
+}
+
+/** Half of the 95 and of the 80 % interval, in spreads. */
+export function widthsOf({ floats, f }: Row): readonly [number, number] {
+  const wide = floats[f + WIDTH95] * floats[f + STRETCH95]
+  return [wide, Math.min(wide, floats[f + WIDTH80] * floats[f + STRETCH80])]
+}
+
+/** Counts how the loaded series' forecast behind `span` did in the `steps` hours that are there, and stretches its intervals by it. */
+export function gradeIntervals(row: Row, values: Float64Array, known: Uint8Array, span: Span, hour: number, steps: number): void {
+  const { floats, f } = row
+  forecastMixture(values, span, steps, ahead)
+  spreadsOf(row, hour, steps, spreads)
+  const [wide, narrow] = widthsOf(row)
+  let count = 0
+  let missed = 0
+  let hits95 = 0
+  let hits80 = 0
+  for (let h = 0; h < steps; h++) {
+    if (known[span.until + h] === 0) continue
+    const value = values[span.until + h]
+    const miss = Math.abs(value - ahead[h])
+    const spread = spreads[h]
+    const rounding = ROUNDING * Math.abs(value)
+    count++
+    missed += miss
+    if (miss <= spread * wide + rounding) hits95++
+    if (miss <= spread * narrow + rounding) hits80++
+  }
+  if (count === 0) return
+  floats[f + GRADED] = floats[f + GRADED] * GRADES_STAY + count
+  floats[f + HITS95] = floats[f + HITS95] * GRADES_STAY + hits95
+  floats[f + HITS80] = floats[f + HITS80] * GRADES_STAY + hits80
+  floats[f + MISSED_SUM] = Math.min(ERROR_MAX, floats[f + MISSED_SUM] * GRADES_STAY + missed)
+  const share = count / 24
+  floats[f + STRETCH95] = stretched(floats[f + STRETCH95], 0.95 - hits95 / count, share)
+  floats[f + STRETCH80] = stretched(floats[f + STRETCH80], 0.8 - hits80 / count, share)
+}
+
+function stretched(stretch: number, lacking: number, share: number): number {
+  return Math.min(STRETCH_MAX, Math.max(STRETCH_MIN, stretch * (1 + STRETCH_RATE * share * lacking)))
+}

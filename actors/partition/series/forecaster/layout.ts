@@ -1,0 +1,63 @@
+/**
+ * What a series' forecaster remembers: places of its numbers within a row (slab.ts). A young series has the first doubles and shorts alone.
+ *
+ * - L1 These places are those of snapshots: they change only with the snapshot's format.
+ */
+
+import { DAY_LAGS, WEEK_LAGS } from './lags.ts'
+
+/** Hours that a young series remembers; when they are full it becomes a grown one. */
+export const YOUNG_HOURS = 48
+/** Hours that a grown series remembers, three weeks, and those of them that a forecast is made of: yesterday's can so be made once more. */
+export const GROWN_HOURS = 504
+export const WINDOW = 480
+
+/** In doubles. */
+export const LAST_HOUR = 0
+export const BASE = 1
+export const UNIT = 2
+export const YOUNG_DOUBLES = 3
+/** Hour of the last fit. */
+export const FIT_HOUR = 3
+/** Centres of the two autoregressions' values. */
+export const CENTRES = 4
+/** A power of two: in units of it values are read, so that no square and no float overflows. */
+export const SCALE = 6
+export const GROWN_DOUBLES = 7
+
+/** In shorts. */
+export const FILLED = 0
+export const HEAD = 1
+/** Parameters of models: transforms of the two autoregressions, and indexes of choices. */
+export const SHAPES = 2
+export const HOLT_WINTERS = 4
+export const THETA = 5
+export const TREND = 6
+/** How much more or less than usual each hour of the day is missed, in 1 / `FACTOR_UNITS`. */
+export const HOUR_FACTORS = 7
+export const FACTOR_UNITS = 256
+export const YOUNG_RING = 2
+export const GROWN_RING = HOUR_FACTORS + 24
+
+/** Models of the mixture, in the order of `MODELS` (mixture.ts). */
+export const MODEL_COUNT = 8
+
+/** In floats. */
+export const WEEK_COEFFICIENTS = 0
+export const DAY_COEFFICIENTS = WEEK_COEFFICIENTS + WEEK_LAGS.length + 1
+/** Decaying error of each model. */
+export const ERRORS = DAY_COEFFICIENTS + DAY_LAGS.length + 1
+/** Hours graded, hits of both intervals, sum of absolute errors: all decaying. */
+export const GRADED = ERRORS + MODEL_COUNT
+export const HITS95 = GRADED + 1
+export const HITS80 = GRADED + 2
+export const MISSED_SUM = GRADED + 3
+/** Widths in spreads, and what experience made of them. */
+export const WIDTH95 = GRADED + 4
+export const WIDTH80 = GRADED + 5
+export const STRETCH95 = GRADED + 6
+export const STRETCH80 = GRADED + 7
+/** Mean absolute error by band of the horizon. */
+export const SPREADS = GRADED + 8
+export const BANDS = 9
+export const GROWN_FLOATS = SPREADS + BANDS

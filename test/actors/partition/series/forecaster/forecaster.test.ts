@@ -1,0 +1,230 @@
+import { describe, expect, test } from 'vitest'
+import { forecasted, Forecasters } from '../../../../../actors/partition/series/forecaster/forecaster.ts'
+import { GROWN_HOURS, WINDOW } from '../../../../../actors/partition/series/forecaster/layout.ts'
+import { gaussian, HOUR, seeded, T0 } from '../../harness.ts'
+
+interface Told {
+  readonly mean: number[]
+  readonly lower: number[]
+  readonly upper: number[]
+  readonly lower80: number[]
+  readonly upper80: number[]
+  readonly model: string
+  readonly coverage: number
+  readonly error: number
+}
+
+/** One series, fed by the hour. */
+class Series {
+  readonly all: Forecasters
+  place = 0
+  hour = T0 / HOUR
+  readonly turn: number
+
+  constructor(turn = 0, all = new Forecasters()) {
+    this.turn = turn
+    this.all = all
+  }
+
+  put(value: number): void {
+    this.place = this.all.learn(this.place, this.turn, this.hour++ * HOUR, value)
+  }
+
+  tell(steps = 168): Told | null {
+    if (!this.all.forecast(this.place, steps)) return null
+    const { mean, lower, upper, lower80, upper80, model, coverage, error } = forecasted
+    const cut = (column: Float64Array) => [...column.subarray(0, steps)]
+    return { mean: cut(mean), lower: cut(lower), upper: cut(upper), lower80: cut(lower80), upper80: cut(upper80), model, coverage, error }
+  }
+}
+
+const day = (h: number) => Math.sin((h * Math.PI) / 12)
+const week = (h: number) => 5 * day(h) + (Math.floor(h / 24) % 7 >= 5 ? -4 : 0)
+
+function fed(values: Iterable<number>, turn = 0): Series {
+  const series = new Series(turn)
+  for (const v of values) series.put(v)
+  return series
+}
+
+const made = (hours: number, value: (h: number) => number) => Array.from({ length: hours }, (_, h) => value(h))
+
+/** An hour's step, a course of day and week, noise that remembers, and a deviation that differs by the hour of the day. */
+function* noisy(seed: number): Generator<number> {
+  const normal = gaussian(seeded(seed))
+  let stays = 0
+  for (let h = 0; ; h++) {
+    stays = 0.8 * stays + (0.3 + 0.2 * day(h)) * normal()
+    yield 20 + week(h) + stays
+  }
+}
+
+const worst = (told: Told, wanted: (h: number) => number) => Math.max(...told.mean.map((m, h) => Math.abs(m - wanted(h))))
+
+describe('the forecaster of a series', () => {
+  test('says nothing before it has seen two days', () => {
+    const series = new Series()
+    for (let h = 0; h < 48; h++) {
+      expect(series.tell()).toBe(null)
+      series.put(day(h))
+    }
+    expect(series.tell()).not.toBe(null)
+  })
+
+  test('finds a day, then a week', () => {
+    expect(worst(fed(made(96, day)).tell()!, (h) => day(96 + h))).toBeLessThan(0.01)
+    const series = fed(made(480, week))
+    expect(worst(series.tell()!, (h) => week(480 + h))).toBeLessThan(0.5)
+  })
+
+  test('goes on with one value where there is none but that, and is sure of it', () => {
+    for (const value of [0, -3, 1e100, 1e-100]) {
+      const told = fed(made(700, () => value)).tell()!
+      expect(new Set([...told.mean, ...told.lower, ...told.upper])).toEqual(new Set([value]))
+      expect(told.coverage).toBe(1)
+      expect(told.error).toBeLessThanOrEqual(1e-14 * Math.abs(value))
+    }
+  })
+
+  test('follows a new level within a day, and keeps the course of the day', () => {
+    const level = (h: number) => (h >= 500 ? 40 : 0) + 10 * day(h) + 100
+    const series = fed(made(524, level))
+    const told = series.tell(24)!
+    expect(Math.abs(told.mean.reduce((a, b) => a + b, 0) / 24 - 140)).toBeLessThan(8)
+    expect(worst({ ...told }, (h) => level(524 + h))).toBeLessThan(16)
+  })
+
+  test('never falls below zero where zero is the least that there was', () => {
+    const random = seeded(8)
+    const told = fed(made(600, (h) => (random() < 0.1 ? 5 * random() : Math.max(0, day(h) - 0.5)))).tell()!
+    for (const column of [told.mean, told.lower, told.upper, told.lower80, told.upper80]) expect(Math.min(...column)).toBeGreaterThanOrEqual(0)
+    expect(Math.min(...told.lower)).toBe(0)
+  })
+
+  test('has intervals that hold each other and the mean, whatever comes, and numbers that are finite', () => {
+    for (let seed = 1; seed <= 24; seed++) {
+      const random = seeded(seed)
+      const series = new Series(seed)
+      const size = 10 ** Math.floor(random() * 200 - 100)
+      for (let h = 0; h < 700; h++) {
+        const kind = random()
+        if (kind < 0.02) series.hour += Math.floor(random() * (seed % 3 === 0 ? 200 : 30))
+        const value = kind < 0.03 ? 1e100 : kind < 0.04 ? -1e100 : kind < 0.4 ? 0 : seed % 2 === 0 ? size * (random() - 0.5) : size * Math.floor(random() * 3)
+        series.put(kind < 0.04 && seed > 12 ? size : value)
+        const told = h % 101 === 0 || h > 697 ? series.tell() : null
+        if (told === null) continue
+        for (let i = 0; i < 168; i++) {
+          const ordered: number[] = [told.lower[i], told.lower80[i], told.mean[i], told.upper80[i], told.upper[i]]
+          const sound = ordered.every((v, k) => Number.isFinite(v) && (k === 0 || v >= ordered[k - 1]))
+          if (!sound) expect.fail(`seed ${seed}, hour ${h}: ${ordered}`)
+        }
+        expect(told.model).not.toBe('')
+      }
+    }
+  })
+
+  test('does not depend on size or unit, but for the root that positive values enter by', () => {
+    const values = made(600, (h) => week(h) + ((h * 7_919) % 101) / 50)
+    const plain = fed(values).tell()!
+    for (const factor of [2 ** 300, 2 ** -300]) {
+      const scaled = fed(values.map((v) => v * factor)).tell()!
+      expect(scaled.mean.map((v) => v / factor)).toEqual(plain.mean)
+      expect(scaled.upper.map((v) => v / factor)).toEqual(plain.upper)
+    }
+  })
+
+  test('begins anew after a silence of a week, and gives its memory back', () => {
+    const series = fed(made(300, day))
+    series.hour += 167
+    series.put(1)
+    expect(series.tell()).not.toBe(null)
+    series.hour += 168
+    series.put(1)
+    expect([series.tell(), series.all.grown.count, series.all.young.count]).toEqual([null, 0, 1])
+    for (let h = 0; h < 47; h++) series.put(day(h))
+    expect([series.tell() !== null, series.all.grown.count, series.all.young.count]).toEqual([true, 1, 0])
+  })
+
+  test('learns through gaps: what is left out costs little', () => {
+    const random = seeded(4)
+    const series = new Series()
+    for (let h = 0; h < 600; h++) {
+      if (h < 599 && random() < 0.3) series.hour++
+      else series.put(week(h))
+    }
+    expect(worst(series.tell()!, (h) => week(600 + h))).toBeLessThan(3)
+  })
+
+  test('holds about 95 and 80 % of the next day in its intervals after a while, more of the week, and beats the naive forecast', () => {
+    const near = [0, 0, 0]
+    const far = [0, 0, 0]
+    let missed = 0
+    let naive = 0
+    for (let seed = 1; seed <= 12; seed++) {
+      const source = noisy(seed)
+      const values = Array.from({ length: 2_200 }, () => source.next().value as number)
+      const series = new Series(seed)
+      for (let h = 0; h < 2_032; h++) {
+        series.put(values[h])
+        if (h < 1_200 || h % 17 !== 0) continue
+        const told = series.tell()!
+        for (let i = 0; i < 168; i++) {
+          const v = values[h + 1 + i]
+          const hits = i < 24 ? near : far
+          hits[0] += v >= told.lower[i] && v <= told.upper[i] ? 1 : 0
+          hits[1] += v >= told.lower80[i] && v <= told.upper80[i] ? 1 : 0
+          hits[2]++
+          missed += Math.abs(v - told.mean[i])
+          naive += Math.abs(v - values[h - 167 + i])
+        }
+      }
+    }
+    const [near95, near80, far95, far80] = [near, far].flatMap(([in95, in80, all]) => [(100 * in95) / all, (100 * in80) / all])
+    expect(near95).toBeGreaterThan(93)
+    expect(near95).toBeLessThan(97.5)
+    expect(near80).toBeGreaterThan(76)
+    expect(near80).toBeLessThan(84)
+    expect(far95).toBeGreaterThan(93)
+    expect(far80).toBeGreaterThan(76)
+    expect(missed).toBeLessThan(0.9 * naive)
+  })
+
+  test('tells the coverage and the error of the forecasts that it gave at each fit, for as many hours as lay before the next', () => {
+    const source = noisy(77)
+    const series = new Series(5)
+    const sums = { graded: 0, hits: 0, missed: 0 }
+    let before: { hour: number; told: Told } | null = null
+    const since: number[] = []
+    let last = NaN
+    for (let h = 0; h < 1_000; h++) {
+      const value = source.next().value as number
+      series.put(value)
+      since.push(value)
+      const told = series.tell(24)
+      if (told === null) continue
+      // What it tells changes when it has graded: at a fit.
+      if (before === null) {
+        before = { hour: h, told }
+        since.length = 0
+      } else if (told.error !== last && !(Number.isNaN(told.error) && Number.isNaN(last))) {
+        const given = before.told
+        sums.graded = sums.graded * 0.98 + since.length
+        sums.hits = sums.hits * 0.98 + since.filter((v, i) => v >= given.lower[i] && v <= given.upper[i]).length
+        sums.missed = sums.missed * 0.98 + since.reduce((sum, v, i) => sum + Math.abs(v - given.mean[i]), 0)
+        expect(told.coverage).toBeCloseTo(sums.hits / sums.graded, 1)
+        expect(told.error / (sums.missed / sums.graded)).toBeCloseTo(1, 2)
+        before = { hour: h, told }
+        since.length = 0
+      }
+      last = told.error
+    }
+    expect(sums.graded).toBeGreaterThan(400)
+  })
+
+  test('needs no more than 1,400 bytes for a grown series, 160 for a young one, and can make yesterday\'s forecast once more', () => {
+    const all = new Forecasters()
+    expect(all.grown.rowBytes).toBeLessThanOrEqual(1_400)
+    expect(all.young.rowBytes).toBeLessThanOrEqual(160)
+    expect(GROWN_HOURS - WINDOW).toBeGreaterThanOrEqual(24)
+  })
+})
