@@ -25,6 +25,8 @@ export const Flag = {
    * until the days had caught up.
    */
   ageAtReceipt: 1,
+  /** Series forecast: each closed hour teaches them, and its close brings rows of forecasts. Before, nothing of that was there. */
+  forecasts: 3,
   /** What people say of anomalies moves the bar of their series (tuning.ts). Before, such a message was none that anyone could read. */
   feedback: 4,
 } as const

@@ -9,9 +9,8 @@
  */
 
 import { toBytes, toFloat32, toFloat64, told, toUint32, toUint8 } from '../../runtime/codec.ts'
+import { HOUR_MS } from '../reading/window.ts'
 import { exponentOf, scale } from './series/arithmetic.ts'
-
-const HOUR_MS = 3_600_000
 
 /** Hours that one forecast holds at most: a week. */
 export const HORIZON_MAX = 168

@@ -4,12 +4,13 @@
  * - S1 A restored state gives the same effects for the same messages as the one that was written, forever.
  * - S2 The bytes are a function of the state, whichever way the state came about.
  * - S3 A state is written in the least format that holds it, and every older format is read: 1 is that of a state whose log has
- *   switched no flag on, 2 names the flags, 5 holds answers to anomalies. So the version before reads what this one writes until a flag is on.
+ *   switched no flag on, 2 names the flags, 4 holds what forecasts need, 5 answers to anomalies. So the version before reads what this one writes
+ *   until a flag is on.
  */
 
 import { isOperating, OperatingError } from '../../runtime/errors.ts'
 import { pack, toBytes, toFloat64, told, toUint32, unpack } from '../../runtime/codec.ts'
-import { assertKnown } from './flags.ts'
+import { assertKnown, Flag } from './flags.ts'
 import { LogTime } from './log-time.ts'
 import { DETECTOR_FIELDS } from './series/detector.ts'
 import { Phase, UPPER_SIZES } from './series/series.ts'
@@ -23,6 +24,7 @@ export const SNAPSHOT_VERSION = 5
 
 export function snapshotVersionOf(state: PartitionState): number {
   if (state.tuning.size > 0) return 5
+  if (state.flags.has(Flag.forecasts)) return 4
   return state.flags.size === 0 ? 1 : 2
 }
 
@@ -50,6 +52,8 @@ interface Wire {
   upper: [Uint8Array, Uint8Array, Uint8Array]
   /** From format 2 on: what the log has switched on, ascending. */
   flags?: number[]
+  /** From format 4 on, where they are switched on, of forecasters: which kind each series has (0 none); rows of the young, of the grown, in the order of series. */
+  forecasters?: [Uint8Array, Uint8Array, Uint8Array]
   /** From format 5 on: series and factor by turns. */
   tuning?: Uint8Array
 }
@@ -106,8 +110,29 @@ export function writeSnapshot(state: PartitionState): Uint8Array {
     upper: [toBytes(new Float64Array(upper)), toBytes(new Float64Array(values)), toBytes(new Float64Array(bins))],
   }
   if (state.flags.size > 0) wire.flags = [...state.flags].sort((a, b) => a - b)
+  if (state.flags.has(Flag.forecasts)) wire.forecasters = writeForecasters(state)
   if (state.tuning.size > 0) wire.tuning = toBytes(new Float64Array(state.tuning.entries()))
   return pack(wire)
+}
+
+/** Kinds of a series' forecaster. */
+const YOUNG = 1
+const GROWN = 2
+
+function writeForecasters({ series, forecasters }: PartitionState): [Uint8Array, Uint8Array, Uint8Array] {
+  const { young, grown } = forecasters
+  const kinds = new Uint8Array(series.length)
+  const rows = [new Uint8Array(young.count * young.rowBytes), new Uint8Array(grown.count * grown.rowBytes)]
+  const at = [0, 0]
+  for (const { id, forecaster } of series) {
+    if (forecaster === 0) continue
+    const kind = forecaster < 0 ? YOUNG : GROWN
+    const bytes = kind === YOUNG ? young.bytesOf(-forecaster - 1) : grown.bytesOf(forecaster - 1)
+    kinds[id] = kind
+    rows[kind - 1].set(bytes, at[kind - 1])
+    at[kind - 1] += bytes.length
+  }
+  return [kinds, rows[0], rows[1]]
 }
 
 function writeUpper(series: Series, size: number, w: Summary, upper: number[], values: number[], bins: number[]): void {
@@ -166,6 +191,8 @@ function stateOf(wire: Wire, known: readonly number[]): PartitionState {
   must(Array.isArray(hashes) && hashes.every(isText) && hashes.length === keySeqs.length && hashes.length === keyTimes.length, 'it must hold all of each key')
   for (let i = 0; i < hashes.length; i++) state.keys.restore(hashes[i], { seq: keySeqs[i], atMs: keyTimes[i] })
   readSeries(wire, state)
+  must(state.flags.has(Flag.forecasts) === (wire.v >= 4 && wire.forecasters !== undefined), 'it must hold what forecasts need exactly if they are switched on')
+  if (wire.forecasters !== undefined) readForecasters(wire.forecasters, state)
   readMinutes(wire, state)
   readUpper(wire, state)
   if (wire.tuning !== undefined) readTuning(toFloat64(wire.tuning), state)
@@ -204,6 +231,22 @@ function readSeries(wire: Wire, state: PartitionState): void {
   const detectors = toFloat64(wire.detectors)
   must(detectors.length === deviceOf.length * DETECTOR_FIELDS, 'it must hold the detector of each series')
   state.detectors.set(detectors)
+}
+
+function readForecasters([kinds, ...rows]: [Uint8Array, Uint8Array, Uint8Array], { series, forecasters }: PartitionState): void {
+  must([kinds, ...rows].every((column) => column instanceof Uint8Array) && kinds.length === series.length, 'it must hold the forecaster of each series')
+  const at = [0, 0]
+  for (const s of series) {
+    const kind = kinds[s.id]
+    must(kind <= GROWN, 'a forecaster must be of one of its kinds')
+    if (kind === 0) continue
+    const { rowBytes } = kind === YOUNG ? forecasters.young : forecasters.grown
+    const from = at[kind - 1]
+    at[kind - 1] += rowBytes
+    must(at[kind - 1] <= rows[kind - 1].length, 'it must hold the rows of all forecasters')
+    s.forecaster = forecasters.restore(kind === GROWN, rows[kind - 1].subarray(from, from + rowBytes))
+  }
+  must(at[0] === rows[0].length && at[1] === rows[1].length, 'it must hold the rows of all forecasters')
 }
 
 function readTuning(entries: Float64Array, state: PartitionState): void {

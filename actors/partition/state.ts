@@ -10,6 +10,7 @@ import { DEFAULT_SETTINGS } from '../reading/input.ts'
 import { Idempotency } from './idempotency.ts'
 import { LogTime } from './log-time.ts'
 import { DETECTOR_FIELDS } from './series/detector.ts'
+import { Forecasters } from './series/forecaster/forecaster.ts'
 import type { MinuteWindow } from './series/minute-window.ts'
 import { Series } from './series/series.ts'
 import type { Device } from './series/series.ts'
@@ -38,6 +39,7 @@ export class PartitionState {
   readonly series: Series[] = []
   /** Detectors of all series, `DETECTOR_FIELDS` doubles each, by number. */
   detectors = new Float64Array(64 * DETECTOR_FIELDS)
+  readonly forecasters = new Forecasters()
   /** Wakes series that may have gone quiet, by the activity clock. */
   readonly quietWheel: Wheel<Series>
   /** Wakes series of which log time closes something. */

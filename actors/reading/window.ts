@@ -1,9 +1,10 @@
 /** Sizes of tumbling windows, aligned to UTC midnight, and why a window's row was emitted. */
 
 export const MINUTE_MS = 60_000
+export const HOUR_MS = 60 * MINUTE_MS
 
 /** From the finest up; each divides the next. The index of a size is what travels in the log. */
-export const WINDOW_SIZES_MS = [MINUTE_MS, 15 * MINUTE_MS, 60 * MINUTE_MS, 24 * 60 * MINUTE_MS] as const
+export const WINDOW_SIZES_MS = [MINUTE_MS, 15 * MINUTE_MS, HOUR_MS, 24 * HOUR_MS] as const
 export const WINDOW_SIZE_NAMES = ['1m', '15m', '1h', '1d'] as const
 
 /**

@@ -7,7 +7,7 @@
  */
 
 import { partitionActor } from '../../actors/partition/actor.ts'
-import { FLAGS } from '../../actors/partition/flags.ts'
+import { Flag, FLAGS } from '../../actors/partition/flags.ts'
 import { encodeFeedback, encodeRejects, encodeSettings } from '../../actors/reading/input.ts'
 import type { KeyedRows, Reading } from '../../actors/reading/input.ts'
 import type { InputMessage } from '../../runtime/actor.ts'
@@ -30,6 +30,31 @@ export function flaggedLog(): InputMessage[] {
   // Answers to anomalies, before the log has switched them on and after it.
   for (const at of [2_520, 440, 420, 10]) put(at, 0, encodeFeedback({ tenant: 'default', device: 'field-1/a', metric: 'soil', ts: T0, value: 1, useful: at === 420 }))
   return messages.map((message, i) => ({ ...message, seq: 3 * i + 1 }))
+}
+
+/**
+ * Five weeks of three series by the hour, with forecasts switched on from the beginning: one of days and weeks, one that is often silent, falls
+ * and jumps to another level, and one that is nothing most of the time.
+ */
+export function forecastLog(): InputMessage[] {
+  const random = seeded(77)
+  const messages: InputMessage[] = []
+  const put = (timeMs: number, data: Uint8Array) => messages.push({ seq: 2 * messages.length + 1, timeMs, data })
+  const noise = () => random() + random() + random() - 1.5
+  const quarter = (v: number) => Math.round(v * 4) / 4
+  const day = (h: number) => Math.abs((h % 24) - 12)
+  put(T0, encodeSettings({ latenessMs: 5_000, idleMs: 60_000, retentionMs: 0 }, [Flag.ageAtReceipt, Flag.forecasts]))
+  let level = 0
+  for (let h = 0; h < 840; h++) {
+    level += 0.2 * noise() + (h === 600 ? 25 : 0)
+    const ts = T0 + h * HOUR + 7 * MINUTE
+    const readings: Reading[] = [{ device: 'house', metric: 'power', ts, value: quarter(40 + 3 * day(h) + (Math.floor(h / 24) % 7 >= 5 ? 0 : 15) + 4 * noise()) }]
+    if (random() > 0.2 && !(h > 300 && h < 330)) readings.push({ device: 'field', metric: 'temperature', ts: ts + 9_000, value: quarter(level + day(h) - 8 + noise()) })
+    readings.push({ device: 'field', metric: 'rain', ts, value: random() < 0.9 ? 0 : quarter(8 * random()) })
+    put(ts + 10_000, blockOf(readings))
+  }
+  for (let s = 1; s < 90; s++) put(T0 + 839 * HOUR + 58 * MINUTE + s * 5_000, partitionActor.tick())
+  return messages
 }
 
 export function goldenLog(seed = 2_026): InputMessage[] {

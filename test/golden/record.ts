@@ -1,5 +1,5 @@
 /**
- * `node test/golden/record.ts NAME golden|flagged`: keeps a log, a snapshot from its midst, and what this version tells of both, under
+ * `node test/golden/record.ts NAME golden|flagged|forecast`: keeps a log, a snapshot from its midst, and what this version tells of both, under
  * `history/NAME`. To be run once for each version before its successor changes what a log leads to; what is there is never written again.
  */
 
@@ -19,13 +19,14 @@ import { drive, Story } from './story.ts'
 const STRETCHES = [[0, 500], [2_440, 2_640], [-160]] as const
 
 const [name, which] = process.argv.slice(2)
-const make = { golden: logs.goldenLog, flagged: (logs as { flaggedLog?: () => InputMessage[] }).flaggedLog }[which as 'golden' | 'flagged']
+const { flaggedLog, forecastLog } = logs as { flaggedLog?: () => InputMessage[]; forecastLog?: () => InputMessage[] }
+const make = { golden: logs.goldenLog, flagged: flaggedLog, forecast: forecastLog }[which as 'golden' | 'flagged' | 'forecast']
 if (name === undefined || make === undefined) {
-  console.error('Cannot record as there must be a name and one of golden, flagged')
+  console.error('Cannot record as there must be a name and one of golden, flagged, forecast')
   process.exit(2)
 }
 const whole = make()
-const messages = STRETCHES.flatMap(([from, to]) => whole.slice(from, to))
+const messages = which === 'forecast' ? whole : STRETCHES.flatMap(([from, to]) => whole.slice(from, to))
 const snapshotAt = 40 * COMMIT_MESSAGES
 
 const story = new Story()
@@ -44,4 +45,4 @@ mkdirSync(folder)
 writeFileSync(join(folder, 'log.bin'), zstdCompressSync(pack(messages.map((m) => [m.seq, m.timeMs, m.data]))))
 writeFileSync(join(folder, 'snapshot.bin'), zstdCompressSync(snapshot))
 writeFileSync(join(folder, 'told.json'), `${JSON.stringify(told, null, 2)}\n`)
-console.log(`${messages.length} messages, ${story.windows.length} windows, ${story.fates.length} fates: ${JSON.stringify(told)}`)
+console.log(`${messages.length} messages, ${story.windows.length} windows, ${story.fates.length} fates, ${story.forecasts.length} forecasts: ${JSON.stringify(told)}`)

@@ -10,13 +10,18 @@
  * - C2 Everything here is a function of the state: a wheel's late or repeated call changes nothing.
  */
 
-import { MINUTE_MS, WINDOW_SIZES_MS, windowStart } from '../../reading/window.ts'
+import { HOUR_MS, MINUTE_MS, WINDOW_SIZES_MS, windowStart } from '../../reading/window.ts'
 import type { ClosedBy } from '../../reading/window.ts'
 import type { EffectsBuilder } from '../effects.ts'
+import { Flag } from '../flags.ts'
 import type { PartitionState } from '../state.ts'
+import { foresee, learnHour } from './foresee.ts'
 import { Phase, summaryAt, UPPER_SIZES } from './series.ts'
 import type { Series } from './series.ts'
 import { Summary } from './summary.ts'
+
+/** Index of the size whose windows forecasts are made of. */
+const HOUR = WINDOW_SIZES_MS.indexOf(HOUR_MS)
 
 /** Holds a minute's statistics on their way to the row and to the parent. */
 const minuteSummary = new Summary(0)
@@ -25,6 +30,7 @@ const minuteSummary = new Summary(0)
 export function closeUntil(state: PartitionState, series: Series, untilMs: number, closedBy: ClosedBy, effects: EffectsBuilder): void {
   series.closedUntilMs = untilMs
   if (series.nextEndMs > untilMs) return
+  let learntUntilMs = 0
   for (let minute = series.minutes; minute !== null && minute.start + MINUTE_MS <= untilMs; minute = series.minutes) {
     minute.summarize(minuteSummary)
     series.dropMinute(state.minutePool)
@@ -36,9 +42,11 @@ export function closeUntil(state: PartitionState, series: Series, untilMs: numbe
     for (let window = series.upper[size - 1]; window !== null && window.start <= last; window = series.upper[size - 1]) {
       series.upper[size - 1] = window.next
       emit(series, size, window, closedBy, effects)
+      if (size === HOUR && state.flags.has(Flag.forecasts)) learntUntilMs = learnHour(state, series, window)
       if (size < UPPER_SIZES) series.upperAt(size + 1, windowStart(window.start, WINDOW_SIZES_MS[size + 1])).absorb(window)
     }
   }
+  if (learntUntilMs > 0) foresee(state, series, learntUntilMs, effects)
   series.refreshNextEnd()
 }
 

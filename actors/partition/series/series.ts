@@ -53,6 +53,8 @@ export class Series {
   quietBucket = 0
   /** Bucket of the log-time wheel in which it waits; 0: in none. */
   logBucket = 0
+  /** Place of what its forecasts need (`Forecasters`); 0: nothing yet. */
+  forecaster = 0
   /** Open minutes, oldest first. */
   minutes: MinuteWindow | null = null
   /** Where the last reading went: the next one usually goes there too. */
