@@ -11,8 +11,11 @@ export interface BenchRow {
 /** `smoke` is the size that tests run, to see that a bench works; `real` is the size whose figures mean something. */
 export type BenchSize = 'smoke' | 'real'
 
-/** `readings` and `dir` are of the benches on made lakes: how large (`100M`), and where it is kept. */
-export type Bench = (options: { size: BenchSize; readings?: string; dir?: string }) => Promise<BenchRow[]> | BenchRow[]
+/**
+ * `readings` and `dir` are of the benches on made lakes: how large (`100M`), and where it is kept. `data` and `out` are of those on corpora:
+ * the folder that holds one, and where what was made of it goes.
+ */
+export type Bench = (options: { size: BenchSize; readings?: string; dir?: string; data?: string; out?: string }) => Promise<BenchRow[]> | BenchRow[]
 
 export function printRows(rows: readonly BenchRow[]): void {
   for (const row of rows) {

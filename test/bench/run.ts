@@ -14,6 +14,7 @@
  * - queries      an analyst and the API over a made lake: `--readings 100M` (the default) or another number, `--dir` keeps it for the next time
  * - graph        /v1/graph over a year of one series; runs only where it is named
  * - memory       what each process holds over ten minutes of steady load; runs only where it is named
+ * - m4           forecasts of the M4 competition's hourly series: `--data DIR`, `--out FILE.csv` for its scorer; runs only where it is named
  *
  * `WEIR_BENCH_SHAPE` names one shape of live to run alone, and `WEIR_BENCH_TIMELINE=1` prints each half second of its storm.
  * `WEIR_BENCH_SECONDS` (skew, memory, live), `WEIR_BENCH_RATE` (skew, readings a second) and `WEIR_BENCH_ROWS` (backlog, backfill) choose other sizes.
@@ -38,10 +39,11 @@ const benches: Record<string, () => Promise<{ run: Bench }>> = {
   graph: () => import('./graph.ts'),
   sql: () => import('./sql.ts'),
   memory: () => import('./memory.ts'),
+  m4: () => import('./m4.ts'),
 }
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { smoke: { type: 'boolean', default: false }, readings: { type: 'string' }, dir: { type: 'string' } } })
-const names = positionals.length > 0 ? positionals : Object.keys(benches).filter((name) => name !== 'memory' && name !== 'graph')
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { smoke: { type: 'boolean', default: false }, readings: { type: 'string' }, dir: { type: 'string' }, data: { type: 'string' }, out: { type: 'string' } } })
+const names = positionals.length > 0 ? positionals : Object.keys(benches).filter((name) => !['memory', 'graph', 'm4'].includes(name))
 const unknown = names.filter((name) => !(name in benches))
 if (unknown.length > 0) {
   console.error(`Cannot run ${unknown.join(', ')} as a benchmark must be one of ${Object.keys(benches).join(', ')}`)
@@ -52,6 +54,6 @@ console.log(`${cpus().length} cores of ${cpus()[0].model.trim()}, ${Math.round(t
 for (const name of names) {
   console.log(`\n${name}`)
   const { run } = await benches[name]()
-  printRows(await run({ size: values.smoke ? 'smoke' : 'real', readings: values.readings, dir: values.dir }))
+  printRows(await run({ size: values.smoke ? 'smoke' : 'real', readings: values.readings, dir: values.dir, data: values.data, out: values.out }))
 }
 process.exit(0)
