@@ -24,7 +24,7 @@ const PARTITIONS = 4
 const SEEDS = Number(process.env.WEIR_SIMULATION_SEEDS ?? 12)
 const FIRST_SEED = Number(process.env.WEIR_SIMULATION_SEED ?? 1)
 /** A version after this one, which knows one flag more. */
-const NEXT = [...FLAGS, FLAGS.length + 1]
+const NEXT = [...FLAGS, FLAGS[FLAGS.length - 1] + 1]
 const newest = partitionActorKnowing(NEXT)
 
 interface Joined extends RunningMember {

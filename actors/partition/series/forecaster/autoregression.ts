@@ -5,8 +5,8 @@
  * least squares, twice: the second time, hours that the first explained badly count less (Huber's weights), so that a fault is not learnt.
  * They are drawn to a prior (lags.ts) with the strength of `PRIOR_HOURS` hours of standard size.
  *
- * Recursive least squares with the same memory would give the same coefficients hour by hour, for a matrix of 153 doubles; a fit a day from
- * the ring needs none.
+ * Recursive least squares with the same memory would give the same coefficients hour by hour, for a matrix of 153 doubles; a fit a day
+ * from the ring needs none.
  *
  * - A1 Hours that are gaps are not fitted; as lags they count as they were filled.
  * - A2 A forecast stays within half a span of what was there: no coefficients make it run away.

@@ -5,14 +5,14 @@
  *
  * - F1 What is forecast depends on the hours before alone, in their order.
  * - F2 A series of less than two days costs a small row and forecasts nothing; a silence of a week makes it such a one again.
- * - F3 It learns once in 24 hours, at an hour of its own, so that not all series learn in the same one.
+ * - F3 It learns once in 23 hours, at an hour of its own, so that not all series learn in the same one.
  */
 
 import { HOUR_MS } from '../../../reading/window.ts'
 import { exponentOf, scale } from '../arithmetic.ts'
 import { BASE, ERRORS, FILLED, FIT_HOUR, GRADED, GROWN_DOUBLES, GROWN_FLOATS, GROWN_HOURS, GROWN_RING, HEAD, HITS95, HOLT_WINTERS, LAST_HOUR } from './layout.ts'
 import { MISSED_SUM, SCALE, SHAPES, STRETCH80, STRETCH95, THETA, TREND, UNIT, WINDOW, YOUNG_DOUBLES, YOUNG_HOURS, YOUNG_RING } from './layout.ts'
-import { gradeIntervals, measureSpreads, spreadsOf, STRETCH_AT_FIRST, widthsOf } from './interval.ts'
+import { gradeIntervals, measureSpreads, spreadsOf, stepOf, STRETCH_AT_FIRST, widthsOf } from './interval.ts'
 import { fitModels, floor, forecastMixture, gradeModels, guessErrors, load, MODELS, namesOfLeaders } from './mixture.ts'
 import { DAY } from './naive.ts'
 import { append, known, read, refine, span, values } from './ring.ts'
@@ -25,6 +25,8 @@ const YOUNG: RingPlace = { at: YOUNG_RING, hours: YOUNG_HOURS }
 const GROWN: RingPlace = { at: GROWN_RING, hours: GROWN_HOURS }
 /** Silence after which a series begins anew. */
 const SILENCE_HOURS = 168
+/** Between two fits: an hour less than a day, so that what is graded begins at each hour of the day in turn. */
+const FIT_HOURS = 23
 /** Between two fits, at least, when a series comes to the hour of its own. */
 const FIT_HOURS_MIN = 12
 /** How far the span may leave the scale. */
@@ -64,7 +66,7 @@ export class Forecasters {
     const row = this.grown.open(at - 1)
     append(row, GROWN, hour, mean)
     const since = hour - row.doubles[row.d + FIT_HOUR]
-    if (since >= DAY || (since >= FIT_HOURS_MIN && (hour + turn) % DAY === 0)) fit(row, hour)
+    if (since >= FIT_HOURS || (since >= FIT_HOURS_MIN && (hour + turn) % FIT_HOURS === 0)) fit(row, hour)
     return at
   }
 
@@ -109,15 +111,16 @@ export class Forecasters {
     const { mean, lower, upper, lower80, upper80 } = forecasted
     forecastMixture(values, { from: Math.max(0, count - WINDOW), until: count }, steps, mean)
     const [wide, narrow] = widthsOf(row)
+    const step = stepOf(row)
     spreadsOf(row, row.doubles[row.d + LAST_HOUR], steps, spreads)
     for (let h = 0; h < steps; h++) {
       const expected = mean[h]
       const spread = spreads[h]
       mean[h] = expected * unit
-      lower[h] = Math.max(floor, expected - spread * wide) * unit
-      upper[h] = Math.max(floor, expected + spread * wide) * unit
-      lower80[h] = Math.max(floor, expected - spread * narrow) * unit
-      upper80[h] = Math.max(floor, expected + spread * narrow) * unit
+      lower[h] = Math.max(floor, expected - spread * wide - step) * unit
+      upper[h] = Math.max(floor, expected + spread * wide + step) * unit
+      lower80[h] = Math.max(floor, expected - spread * narrow - step) * unit
+      upper80[h] = Math.max(floor, expected + spread * narrow + step) * unit
     }
     const graded = floats[f + GRADED]
     forecasted.steps = steps

@@ -5,14 +5,14 @@
  *    more or less by the hour of the day; the 95th and 80th percentile of errors in spreads are the widths (split conformal prediction,
  *    Papadopoulos and others 2002).
  * 2. That past is one that the fit has seen. So spreads are scaled to the error that forecasts really had, and a stretch for either interval
- *    learns from them: each day the hours of yesterday's forecast are counted, and the stretch grows where too many lay outside (adaptive
- *    conformal inference, Gibbs and Candès 2021).
+ *    learns from them: at each fit the hours of the forecast that was given at the last one are counted, and the stretch grows where too many
+ *    lay outside (adaptive conformal inference, Gibbs and Candès 2021).
  *
  * - V1 Before the hour of the day has its say, spreads do not fall with the horizon.
  * - V2 Coverage and error that are told are those of forecasts that were given, for 1 to 24 hours ahead, with a memory of some 50 days.
  */
 
-import { BANDS, FACTOR_UNITS, GRADED, HITS80, HITS95, HOUR_FACTORS, MISSED_SUM, SPREADS, STRETCH80, STRETCH95, WIDTH80, WIDTH95 } from './layout.ts'
+import { BANDS, BASE, FACTOR_UNITS, GRADED, HITS80, HITS95, HOUR_FACTORS, MISSED_SUM, SCALE, SPREADS, STRETCH80, STRETCH95, UNIT, WIDTH80, WIDTH95 } from './layout.ts'
 import { forecastMixture, hoursNeeded } from './mixture.ts'
 import { DAY, WEEK } from './naive.ts'
 import type { Row } from './slab.ts'
@@ -31,8 +31,10 @@ const BAND_OF = Uint8Array.from({ length: WEEK }, (_, h) => BAND_ENDS.findIndex(
 const UNSEEN = [0.92, 0.93, 0.95, 0.98, 1, 1.02, 1.08, 1.22, 1.5]
 const STRAIN_USUAL = 1.3
 const UNSEEN_MAX = 2
+/** Before anything was graded. */
 const STRAIN_AT_FIRST = 1.4
-const MORE = 1.05
+/** Of all. */
+const MORE = 1.08
 /** Places of the past from which it forecasts again. */
 const ORIGIN_STEP = 6
 const ORIGIN_HOURS = 240
@@ -49,11 +51,12 @@ const BINS_EACH = 32
 const WIDTH_HOURS = 336
 const WIDTHS_AT_FIRST = [2.7, 1.7]
 export const STRETCH_AT_FIRST = 1.08
-const STRETCH_RATE = 0.25
+const STRETCH_RATE = 0.2
 const STRETCH_MIN = 0.3
 const STRETCH_MAX = 8
+/** Of a grade, to the next. */
 const GRADES_STAY = 0.98
-/** What is no miss, in the value. */
+/** Of the last place of a value. */
 const ROUNDING = 1e-12
 /** Below the greatest float32. */
 const ERROR_MAX = 1e38
@@ -181,12 +184,18 @@ export function widthsOf({ floats, f }: Row): readonly [number, number] {
   return [wide, Math.min(wide, floats[f + WIDTH80] * floats[f + STRETCH80])]
 }
 
+/** What a value may be off because it is remembered in steps: no interval is narrower. */
+export function stepOf({ doubles, d }: Row): number {
+  return (doubles[d + UNIT] + Math.abs(doubles[d + BASE]) * ROUNDING) / doubles[d + SCALE]
+}
+
 /** Counts how the loaded series' forecast behind `span` did in the `steps` hours that are there, and stretches its intervals by it. */
 export function gradeIntervals(row: Row, values: Float64Array, known: Uint8Array, span: Span, hour: number, steps: number): void {
   const { floats, f } = row
   forecastMixture(values, span, steps, ahead)
   spreadsOf(row, hour, steps, spreads)
   const [wide, narrow] = widthsOf(row)
+  const step = stepOf(row)
   let count = 0
   let missed = 0
   let hits95 = 0
@@ -196,11 +205,10 @@ export function gradeIntervals(row: Row, values: Float64Array, known: Uint8Array
     const value = values[span.until + h]
     const miss = Math.abs(value - ahead[h])
     const spread = spreads[h]
-    const rounding = ROUNDING * Math.abs(value)
     count++
     missed += miss
-    if (miss <= spread * wide + rounding) hits95++
-    if (miss <= spread * narrow + rounding) hits80++
+    if (miss <= spread * wide + step) hits95++
+    if (miss <= spread * narrow + step) hits80++
   }
   if (count === 0) return
   floats[f + GRADED] = floats[f + GRADED] * GRADES_STAY + count

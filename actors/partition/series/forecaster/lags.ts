@@ -1,4 +1,4 @@
-/** Hours back that the two autregressions look, ascending, and the prior of their coefficients. */
+/** Hours back that the two autoregressions look, ascending, and the prior of their coefficients. */
 
 /** The last hours, the same hours of the day before and of the days on either side of a week ago. */
 export const WEEK_LAGS = [1, 2, 3, 22, 23, 24, 25, 26, 48, 49, 72, 144, 145, 167, 168, 169] as const

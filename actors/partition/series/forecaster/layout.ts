@@ -40,7 +40,7 @@ export const YOUNG_RING = 2
 export const GROWN_RING = HOUR_FACTORS + 24
 
 /** Models of the mixture, in the order of `MODELS` (mixture.ts). */
-export const MODEL_COUNT = 8
+export const MODEL_COUNT = 9
 
 /** In floats. */
 export const WEEK_COEFFICIENTS = 0

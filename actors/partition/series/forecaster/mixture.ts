@@ -1,8 +1,8 @@
 /**
  * What is forecast of a series: the models' forecasts, each weighed by how well it lately did.
  *
- * Once a day each model's forecast of the day before is made again, exactly as it was given, and compared with what came; its error is
- * remembered with a memory of ten days. A model weighs 1 where it is the best, and the eighth power of best over own error elsewhere:
+ * At each fit, every 23 hours, each model's forecast of the last one is made again, exactly as it was given, and compared with what came; its
+ * error is remembered with a memory of ten fits. A model weighs 1 where it is the best, and the eighth power of best over own error elsewhere:
  * one that is a tenth worse still has half a voice, one that is a third worse is not asked (`ASKED`).
  *
  * - M1 Nothing is graded that knew what it is graded by.
@@ -20,9 +20,9 @@ import { dampedTrend, HOLT_WINTERS_SETTINGS, holtWinters, takeCourse, theta, THE
 import type { Span } from './smoothing.ts'
 
 /** In the order of their errors in a row. */
-export const MODELS = ['ar-week', 'ar-day', 'week', 'weeks', 'day', 'holt-winters', 'theta', 'trend'] as const
+export const MODELS = ['ar-week', 'ar-day', 'week', 'weeks', 'day', 'holt-winters', 'theta', 'trend', 'last'] as const
 /** Errors before there are any, in those of the last day. */
-const ERRORS_AT_FIRST = [1, 1, 1, 1, 1, 1.3, 1.3, 3]
+const ERRORS_AT_FIRST = [1, 1, 1, 1, 1, 1.3, 1.3, 3, 2]
 /** How much of a day's grade they count. */
 const FIRST_WORTH = 0.3
 const ERROR_STAYS = 0.9
@@ -112,7 +112,8 @@ function forecastModel(model: number, values: Float64Array, span: Span, steps: n
   else if (model === 6) {
     takeCourse(values, span)
     theta(span, settings[1], steps, out)
-  } else dampedTrend(values, span, settings[2], steps, out)
+  } else if (model === 7) dampedTrend(values, span, settings[2], steps, out)
+  else repeat(values, until, 1, steps, out)
 }
 
 /** Hours before values[until] that the loaded series' mixture must know to forecast as it does now. */

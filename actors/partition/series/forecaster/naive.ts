@@ -1,4 +1,4 @@
-/** Forecasts that repeat: the last day, the last week, the mean of the last two weeks. */
+/** Forecasts that repeat: the last hour, the last day, the last week, the mean of the last two weeks. */
 
 export const DAY = 24
 export const WEEK = 168

