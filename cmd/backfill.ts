@@ -4,6 +4,7 @@
  */
 
 import { appendFileSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { setPriority } from 'node:os'
 import process from 'node:process'
 import { backfill } from '../actors/backfill/run.ts'
 import type { Progress } from '../actors/backfill/run.ts'
@@ -36,6 +37,7 @@ const ARGS = { usage: 'FILE…', min: 1, max: 10_000 } as const
 const REPORT_MS = 10_000
 const BAR_MS = 250
 const NOTE_MS = 1_000
+const NICENESS = 10
 const count = (n: number) => Math.round(n).toLocaleString('en')
 
 interface State {
@@ -49,6 +51,8 @@ export async function main(argv: string[], env: Env): Promise<void> {
   const first = flags._[0].replace(/[*?[\]{}]/g, '_')
   const statePath = flags.state || `${first}.backfill.json`
   const rejectsPath = flags.rejects || `${first}.rejects.ndjson`
+  // Reading and sorting files is the least urgent of all that a machine does, where it is that of the system too.
+  setPriority(NICENESS)
   const say = (line: string) => void process.stderr.write(`${line}\n`)
   let source: HistorySource | null = null
   try {

@@ -190,9 +190,18 @@ export const LOG_FILES_KEPT = 3
 /** Backfill: rows of a request, and requests under way at a time. */
 export const BACKFILL_BATCH_ROWS = 10_000
 export const BACKFILL_IN_FLIGHT = 2
-/** Backfill: rows a second that it begins with, and to which it slows down at most. */
+/** Backfill: rows a second that it begins with, the same where others send, and to which it slows down at most. */
 export const BACKFILL_RATE_FIRST = 20_000
-export const BACKFILL_RATE_MIN = 2_000
+export const BACKFILL_RATE_FIRST_BESIDE = 4_000
+export const BACKFILL_RATE_MIN = 1_000
+/** Backfill: how often a request of one row feels how the others fare, and how many of them tell how that is without the backfill. */
+export const BACKFILL_PROBE_MS = 100
+export const BACKFILL_ENOUGH_PROBES = 20
+/** Backfill: how often it rests beside others, and for how long, to feel that again. */
+export const BACKFILL_REST_EVERY_MS = 12_000
+export const BACKFILL_REST_MS = 3_000
+/** Backfill: others send where more was accepted than it sent itself, within this time. */
+export const BACKFILL_OTHERS_MS = 30_000
 /** Backfill: an answer that takes longer than this, and than four times the usual, has it slow down. */
 export const BACKFILL_SLOW_MS = 250
 /** Backfill: it waits while so many readings of everybody are accepted and not yet in the lake. */

@@ -12,7 +12,7 @@
 import type { Clock } from '../../runtime/clock.ts'
 import { pack } from '../../runtime/codec.ts'
 import { OperatingError } from '../../runtime/errors.ts'
-import { BACKFILL_BATCH_ROWS, BACKFILL_IN_FLIGHT } from '../../runtime/limits.ts'
+import { BACKFILL_BATCH_ROWS, BACKFILL_IN_FLIGHT, BACKFILL_OTHERS_MS, BACKFILL_PROBE_MS } from '../../runtime/limits.ts'
 import { Pace } from './pace.ts'
 import type { HistoryRows, HistorySource } from './source.ts'
 
@@ -50,7 +50,15 @@ export interface BackfillOptions {
   readonly fetch?: typeof globalThis.fetch
 }
 
+/** Rows that were sent, and of them those that the edge did not take. */
+interface Own {
+  sent: number
+  rejected: number
+}
+
 const STATUS_MS = 1_000
+/** Looks at what is accepted that it takes to say that nobody else sends. */
+const LOOKS_MIN = 3
 const RETRY_MIN_MS = 200
 const RETRY_MAX_MS = 10_000
 const ANSWER_MS = 60_000
@@ -62,58 +70,107 @@ export async function backfill(options: BackfillOptions): Promise<Progress> {
   const progress: Progress = { row: fromRow, sent: 0, accepted: 0, rejected: 0, rate: pace.rate }
   const ending = new AbortController()
   const ended = AbortSignal.any([signal, ending.signal])
-  const watching = watch(options, pace, ended)
+  const own: Own = { sent: 0, rejected: 0 }
+  const watching = watch(options, { pace, own, signal: ended })
   const waiting = new Map<number, number>()
   const underWay = new Set<Promise<void>>()
   let failure: unknown = null
+  /** What was read and is not yet sent. */
+  let ahead: { readonly of: HistoryRows; at: number } | null = null
+  const take = (rows: number): HistoryRows | null => {
+    if (ahead === null || ahead.at >= ahead.of.ts.length) return null
+    const from = ahead.at
+    ahead.at = Math.min(ahead.of.ts.length, from + rows)
+    return sliceOf(ahead.of, from, ahead.at)
+  }
+  const deliver = (rows: HistoryRows, isProbe: boolean): Promise<void> => {
+    own.sent += rows.ts.length
+    return send(options, pace, rows, { isProbe, signal: ended })
+      .then((answer) => {
+        if (answer === null) return
+        own.rejected += answer.rejected
+        progress.sent += rows.ts.length
+        progress.accepted += answer.accepted
+        progress.rejected += answer.rejected
+        progress.rate = pace.rate
+        waiting.set(rows.from, rows.ts.length)
+        for (let next = waiting.get(progress.row); next !== undefined; next = waiting.get(progress.row)) {
+          waiting.delete(progress.row)
+          progress.row += next
+        }
+        onProgress(progress)
+      })
+      .catch((error) => {
+        failure ??= error
+        ending.abort()
+      })
+  }
+  const probing = probe(() => {
+    // The last rows of all go at once: so does a file that is no more than that.
+    const rows = ahead !== null && ahead.of.ts.length >= BACKFILL_BATCH_ROWS ? take(1) : null
+    return rows === null ? null : deliver(rows, true)
+  }, clock, ended)
   try {
-    for await (const rows of source.rows(fromRow, BACKFILL_BATCH_ROWS)) {
-      while (!ended.aborted) {
-        const waitMs = pace.waitMs(clock.monotonic())
-        if (waitMs === 0 && underWay.size < BACKFILL_IN_FLIGHT) break
+    for await (const of of source.rows(fromRow, BACKFILL_BATCH_ROWS)) {
+      ahead = { of, at: 0 }
+      const isLast = of.ts.length < BACKFILL_BATCH_ROWS
+      while (!ended.aborted && ahead.at < of.ts.length) {
+        const waitMs = isLast ? 0 : pace.waitMs(clock.monotonic())
         if (underWay.size >= BACKFILL_IN_FLIGHT) await Promise.race(underWay)
-        else await clock.sleep(Math.min(waitMs, STATUS_MS), ended)
+        else if (waitMs > 0) await clock.sleep(Math.min(waitMs, BACKFILL_PROBE_MS), ended)
+        else {
+          const rows = take(pace.rowsAtOnce)
+          if (rows === null) break
+          pace.sent(rows.ts.length, clock.monotonic())
+          const sending = deliver(rows, false).finally(() => underWay.delete(sending))
+          underWay.add(sending)
+        }
       }
       if (ended.aborted) break
-      pace.sent(rows.ts.length, clock.monotonic())
-      const sending = send(options, pace, rows, ended)
-        .then((answer) => {
-          if (answer === null) return
-          progress.sent += rows.ts.length
-          progress.accepted += answer.accepted
-          progress.rejected += answer.rejected
-          progress.rate = pace.rate
-          waiting.set(rows.from, rows.ts.length)
-          for (let next = waiting.get(progress.row); next !== undefined; next = waiting.get(progress.row)) {
-            waiting.delete(progress.row)
-            progress.row += next
-          }
-          onProgress(progress)
-        })
-        .catch((error) => {
-          failure ??= error
-          ending.abort()
-        })
-        .finally(() => underWay.delete(sending))
-      underWay.add(sending)
     }
+    ahead = null
     await Promise.all(underWay)
+    // A row that was taken to feel the way may still be on it.
+    while (!ended.aborted && progress.row < fromRow + own.sent) await clock.sleep(BACKFILL_PROBE_MS, ended)
   } finally {
     ending.abort()
-    await watching
+    await Promise.all([watching, probing])
   }
   if (failure !== null) throw failure
   return progress
 }
 
-/** Learns how far the store is behind, where the key may ask. */
-async function watch({ url, key, clock, fetch = globalThis.fetch }: BackfillOptions, pace: Pace, signal: AbortSignal): Promise<void> {
+function sliceOf({ from, device, metric, ts, value, raw }: HistoryRows, begin: number, end: number): HistoryRows {
+  const of = <T>(column: readonly T[]) => column.slice(begin, end)
+  return { from: from + begin, device: of(device), metric: of(metric), ts: of(ts), value: of(value), raw: of(raw) }
+}
+
+/** Sends a row now and then, one after the other, whose answers are timed. */
+async function probe(next: () => Promise<void> | null, clock: Clock, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await next()
+    await clock.sleep(BACKFILL_PROBE_MS, signal)
+  }
+}
+
+/** Learns how far the store is behind, and whether others send, where the key may ask. */
+async function watch({ url, key, clock, fetch = globalThis.fetch }: BackfillOptions, { pace, own, signal }: { pace: Pace; own: Own; signal: AbortSignal }): Promise<void> {
+  /** The most that others can be said to have sent: all that was accepted, less all that was sent here, of which some may not be accepted yet. */
+  let most: number | null = null
+  let grownMs = -Infinity
+  let looks = 0
   while (!signal.aborted) {
     try {
       const response = await fetch(new URL('/v1/status', url), { headers: { authorization: `Bearer ${key}` }, signal })
       const status = (await response.json()) as { accepted?: number; sealed?: number }
       if (response.status === 401 || response.status === 403) return
-      if (response.ok) pace.learn((status.accepted ?? 0) - (status.sealed ?? 0))
+      if (response.ok) {
+        const { accepted = 0, sealed = 0 } = status
+        const theirs = accepted - (own.sent - own.rejected)
+        if (most !== null && theirs > most) grownMs = clock.monotonic()
+        most = Math.max(most ?? theirs, theirs)
+        pace.learn(accepted - sealed, ++looks < LOOKS_MIN ? null : clock.monotonic() - grownMs < BACKFILL_OTHERS_MS)
+      }
     } catch {
       // The edge says by its own answers how it is; the store is asked again.
     }
@@ -122,7 +179,12 @@ async function watch({ url, key, clock, fetch = globalThis.fetch }: BackfillOpti
 }
 
 /** Sends the readable ones of some rows until they are answered; null where it was ended before. */
-async function send(options: BackfillOptions, pace: Pace, rows: HistoryRows, signal: AbortSignal): Promise<{ accepted: number; rejected: number } | null> {
+async function send(
+  options: BackfillOptions,
+  pace: Pace,
+  rows: HistoryRows,
+  { isProbe, signal }: { isProbe: boolean; signal: AbortSignal },
+): Promise<{ accepted: number; rejected: number } | null> {
   const { url, key, clock, onReject, fetch = globalThis.fetch } = options
   const sound: number[] = []
   for (let i = 0; i < rows.ts.length; i++) {
@@ -142,7 +204,9 @@ async function send(options: BackfillOptions, pace: Pace, rows: HistoryRows, sig
       const response = await fetch(new URL('/v1/readings', url), { method: 'POST', headers, body: body as Uint8Array<ArrayBuffer>, signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]) })
       const answer = (await response.json().catch(() => ({}))) as { accepted?: number; rejected?: { index: number; reason: string }[]; rejectedCount?: number; detail?: string }
       if (response.status === 202 || response.status === 400) {
-        pace.answered(clock.monotonic() - begunMs)
+        const nowMs = clock.monotonic()
+        if (isProbe) pace.probed(nowMs - begunMs, nowMs)
+        else pace.answered(nowMs - begunMs)
         const named = answer.rejected ?? []
         for (const { index, reason } of named) onReject(rejectedOf(rows, sound[index], reason))
         if (response.status === 400 && named.length === 0) for (const i of sound) onReject(rejectedOf(rows, i, answer.detail ?? 'The batch was refused.'))

@@ -7,7 +7,9 @@ import type { BackfillOptions, Progress, Rejected } from '../../../actors/backfi
 import type { HistoryRows } from '../../../actors/backfill/source.ts'
 import { systemClock } from '../../../runtime/clock.ts'
 import { unpack } from '../../../runtime/codec.ts'
-import { BACKFILL_BEHIND_MAX, BACKFILL_RATE_MIN } from '../../../runtime/limits.ts'
+import { seeded } from '../../support/random.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
+import { BACKFILL_BATCH_ROWS, BACKFILL_BEHIND_MAX, BACKFILL_RATE_MIN } from '../../../runtime/limits.ts'
 
 const ROWS = 5
 /** `batches` of five rows each, whose value is their number. */
@@ -105,14 +107,54 @@ describe('a backfill', () => {
     expect(second.progress.row).toBe(30)
   })
 
+  test('feels its way with single rows until it knows whether others send, and then sends the faster where nobody does', async () => {
+    const clock = new ManualClock()
+    const rowsAt: { ms: number; rows: number }[] = []
+    const most = 4 * BACKFILL_BATCH_ROWS
+    const source = {
+      async *rows(from: number): AsyncGenerator<HistoryRows> {
+        for (let at = from; at < most; at += BACKFILL_BATCH_ROWS) {
+          const each = <T>(of: T) => Array.from({ length: BACKFILL_BATCH_ROWS }, () => of)
+          yield { from: at, device: each('d'), metric: each('m'), ts: each(1_700_000_000_000).map((ms, i) => ms + at + i), value: each(1), raw: each(null) }
+        }
+      },
+    }
+    const told = async (livePerS: number) => {
+      rowsAt.length = 0
+      const beganMs = clock.monotonic()
+      let own = 0
+      const fetch = (async (url: URL, init: RequestInit) => {
+        await clock.sleep(3)
+        const ms = clock.monotonic() - beganMs
+        if (url.pathname === '/v1/status') return Response.json({ accepted: 1_000 + own + Math.floor((livePerS * ms) / 1_000), sealed: 1_000 + own })
+        const { value } = unpack<{ value: number[] }>(init.body as Uint8Array)
+        own += value.length
+        rowsAt.push({ ms, rows: value.length })
+        return Response.json({ accepted: value.length }, { status: 202 })
+      }) as unknown as typeof globalThis.fetch
+      let ended = false
+      const running = backfill({ url: 'http://edge', key: 'k', source, fromRow: 0, rateMax: 0, clock, signal: new AbortController().signal, onReject: () => {}, onProgress: () => {}, fetch })
+      void running.finally(() => (ended = true))
+      while (!ended) await clock.advance(50)
+      const progress = await running
+      expect(progress).toMatchObject({ row: most, sent: most, accepted: most })
+      expect(rowsAt.filter(({ ms }) => ms < 1_500).every(({ rows }) => rows === 1)).toBe(true)
+      return clock.monotonic() - beganMs
+    }
+    const alone = await told(0)
+    const beside = await told(100)
+    expect(beside).toBeGreaterThan(1.5 * alone)
+  })
+
   test('ends at a key that is not accepted', async () => {
     await expect(run({ batches: 2, answer: () => ({ status: 403, body: { detail: 'no such key' } }) })).rejects.toMatchObject({ code: 'config', message: expect.stringMatching(/no such key/) })
   })
 })
 
 describe('its pace', () => {
-  test('grows while answers are quick, and falls at slow ones and at refusals, never to nothing', () => {
+  test('where nobody else sends grows while answers are quick, and falls at slow ones and at refusals, never to nothing', () => {
     const pace = new Pace(0)
+    pace.learn(0, false)
     const first = pace.rate
     for (let i = 0; i < 20; i++) pace.answered(10)
     const grown = pace.rate
@@ -123,17 +165,74 @@ describe('its pace', () => {
     expect(pace.rate).toBe(BACKFILL_RATE_MIN)
   })
 
+  /**
+   * A system that digests `capacity` rows a second, of which others take `busy`: a small request takes the longer, the less is left of it, and now and
+   * then several in a row take long for reasons of their own. Gives the rates and what the small requests took, each second, of so many.
+   */
+  function beside({ capacity, busy, noise, seconds, others = true }: { capacity: number; busy: number; noise: number; seconds: number; others?: boolean | null }) {
+    const random = seeded(7)
+    const pace = new Pace(0)
+    const rates: number[] = []
+    const tookMs: number[] = []
+    const restMs: number[] = []
+    let noisyUntil = 0
+    let backlog = 0
+    let share = busy / capacity
+    for (let ms = 0; ms < seconds * 1_000; ms += 100) {
+      if (ms === 3_000) pace.learn(0, others)
+      for (let underWay = 0; underWay < 2 && pace.waitMs(ms) < 100; underWay++) {
+        pace.sent(pace.rowsAtOnce, ms)
+        backlog += pace.rowsAtOnce
+        pace.answered(10 + (backlog / capacity) * 1_000)
+      }
+      const digested = Math.min(backlog, (capacity - busy) / 10)
+      backlog -= digested
+      share += (Math.min(0.98, (busy + digested * 10) / capacity) - share) / 10
+      if (random() < noise) noisyUntil = ms + 1_500
+      const took = (4 / (1 - share)) * (0.5 + random()) + (ms < noisyUntil ? random() * 150 : 0)
+      pace.probed(took, ms)
+      ;(pace.waitMs(ms) === Infinity ? restMs : tookMs).push(took)
+      if (ms % 1_000 === 0) rates.push(pace.rate)
+    }
+    const worst = (of: number[]) => of.sort((a, b) => a - b)[Math.floor(of.length * 0.99)]
+    const late = rates.slice(rates.length / 2)
+    return { rate: late.reduce((a, b) => a + b) / late.length, worstMs: worst(tookMs), worstAtRestMs: worst(restMs) }
+  }
+
+  test('takes what others leave, and does not hold them up', () => {
+    const quiet = beside({ capacity: 60_000, busy: 10_000, noise: 0, seconds: 300 })
+    expect(quiet.rate).toBeGreaterThan(10_000)
+    expect(quiet.rate).toBeLessThan(50_000)
+    expect(quiet.worstMs).toBeLessThan(5 * quiet.worstAtRestMs)
+    const full = beside({ capacity: 12_000, busy: 10_000, noise: 0, seconds: 300 })
+    expect(full.rate).toBeLessThan(3_000)
+  })
+
+  test('is not slowed down by what others do to each other', () => {
+    const noisy = beside({ capacity: 60_000, busy: 10_000, noise: 0.02, seconds: 300 })
+    expect(noisy.rate).toBeGreaterThan(8_000)
+    expect(noisy.worstMs).toBeLessThan(2.5 * noisy.worstAtRestMs)
+  })
+
+  test('where nobody else sends, is what the system digests; where that is not known, somebody does', () => {
+    const alone = beside({ capacity: 60_000, busy: 0, noise: 0, seconds: 60, others: false })
+    const unknown = beside({ capacity: 60_000, busy: 0, noise: 0, seconds: 60, others: null })
+    expect(alone.rate).toBeGreaterThan(40_000)
+    expect(unknown.rate).toBeLessThan(alone.rate)
+  })
+
   test('is that of the rate that is asked for, and stands still while the store is behind', () => {
     const pace = new Pace(1_000)
+    pace.learn(0, false)
     for (let i = 0; i < 50; i++) pace.answered(5)
     expect(pace.rate).toBe(1_000)
     expect(pace.waitMs(0)).toBe(0)
     pace.sent(500, 0)
     expect(pace.waitMs(0)).toBe(500)
     expect(pace.waitMs(400)).toBe(100)
-    pace.learn(BACKFILL_BEHIND_MAX + 1)
+    pace.learn(BACKFILL_BEHIND_MAX + 1, false)
     expect(pace.waitMs(10_000)).toBe(Infinity)
-    pace.learn(0)
+    pace.learn(0, false)
     expect(pace.waitMs(10_000)).toBe(0)
   })
 })
