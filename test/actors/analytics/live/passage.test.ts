@@ -56,7 +56,7 @@ class Stage {
 
 it('is exactly what the log has, whoever reads what beside it', async () => {
   const random = seeded(3)
-  for (let round = 0; round < 40; round++) {
+  for (let round = 0; round < 100; round++) {
     const stage = new Stage({ messages: 120, bytes: 100, random })
     const last = stage.seqs[100]
     const run = async () => {
@@ -72,7 +72,7 @@ it('is exactly what the log has, whoever reads what beside it', async () => {
         await passage.close()
       }
     }
-    await Promise.all([run(), run(), run()])
+    await Promise.all(Array.from({ length: 8 }, run))
     expect(stage.open).toBe(0)
   }
 })
