@@ -20,6 +20,7 @@ import type { IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import type { Clock } from '../../runtime/clock.ts'
 import { LIVE_STALLED_MAX_MS, RELAY_OPENING_MAX, RELAY_PATIENCE_MS, RELAY_RETRY_MS, RELAY_RESUME_PATIENCE_MS } from '../../runtime/limits.ts'
+import { turnOf } from '../../runtime/turns.ts'
 import { Turnstile } from '../../runtime/turnstile.ts'
 import { Caller } from './caller.ts'
 import { forwarded, passOn, writeHead } from './hop.ts'
@@ -70,12 +71,17 @@ export class LiveRelay {
   }
 
   async #relay(caller: Caller, first: IncomingMessage): Promise<void> {
+    const turn = turnOf(this.#clock)
     for (let answer: IncomingMessage | null = first; answer !== null; ) {
       const end = await caller.take(answer)
       if (caller.gone) return
       if (end === 'told') return caller.end()
       if (this.#closed) return caller.cut()
+      // Thousands are told at once.
+      while (turn.isOver) await turn.next()
+      const beganMs = this.#clock.monotonic()
       caller.say(WAITS)
+      turn.spent(this.#clock.monotonic() - beganMs)
       const stop = this.#clock.after(LIVE_STALLED_MAX_MS, () => caller.cut())
       await caller.drained()
       stop()

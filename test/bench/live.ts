@@ -19,12 +19,16 @@ import { ADMIN_KEY, descendants, eventually, startSystem } from '../support/syst
 import type { System } from '../support/system.ts'
 import type { Bench, BenchRow } from './bench.ts'
 import { load } from './load-client.ts'
+import { heaps, linesOf } from './memory.ts'
 import type { LiveOrder, LiveReport } from './live-client.ts'
 import { percentile } from './probe.ts'
 import { storeUrl, storm } from './storm.ts'
-import { cpuSecondsOf, metricOf, named, residentBytes } from './watch.ts'
+import { cpuSecondsOf, MemoryWatch, metricOf, named } from './watch.ts'
 
 const DEVICES = Array.from({ length: 5_000 }, (_, d) => `gateway-${Math.floor(d / 50)}/probe-${d}`)
+
+/** How often the processes are asked for their heaps. */
+const MEMORY_STEPS = 20
 
 export class Clients {
   readonly #child
@@ -118,7 +122,7 @@ async function measure({ name, streams, rate, probes, seconds, everything = fals
     const sample = everything ? 50 : 1
     const openedMs = performance.now()
     clients = new Clients({ url: edge ? system.url : await storeUrl(system), key: ADMIN_KEY, queries, stuck, sample })
-    const allOpen = () => eventually(`${name}: all streams are open`, async () => ((await clients!.open()) >= streams - stuck), 120_000)
+    const allOpen = () => eventually(`${name}: all streams are open`, async () => (await clients!.open()) >= streams - stuck, 120_000)
     await allOpen()
     const row = (what: string, value: number, unit: string, hash = '') => rows.push({ name: `${name}: ${what}`, value, unit, hash })
     row('opening all streams', performance.now() - openedMs, 'ms')
@@ -131,9 +135,16 @@ async function measure({ name, streams, rate, probes, seconds, everything = fals
     await clients.report()
     const watched = () => [...named(descendants(system.pid)), { name: 'clients', pid: clients!.pid }].filter(({ name: n }) => /weir-(store|edge)$|clients/.test(n))
     const before = new Map(watched().map(({ name: n, pid }) => [n, cpuSecondsOf(pid) ?? 0]))
-    const memory = new Map(watched().map(({ name: n, pid }) => [n, residentBytes(pid) ?? 0]))
     const began = performance.now()
-    await new Promise((resolve) => setTimeout(resolve, seconds * 1_000))
+    const watch = new MemoryWatch(watched)
+    const told: Map<string, number>[] = []
+    for (let step = 0; step < MEMORY_STEPS; step++) {
+      await new Promise((resolve) => setTimeout(resolve, (seconds * 1_000) / MEMORY_STEPS))
+      // Who watches for so short a time wants to know other things.
+      if (seconds >= 120) told.push(await heaps(system))
+    }
+    watch.stop()
+    if (seconds >= 120) for (const line of [...watch.lines(), ...linesOf(told)]) console.log(line)
     const { agesMs, bytes, open } = await clients.report()
     const tookSeconds = (performance.now() - began) / 1_000
     const sorted = [...agesMs].sort((a, b) => a - b)
@@ -142,9 +153,8 @@ async function measure({ name, streams, rate, probes, seconds, everything = fals
     row('POST to event, p99', percentile(sorted, 0.99), 'ms', String(sorted.length))
     for (const { name: n, pid } of watched()) {
       row(`CPU of ${n}`, (((cpuSecondsOf(pid) ?? 0) - before.get(n)!) / tookSeconds) * 100, '% of a core')
-      row(`memory of ${n}, first`, memory.get(n)! / 2 ** 20, 'MiB')
-      row(`memory of ${n}, last`, (residentBytes(pid) ?? 0) / 2 ** 20, 'MiB')
     }
+    rows.push(...watch.rows(name))
     row('delivered', bytes / tookSeconds / 2 ** 20, 'MiB/s since the start')
     const gauges = await (await fetch(`${await storeUrl(system)}/metrics`)).text()
     if (stuck > 0) row('let go', metricOf(gauges, 'weir_live_let_go'), 'streams')

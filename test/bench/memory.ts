@@ -19,7 +19,7 @@ const GAUGES = [
 ] as const
 
 /** What the processes say of their own memory, MiB. */
-async function heaps(system: System): Promise<Map<string, number>> {
+export async function heaps(system: System): Promise<Map<string, number>> {
   const { members } = await system.get<{ members: { id: string; role: string; pid: number; url: string | null }[] }>('/v1/status')
   const found = new Map<string, number>()
   for (const { role, pid, url } of members) {
@@ -28,6 +28,11 @@ async function heaps(system: System): Promise<Map<string, number>> {
     for (const [gauge, what] of GAUGES) found.set(`weir-${role} ${pid}: ${what}`, metricOf(page, gauge) / 2 ** 20)
   }
   return found
+}
+
+/** A line for each figure, at equal distances of time. */
+export function linesOf(told: readonly ReadonlyMap<string, number>[]): string[] {
+  return [...told[0].keys()].map((name) => `${name.padEnd(40)} ${told.map((t) => Math.round(t.get(name) ?? NaN)).join(' ')}`)
 }
 
 export const run: Bench = async ({ size }) => {
@@ -49,8 +54,7 @@ export const run: Bench = async ({ size }) => {
     const hash = String(loaded.accepted)
     rows.push({ name: 'acknowledged', value: loaded.accepted / loaded.seconds, unit: 'readings/s', hash })
     rows.push(...watch.rows('steady'))
-    for (const line of watch.lines()) console.log(line)
-    for (const name of told[0].keys()) console.log(`${name.padEnd(40)} ${told.map((t) => Math.round(t.get(name) ?? NaN)).join(' ')}`)
+    for (const line of [...watch.lines(), ...linesOf(told)]) console.log(line)
   } finally {
     await system.remove()
   }
