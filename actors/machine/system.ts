@@ -217,6 +217,8 @@ export class System {
   #role(name: string, command: string, own: Env, connection: Connection): Service {
     const { dataDir, root, threads, settings, retentionBytes, clock, say } = this.#options
     const env = {
+      // What one life of a process has compiled, the next need not: it is at work a third of a second sooner.
+      NODE_COMPILE_CACHE: join(root, '.cache', 'compile'),
       ...this.#options.env,
       WEIR_ADMIN_KEY: undefined,
       WEIR_NATS: undefined,

@@ -53,6 +53,13 @@ describe('weir up', () => {
     for (const [title, count] of Object.entries(ROLES)) expect([title, system.pids(title).length]).toEqual([title, count])
   })
 
+  test('keeps what its processes compiled for their next lives', () => {
+    for (const title of ['weir-edge', 'weir-worker', 'weir-store', 'weir-store-writer']) {
+      const environment = readFileSync(`/proc/${system.pids(title)[0]}/environ`, 'utf8').split('\0')
+      expect(environment).toContain(`NODE_COMPILE_CACHE=${join(import.meta.dirname, '../../.cache/compile')}`)
+    }
+  })
+
   test('prints a link, a key that only its owner may read, and a request that works as it stands', async () => {
     const output = system.output()
     const key = readFileSync(join(system.dataDir, 'admin.key'), 'utf8').trim()
