@@ -46,8 +46,10 @@ export const QUOTA_TELL_MS = 200
 export const PROXY_AVOID_MS = 2_000
 /** Edge: live streams that are being opened at a store at a time; the others wait. */
 export const RELAY_OPENING_MAX = 256
+/** Edge: a store that does not begin to answer within this is asked no more for a while. */
+export const RELAY_OPENING_MAX_MS = 10_000
 /** Edge: how long a live stream that is opened waits for a store, beyond it 503; and one that was cut from its store, beyond it the client comes again. */
-export const RELAY_PATIENCE_MS = 10_000
+export const RELAY_PATIENCE_MS = 20_000
 export const RELAY_RESUME_PATIENCE_MS = 60_000
 /** Edge: the pause before a store is asked again. */
 export const RELAY_RETRY_MS = 200

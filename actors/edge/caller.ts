@@ -31,7 +31,7 @@ export class Caller {
     this.path = options.path
     this.#headers = options.headers
     this.#outgoing = outgoing
-    outgoing.on('close', () => this.#upstream?.destroy())
+    outgoing.on('close', () => this.hangUp())
     outgoing.on('drain', () => this.#answer?.resume())
   }
 
@@ -54,6 +54,11 @@ export class Caller {
   calls(upstream: ClientRequest): void {
     this.#upstream = upstream
     if (this.gone) upstream.destroy()
+  }
+
+  /** Ends the request that it is served with. */
+  hangUp(): void {
+    this.#upstream?.destroy()
   }
 
   /** Gives it the events of an answer as they come; resolves when the answer has ended, or broken off. */

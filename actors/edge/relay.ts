@@ -19,7 +19,7 @@ import { request as httpRequest } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import type { Clock } from '../../runtime/clock.ts'
-import { LIVE_STALLED_MAX_MS, RELAY_OPENING_MAX, RELAY_PATIENCE_MS, RELAY_RETRY_MS, RELAY_RESUME_PATIENCE_MS } from '../../runtime/limits.ts'
+import { LIVE_STALLED_MAX_MS, RELAY_OPENING_MAX, RELAY_OPENING_MAX_MS, RELAY_PATIENCE_MS, RELAY_RETRY_MS, RELAY_RESUME_PATIENCE_MS } from '../../runtime/limits.ts'
 import { turnOf } from '../../runtime/turns.ts'
 import { Turnstile } from '../../runtime/turnstile.ts'
 import { Caller } from './caller.ts'
@@ -118,12 +118,12 @@ export class LiveRelay {
       await this.#turnstile.enter()
       try {
         if (caller.gone) return null
-        const url = this.#choice.pick()
-        if (url !== null) {
-          const answer = await open(caller, url).catch(() => null)
-          if (answer !== null || caller.gone) return answer
-          this.#choice.avoid(url)
-        }
+        const url = this.#choice.pick({ patient: true })
+        // Whoever comes after one that failed need not fail as well.
+        if (url === null) continue
+        const answer = await this.#open(caller, url)
+        if (answer !== null || caller.gone) return answer
+        this.#choice.avoid(url)
       } finally {
         this.#turnstile.leave()
       }
@@ -131,6 +131,14 @@ export class LiveRelay {
       await this.#clock.sleep(RELAY_RETRY_MS)
     }
     return null
+  }
+
+  /** What the store at `url` answers; null where it does not. One that takes a connection and says nothing has no time, or is frozen. */
+  async #open(caller: Caller, url: string): Promise<IncomingMessage | null> {
+    const cancel = this.#clock.after(RELAY_OPENING_MAX_MS, () => caller.hangUp())
+    const answer = await open(caller, url).catch(() => null)
+    cancel()
+    return answer
   }
 }
 

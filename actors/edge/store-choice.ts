@@ -35,15 +35,18 @@ export class StoreChoice {
     this.#clock = options.clock
   }
 
-  /** Address of a store, one that is avoided only where there is no other; null where there is none. */
-  pick(): string | null {
+  /**
+   * Address of a store; null where there is none. One that is avoided only where there is no other, and where `patient`, for one who can wait,
+   * not even then.
+   */
+  pick({ patient = false } = {}): string | null {
     const urls = this.#stores.view('store').flatMap((member) => (member.url === null ? [] : [member.url]))
-    if (urls.length === 0) return null
     const nowMs = this.#clock.monotonic()
     const willing = urls.filter((url) => (this.#avoidUntil.get(url) ?? 0) <= nowMs)
     for (const url of this.#avoidUntil.keys()) if (!urls.includes(url)) this.#avoidUntil.delete(url)
     if (this.#chosen !== null && willing.includes(this.#chosen)) return this.#chosen
-    const from = willing.length > 0 ? willing : urls
+    const from = willing.length > 0 || patient ? willing : urls
+    if (from.length === 0) return null
     this.#chosen = from[Math.floor(this.#clock.random() * from.length)]
     return this.#chosen
   }
@@ -53,9 +56,9 @@ export class StoreChoice {
     this.#chosen = null
   }
 
-  /** Resolves once there is a store: true; false at `untilMs` of the monotonic clock, or when who asked is `gone`. One look serves all who wait. */
+  /** Resolves once there is a store that is not avoided: true; false at `untilMs` of the monotonic clock, or when who asked is `gone`. One look serves all who wait. */
   arrival(untilMs: number, gone: () => boolean): Promise<boolean> {
-    if (this.pick() !== null) return Promise.resolve(true)
+    if (this.pick({ patient: true }) !== null) return Promise.resolve(true)
     return new Promise((wake) => {
       this.#waiting.push({ untilMs, gone, wake })
       if (this.#waiting.length === 1) void this.#look()
@@ -65,7 +68,7 @@ export class StoreChoice {
   async #look(): Promise<void> {
     while (this.#waiting.length > 0) {
       await this.#clock.sleep(LOOK_MS)
-      const found = this.pick() !== null
+      const found = this.pick({ patient: true }) !== null
       const nowMs = this.#clock.monotonic()
       const ready = this.#waiting.filter(({ untilMs, gone }) => found || nowMs >= untilMs || gone())
       if (ready.length === 0) continue

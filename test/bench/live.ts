@@ -141,7 +141,7 @@ async function measure({ name, streams, rate, probes, seconds, everything = fals
     for (let step = 0; step < MEMORY_STEPS; step++) {
       await new Promise((resolve) => setTimeout(resolve, (seconds * 1_000) / MEMORY_STEPS))
       // Who watches for so short a time wants to know other things.
-      if (seconds >= 120) told.push(await heaps(system))
+      if (seconds >= 120) told.push(await heaps(system).catch(() => new Map<string, number>()))
     }
     watch.stop()
     if (seconds >= 120) for (const line of [...watch.lines(), ...linesOf(told)]) console.log(line)

@@ -32,7 +32,7 @@ export async function heaps(system: System): Promise<Map<string, number>> {
 
 /** A line for each figure, at equal distances of time. */
 export function linesOf(told: readonly ReadonlyMap<string, number>[]): string[] {
-  return [...told[0].keys()].map((name) => `${name.padEnd(40)} ${told.map((t) => Math.round(t.get(name) ?? NaN)).join(' ')}`)
+  return [...new Set(told.flatMap((t) => [...t.keys()]))].map((name) => `${name.padEnd(40)} ${told.map((t) => Math.round(t.get(name) ?? NaN)).join(' ')}`)
 }
 
 export const run: Bench = async ({ size }) => {

@@ -3,6 +3,7 @@
 import { once } from 'node:events'
 import { createServer, get } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { createServer as createTcpServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { RELAY_OPENING_MAX, RELAY_PATIENCE_MS, RELAY_RESUME_PATIENCE_MS } from '../../../runtime/limits.ts'
@@ -270,6 +271,39 @@ describe('a live stream', () => {
     await until('it goes on', () => client.data.at(-1) === String(from + 3))
     expect(client.data).toEqual(Array.from({ length: from + 3 }, (_, i) => String(i + 1)))
   })
+})
+
+test('a store that takes connections and answers none keeps nobody from another', async () => {
+  const [frozen, alive] = [await Store.start(null), await Store.start()]
+  fixture.stores = [frozen]
+  const clients = Array.from({ length: RELAY_OPENING_MAX + 5 }, () => new Client())
+  await until('it is asked', () => frozen.asked.length === RELAY_OPENING_MAX)
+  fixture.stores = [frozen, alive]
+  await until('all are open', () => clients.every((client) => client.text !== ''), 500)
+})
+
+test('of thousands who lose a store, as many as may be opened at a time find out that it is gone, and the others wait', async () => {
+  const dead = await Store.start()
+  fixture.stores = [dead]
+  const clients = Array.from({ length: RELAY_OPENING_MAX + 50 }, () => new Client())
+  await until('all are open', () => clients.every((client) => client.text !== ''))
+  let refused = 0
+  const server = createTcpServer((socket) => {
+    refused++
+    socket.destroy()
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  ends.push(async () => server.close())
+  // Its place is there, and nobody listens.
+  fixture.stores = [{ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }]
+  dead.die()
+  await until('all wait', () => clients.every((client) => client.text.includes('waits for another')))
+  for (let i = 0; i < 30; i++) {
+    await fixture.clock.advance(50)
+    await new Promise((resolve) => setTimeout(resolve, 2))
+  }
+  expect(refused).toBeGreaterThan(0)
+  expect(refused).toBeLessThanOrEqual(RELAY_OPENING_MAX)
 })
 
 test('a store is asked for a bounded number of streams at a time, in the order of their coming', async () => {
