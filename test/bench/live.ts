@@ -116,6 +116,8 @@ async function measure({ name, streams, rate, probes, seconds, everything = fals
   const system = await startSystem()
   const rows: BenchRow[] = []
   let clients: Clients | null = null
+  let ended = false
+  const enough = new AbortController()
   try {
     const own = Array.from({ length: streams - stuck }, (_, i) => (everything ? 'kind=reading' : `device=${DEVICES[i % DEVICES.length]}&kind=reading`))
     const queries = [...Array.from({ length: stuck }, () => 'kind=reading'), ...own]
@@ -127,8 +129,6 @@ async function measure({ name, streams, rate, probes, seconds, everything = fals
     const row = (what: string, value: number, unit: string, hash = '') => rows.push({ name: `${name}: ${what}`, value, unit, hash })
     row('opening all streams', performance.now() - openedMs, 'ms')
 
-    let ended = false
-    const enough = new AbortController()
     const pulsing = pulse(system, probes, () => ended)
     const loading = rate > probes ? load(system.url, { kind: 'columns', seconds: seconds + 3 + (edge ? 180 : 0), connections: 4, rate: rate - probes, signal: enough.signal }) : null
     await new Promise((resolve) => setTimeout(resolve, 2_000))
@@ -181,6 +181,8 @@ async function measure({ name, streams, rate, probes, seconds, everything = fals
     for (const [query, figures] of wrong.slice(0, 5)) console.log(`${query}: lake ${figures}, stream ${report.readings[query]?.join(' ')}`)
     if (edge) row('streams that began anew', report.anew, 'streams')
   } finally {
+    ended = true
+    enough.abort()
     await clients?.end()
     await system.remove()
   }
