@@ -65,8 +65,8 @@ async function measure(dataDir: string, times: number): Promise<BenchRow[]> {
         }
         took.sort((a, b) => a - b)
         // Sums of two threads may differ in their last bits from run to run, and so do means.
-        const { mean, ...made } = JSON.parse(text) as { source: string; mean: number[] }
-        if (mean.length === 0) throw new Error(`Cannot measure ${url} as it must have points: ${text}`)
+        const { mean, ...made } = JSON.parse(text) as { source: string; mean?: number[] }
+        if (mean === undefined || mean.length === 0) throw new Error(`Cannot measure ${url} as it must have points: ${text}`)
         const { source } = made
         const hash = createHash('sha256').update(JSON.stringify(made)).digest('hex').slice(0, 12)
         const row = (what: string, value: number) => rows.push({ name: `a ${name}, ${width} pixels, from ${source}: ${what}`, value, unit: 'ms', hash })

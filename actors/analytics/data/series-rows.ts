@@ -12,7 +12,8 @@
 
 import { NARROWED_DEVICES_MAX, NARROWED_PARTS_MAX, PLACES_KNOWN_MAX } from '../../../runtime/limits.ts'
 import type { Segment } from '../../store/manifest.ts'
-import { TABLES, WINDOW_SIZES_SQL, WINDOW_TABLES } from '../../store/tables.ts'
+import { FORM, TABLES, unionSql, WINDOW_SIZES_SQL, WINDOW_TABLES } from '../../store/tables.ts'
+import type { TableName } from '../../store/tables.ts'
 import { text, unionOf } from './lake.ts'
 import type { Attached, Lake, LakeVersion, Within } from './lake.ts'
 import type { SeriesFilter } from './series-catalog.ts'
@@ -43,12 +44,18 @@ export async function relationOf(
     const own = table !== 'windows' || isOfAllSizes(segment) ? table : WINDOW_TABLES[size]
     parts.push(
       `SELECT ${text(tenant)} AS tenant, ${text(place.device)} AS device, ${text(place.metric)} AS metric, ${(own === table ? shown : sized).join(', ')}
-       FROM ${segment.alias}.main.${own} WHERE rowid BETWEEN ${first} AND ${first + count - 1}`,
+       FROM ${rowsSql(segment, own, `rowid BETWEEN ${first} AND ${first + count - 1}`)}`,
     )
   }
   const plain = new Set(reached.filter((of) => !indexed.includes(of)).map(({ segment }) => segment.file))
   if (plain.size > 0) parts.push(`SELECT * FROM ${version.relation(table, { ...within, files: plain })}`)
   return unionOf(table, parts)
+}
+
+/** Rows of a table; where it was written by another version, with nulls in the columns that it lacks. */
+function rowsSql({ alias, segment }: Attached, table: TableName, where: string): string {
+  const rows = `${alias}.main.${table} WHERE ${where}`
+  return segment.form === FORM ? rows : unionSql(table, [`(SELECT * FROM ${rows})`])
 }
 
 type Rows = readonly [first: number, count: number]

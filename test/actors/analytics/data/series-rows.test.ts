@@ -1,6 +1,7 @@
 /** What merged segments say of their series, against their rows. */
 
-import { mkdtemp, rm } from 'node:fs/promises'
+import { DuckDBInstance } from '@duckdb/node-api'
+import { chmod, copyFile, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -80,6 +81,30 @@ describe('rows of a few series', () => {
       expect(found).toEqual(await count(version.relation('anomalies')))
     }
     expect(narrowed).toBeGreaterThan(0)
+  })
+
+  it('are found in a segment of another version too, with nulls in what it lacks', async () => {
+    const { manifest } = version
+    const merged = manifest!.segments.find((s) => s.file === 'merged.duckdb')!
+    const path = (file: string) => join(dir, 'lake', 'segments', file)
+    await copyFile(path('merged.duckdb'), path('older.duckdb'))
+    await chmod(path('older.duckdb'), 0o644)
+    const instance = await DuckDBInstance.create(path('older.duckdb'))
+    const connection = await instance.connect()
+    for (const [table, column] of [['readings', 'received_at'], ['windows_1m', 'p99']]) await connection.run(`ALTER TABLE ${table} DROP COLUMN ${column}`)
+    connection.closeSync()
+    instance.closeSync()
+    const before = await Lake.open({ folder: join(dir, 'lake'), clock: systemClock })
+    before.publish(await before.prepare({ ...manifest!, segments: [{ ...merged, file: 'older.duckdb', form: 'of another version' }] }))
+    const filter = { devices: new Set([deviceName(1)]), metrics: new Set(['soil_moisture']), prefix: null }
+    for (const [table, column] of [['readings', 'received_at'], ['windows', 'p99']] as const) {
+      const told = async (relation: string) =>
+        (await before.query(`SELECT count(*)::DOUBLE, count(${column})::DOUBLE FROM ${relation} WHERE ${scopeSql({ tenant: 'default', filter })}${table === 'windows' ? ' AND size = INTERVAL 1 MINUTE' : ''}`)).map(([n]) => n)
+      const narrow = await relationOf(before, before.current, table, { tenant: 'default', filter, size: 0 })
+      expect(await told(narrow)).toEqual(await told(before.current.relation(table)))
+      expect([narrow.includes('rowid'), (await told(narrow))[0] as number > 0, (await told(narrow))[1]]).toEqual([true, true, 0])
+    }
+    await before.close()
   })
 
   it('are looked up once in a segment, for readings and windows alike', async () => {
