@@ -19,9 +19,9 @@ export function liveRoute(get: Get, { tail, hub, log, clock, logger }: Analytics
     summary: 'Server-Sent Events: a snapshot, then readings, windows, anomalies, alerts and forecasts as they come',
     description:
       'Events: snapshot, reading, window, anomaly, alert, forecast. Each has an id; Last-Event-ID resumes behind it, exactly, at any store of ' +
-      'the installation; where the log no longer holds what lies behind it, the stream begins with a snapshot. A reading that is sent twice ' +
-      'may show twice. A stream whose reader is too slow ends with a comment that says so, and resumes. A quiet one has a comment every 15 ' +
-      'seconds or so.',
+      'the installation; where the log no longer holds what lies behind it, the stream begins with a snapshot. An edge resumes by itself where ' +
+      'a store is gone: the stream pauses, and goes on. A reading that is sent twice may show twice. A stream whose reader is too slow ends ' +
+      'with a comment that says so, and resumes. A quiet one has a comment every 15 seconds or so.',
     query: {
       ...shapes.names,
       ...shapes.prefix,
