@@ -27,6 +27,7 @@ import { forwarded, passOn, writeHead } from './hop.ts'
 import { nobody } from './proxy.ts'
 import type { StoreChoice } from './store-choice.ts'
 
+/** The dashboard shows it (analytics/dashboard/client/live.ts). */
 const WAITS = Buffer.from(': the store is gone; the stream waits for another\n\n')
 const GIVES_UP = Buffer.from(': there is no store; resume from the last id\nretry: 1000\n\n')
 

@@ -19,7 +19,10 @@ export interface StreamEvent {
   readonly id: string | null
 }
 
-/** `idle` not wanted, `connecting` first attempt, `live` open, `waiting` before the next attempt, `refused` for good. */
+/**
+ * `idle` not wanted, `connecting` first attempt, `live` open, `waiting` before the next attempt, or while an edge waits for a store, `refused` for
+ * good.
+ */
 export type StreamState = 'idle' | 'connecting' | 'live' | 'waiting' | 'refused'
 
 const PAUSE_MIN_MS = 500
@@ -27,8 +30,11 @@ const PAUSE_MAX_MS = 15_000
 /** A stream silent for so long is taken for dead, since a server or a proxy says something more often. */
 const SILENCE_MAX_MS = 60_000
 
+/** The comment of an edge that keeps the stream while its store is gone; what comes next says that it goes on. */
+const EDGE_WAITS = 'the store is gone'
+
 /** A parser of the event stream format: feed it text as it comes, it gives back the events that became whole. */
-export function createEventParser(): (text: string) => StreamEvent[] {
+export function createEventParser(onComment: (text: string) => void = () => {}): (text: string) => StreamEvent[] {
   let rest = ''
   let event = ''
   let data: string[] = []
@@ -52,7 +58,10 @@ export function createEventParser(): (text: string) => StreamEvent[] {
         continue
       }
       const colon = line.indexOf(':')
-      if (colon === 0) continue
+      if (colon === 0) {
+        onComment(line.slice(1).trim())
+        continue
+      }
       const field = colon < 0 ? line : line.slice(0, colon)
       const value = colon < 0 ? '' : line.slice(colon + 1).replace(/^ /, '')
       if (field === 'event') event = value
@@ -102,7 +111,12 @@ export function follow(api: Api, path: string, parameters: Parameters, listener:
       if (lastId !== null) headers['Last-Event-ID'] = lastId
       const response = await api.open(path, parameters, headers, attempt.signal)
       listener.onState('live')
-      const parse = createEventParser()
+      let waits = false
+      const wait = (now: boolean) => {
+        if (now !== waits) listener.onState(now ? 'waiting' : 'live')
+        waits = now
+      }
+      const parse = createEventParser((comment) => wait(comment.startsWith(EDGE_WAITS)))
       const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader()
       for (;;) {
         const { done, value } = await reader.read()
@@ -111,6 +125,7 @@ export function follow(api: Api, path: string, parameters: Parameters, listener:
         silence = setTimeout(abort, SILENCE_MAX_MS)
         for (const event of parse(value)) {
           onFirst()
+          wait(false)
           if (event.id !== null) lastId = event.id
           if (event.event !== '') listener.onEvent(event)
         }

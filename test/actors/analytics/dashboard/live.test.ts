@@ -50,6 +50,24 @@ describe('the event stream', () => {
   })
 })
 
+test('a stream that its edge keeps while the store is gone is shown as waiting, and as live when it goes on', async () => {
+  const text = 'id: 1\ndata: a\n\n: the store is gone; the stream waits for another\n\n: catching up with the log\n\nid: 2\ndata: b\n\n'
+  const again = ': the store is gone; the stream waits for another\n\nid: 3\ndata: c\n\n'
+  let asked = 0
+  const api = { ...createApi(() => null, () => {}), open: async () => {
+    if (asked++ > 0) throw new ApiError(401, 'gone')
+    const pieces = [...text, again]
+    return new Response(new ReadableStream({ pull: (c) => (pieces.length > 0 ? c.enqueue(new TextEncoder().encode(pieces.shift())) : c.close()) }))
+  } }
+  const events: string[] = []
+  const states: StreamState[] = []
+  await new Promise<void>((resolve) => {
+    follow(api, '/v1/live', {}, { onEvent: ({ data }) => events.push(data), onState: (state) => (states.push(state), state === 'refused' && resolve()) })
+  })
+  expect(events).toEqual(['a', 'b', 'c'])
+  expect(states).toEqual(['connecting', 'live', 'waiting', 'live', 'waiting', 'live', 'waiting', 'refused'])
+})
+
 test('an id without an event moves the place to resume from', () => {
   expect(createEventParser()('data: a\nid: 1\n\n: heartbeat\nid: 2\n\n: heartbeat\n\n')).toEqual([
     { event: 'message', data: 'a', id: '1' },
