@@ -65,6 +65,10 @@ const COLUMNS = ['mean', 'lower', 'upper', 'lower80', 'upper80'] as const
 /** Doubles of a forecast's head: made at, first mean, unit, coverage, error. */
 const HEAD = 5
 
+/** Room that is made for the first forecast of a commit: most commits have none. */
+const FORECASTS_AT_FIRST = 16
+const VALUES_AT_FIRST = FORECASTS_AT_FIRST * 24 * COLUMNS.length
+
 /** Form in a commit's payload. */
 export interface ForecastWire {
   /** Names of models. */
@@ -84,11 +88,11 @@ export class ForecastColumns {
   /** Of all of them. */
   rows = 0
   readonly #models: string[] = []
-  #series = new Uint32Array(16)
-  #model = new Uint8Array(16)
-  #steps = new Uint8Array(16)
-  #heads = new Float64Array(16 * HEAD)
-  #values = new Float32Array(16 * 24 * COLUMNS.length)
+  #series = new Uint32Array(0)
+  #model = new Uint8Array(0)
+  #steps = new Uint8Array(0)
+  #heads = new Float64Array(0)
+  #values = new Float32Array(0)
   #used = 0
 
   /** Copies `forecast`, whose columns the caller may use again. */
@@ -97,7 +101,7 @@ export class ForecastColumns {
     const i = this.count++
     this.rows += steps
     if (i === this.#series.length) this.#growHeads()
-    while (this.#used + steps * COLUMNS.length > this.#values.length) this.#values = grown(this.#values, new Float32Array(this.#values.length * 2))
+    while (this.#used + steps * COLUMNS.length > this.#values.length) this.#values = grown(this.#values, new Float32Array(Math.max(VALUES_AT_FIRST, this.#values.length * 2)))
     let named = this.#models.indexOf(model)
     if (named < 0) named = this.#models.push(model) - 1
     this.#series[i] = forecast.series
@@ -112,7 +116,7 @@ export class ForecastColumns {
   }
 
   #growHeads(): void {
-    const size = this.count * 2
+    const size = Math.max(FORECASTS_AT_FIRST, this.count * 2)
     this.#series = grown(this.#series, new Uint32Array(size))
     this.#model = grown(this.#model, new Uint8Array(size))
     this.#steps = grown(this.#steps, new Uint8Array(size))

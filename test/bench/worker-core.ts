@@ -3,13 +3,17 @@
  *
  * Time is the process's own CPU time, the collector's threads included, so that what else the machine does matters little.
  * It does not measure the log, the host, or snapshots. Blocks are made beforehand; each shape runs on a fresh partition, and the first
- * part of it, while the code is still cold, does not count.
+ * part of it, while the code is still cold, does not count. The log has switched all flags on; a shape with `hoursBehind` begins with that many
+ * hours of a reading each, so that its series forecast.
  */
 
 import { createHash } from 'node:crypto'
 import { pathToFileURL } from 'node:url'
 import { partitionActor } from '../../actors/partition/actor.ts'
-import { encodeBlock } from '../../actors/reading/input.ts'
+import { FLAGS } from '../../actors/partition/flags.ts'
+import { decodeInput, encodeBlock, encodeSettings } from '../../actors/reading/input.ts'
+import type { Input } from '../../actors/reading/input.ts'
+import { HOUR_MS } from '../../actors/reading/window.ts'
 import type { InputMessage } from '../../runtime/actor.ts'
 import { COMMIT_RESULTS_MAX } from '../../runtime/limits.ts'
 import { seeded } from '../support/random.ts'
@@ -33,6 +37,8 @@ interface Shape {
   readonly disorder: number
   /** Readings of one series that stand together in a block. */
   readonly run: number
+  /** Hours of each series before the first reading that counts. */
+  readonly hoursBehind?: number
 }
 
 const SHAPES: readonly Shape[] = [
@@ -41,6 +47,7 @@ const SHAPES: readonly Shape[] = [
   { name: '1,000 devices at 1 s', devices: 1_000, metrics: 1, cadenceMs: 1_000, disorder: 0, run: 1 },
   { name: '15,000 devices of 4 metrics at 30 s', devices: 15_000, metrics: 4, cadenceMs: 30_000, disorder: 0, run: 1 },
   { name: '10 devices at 10 ms', devices: 10, metrics: 1, cadenceMs: 10, disorder: 0, run: 50 },
+  { name: '1,000 devices at 10 s, three weeks behind them', devices: 1_000, metrics: 1, cadenceMs: 10_000, disorder: 0, run: 1, hoursBehind: 504 },
 ]
 
 const T0 = Date.UTC(2026, 0, 1)
@@ -101,6 +108,24 @@ function messages(shape: Shape, count: number): InputMessage[] {
   return made
 }
 
+/** A partition with all flags on, and the hours behind the shape's series. */
+function prepared(shape: Shape, blockMessages: readonly InputMessage[]): ReturnType<typeof partitionActor.create> {
+  const state = partitionActor.create()
+  const { hoursBehind = 0, devices, metrics } = shape
+  const step = (timeMs: number, data: Uint8Array) => partitionActor.step(state, { seq: 0, timeMs, data }, partitionActor.effects())
+  step(T0 - hoursBehind * HOUR_MS, encodeSettings({ latenessMs: 5_000, idleMs: 60_000, retentionMs: 0 }, FLAGS))
+  const random = seeded(8)
+  // The same blocks over and over, with other times and values: so all series are there.
+  const blocks = blockMessages.slice(0, (devices * metrics) / BLOCK_ROWS).map(({ data }) => decodeInput(data) as Input & { kind: 'block' })
+  for (let h = hoursBehind; h > 0; h--) {
+    for (const block of blocks) {
+      const ts = new Float64Array(BLOCK_ROWS).fill(T0 - h * HOUR_MS)
+      step(T0 - h * HOUR_MS, encodeBlock({ ...block, ts, value: Float64Array.from(ts, () => 20 + Math.abs((h % 24) - 12) + random()) }))
+    }
+  }
+  return state
+}
+
 function cpuSeconds(): number {
   const { user, system } = process.cpuUsage()
   return (user + system) / 1e6
@@ -108,7 +133,7 @@ function cpuSeconds(): number {
 
 function measure(shape: Shape, count: number): Row {
   const input = messages(shape, count)
-  const state = partitionActor.create()
+  const state = prepared(shape, input)
   const hash = createHash('sha256')
   const payloads: Uint8Array[] = []
   const warm = Math.floor(input.length / 4)

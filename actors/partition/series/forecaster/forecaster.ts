@@ -27,8 +27,8 @@ const GROWN: RingPlace = { at: GROWN_RING, hours: GROWN_HOURS }
 const SILENCE_HOURS = 168
 /** Between two fits: an hour less than a day, so that what is graded begins at each hour of the day in turn. */
 const FIT_HOURS = 23
-/** Between two fits, at least, when a series comes to the hour of its own. */
-const FIT_HOURS_MIN = 12
+/** After the first fit, or one that a gap has delayed: what is less could hardly be graded. */
+const FIT_HOURS_MIN = 6
 /** How far the span may leave the scale. */
 const SCALE_FAR = 65_536
 
@@ -65,8 +65,9 @@ export class Forecasters {
     }
     const row = this.grown.open(at - 1)
     append(row, GROWN, hour, mean)
-    const since = hour - row.doubles[row.d + FIT_HOUR]
-    if (since >= FIT_HOURS || (since >= FIT_HOURS_MIN && (hour + turn) % FIT_HOURS === 0)) fit(row, hour)
+    const last = row.doubles[row.d + FIT_HOUR]
+    const isTurn = Math.floor((hour + turn) / FIT_HOURS) > Math.floor((last + turn) / FIT_HOURS)
+    if (isTurn && hour - last >= FIT_HOURS_MIN) fit(row, hour)
     return at
   }
 

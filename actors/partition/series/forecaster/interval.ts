@@ -35,10 +35,10 @@ const UNSEEN_MAX = 2
 const STRAIN_AT_FIRST = 1.4
 /** Of all. */
 const MORE = 1.08
-/** Places of the past from which it forecasts again. */
-const ORIGIN_STEP = 6
+/** Places of the past from which it forecasts again: their distance is no part of a day, so that they lie at all hours of it. */
+const ORIGIN_STEP = 11
 const ORIGIN_HOURS = 240
-const ORIGINS_MAX = ORIGIN_HOURS / ORIGIN_STEP
+const ORIGINS_MAX = Math.floor(ORIGIN_HOURS / ORIGIN_STEP)
 /** What the spread of a band that the past has no room for is, in that of the one before. */
 const BAND_GROWTH = 1.15
 /** Errors of usual size that each hour of the day begins with, and how far it may be from usual. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { forecasted, Forecasters } from '../../../../../actors/partition/series/forecaster/forecaster.ts'
-import { GROWN_HOURS, WINDOW } from '../../../../../actors/partition/series/forecaster/layout.ts'
+import { FIT_HOUR, GROWN_HOURS, WINDOW } from '../../../../../actors/partition/series/forecaster/layout.ts'
 import { gaussian, HOUR, seeded, T0 } from '../../harness.ts'
 
 interface Told {
@@ -220,6 +220,26 @@ describe('the forecaster of a series', () => {
       last = told.error
     }
     expect(sums.graded).toBeGreaterThan(400)
+  })
+
+  test('learns at an hour of its own: of many series that began together each hour some learn, and each once in 23 hours', () => {
+    const all = new Forecasters()
+    const series = Array.from({ length: 230 }, (_, turn) => new Series(turn, all))
+    const fits = new Map<number, number>()
+    const lastOf = new Map<Series, number>()
+    for (let h = 0; h < 200; h++) {
+      for (const s of series) {
+        s.put(week(h) + (s.turn % 7) * day(h))
+        if (h < 100) continue
+        const row = all.grown.open(s.place - 1)
+        const hour = row.doubles[row.d + FIT_HOUR]
+        if (hour !== s.hour - 1) continue
+        fits.set(h, (fits.get(h) ?? 0) + 1)
+        if (lastOf.has(s)) expect(hour - lastOf.get(s)!).toBe(23)
+        lastOf.set(s, hour)
+      }
+    }
+    expect([...fits.values()]).toEqual(Array(100).fill(10))
   })
 
   test('needs no more than 1,400 bytes for a grown series, 160 for a young one, and can make yesterday\'s forecast once more', () => {
