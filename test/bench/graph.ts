@@ -1,7 +1,8 @@
 /**
  * `/v1/graph` over a year of one series at 10 s (3.15 million readings), in a lake with seven other series and windows of all sizes, through the real
- * app and HTTP: time to the whole answer, by range and width. `WEIR_BENCH_LAKE` names a folder with a lake that test/bench/lake-of.ts made
- * (`--readings 20M --days 365`), since making it takes minutes.
+ * app and HTTP: time to the whole answer, by range and width, and the processor time that it takes, of the asking as well. First in a lake of a file a
+ * day, then in the same lake as a store leaves it, merged by 32 days. `WEIR_BENCH_LAKE` names a folder with a lake that test/bench/lake-of.ts made
+ * (`--readings 20M --days 365`), since making it takes minutes; it is asked as it is.
  *
  * It does not measure fresh rows beside the lake, sealing beside the queries, nor a cold page cache: each question is asked once beforehand.
  */
@@ -20,7 +21,7 @@ import { BUCKET_KEYS, topologyOf } from '../../runtime/topology.ts'
 import { makeStreams } from '../actors/store/feed.ts'
 import { quietLogger } from '../support/quiet-logger.ts'
 import type { BenchRow, BenchSize } from './bench.ts'
-import { makeLakeOf } from './lake-of.ts'
+import { makeLakeOf, mergeLake } from './lake-of.ts'
 import { deviceName } from './lake-rows.ts'
 
 const DAY_MS = 86_400_000
@@ -33,7 +34,11 @@ export async function run({ size }: { size: BenchSize }): Promise<BenchRow[]> {
   try {
     const shape = size === 'real' ? { readings: 20_000_000, days: 365 } : { readings: 60_000, days: 1, endMs: Date.UTC(2026, 4, 3, 1, 2) }
     if (given === undefined) await makeLakeOf({ dir: dataDir, ...shape })
-    return await measure(dataDir, size === 'real' ? 30 : 2)
+    const times = size === 'real' ? 30 : 2
+    const days = await measure(dataDir, times)
+    if (given !== undefined) return days
+    await mergeLake(dataDir)
+    return [...days, ...(await measure(dataDir, times))]
   } finally {
     if (given === undefined) await rm(dataDir, { recursive: true, force: true })
   }
@@ -41,6 +46,7 @@ export async function run({ size }: { size: BenchSize }): Promise<BenchRow[]> {
 
 async function measure(dataDir: string, times: number): Promise<BenchRow[]> {
   const { segments } = (await readNewestManifest(join(dataDir, 'lake')))!
+  const files = `${segments.length} files`
   const endMs = Math.max(...segments.map((segment) => segment.readingsMax ?? 0))
   const connection = new MemoryWorld({ clock: systemClock }).connect()
   const topology = topologyOf(1)
@@ -58,20 +64,24 @@ async function measure(dataDir: string, times: number): Promise<BenchRow[]> {
         const url = `${served.url}/v1/graph?device=${encodeURIComponent(deviceName(0))}&metric=soil_moisture&${range}`
         let text = ''
         const took: number[] = []
+        let cpu = process.cpuUsage()
         for (let i = 0; i <= times; i++) {
+          if (i === 1) cpu = process.cpuUsage()
           const begun = systemClock.monotonic()
           text = await (await fetch(url, { headers: { authorization: `Bearer ${secret}` } })).text()
           if (i > 0) took.push(systemClock.monotonic() - begun)
         }
+        const used = process.cpuUsage(cpu)
         took.sort((a, b) => a - b)
         // Sums of two threads may differ in their last bits from run to run, and so do means.
         const { mean, ...made } = JSON.parse(text) as { source: string; mean?: number[] }
         if (mean === undefined || mean.length === 0) throw new Error(`Cannot measure ${url} as it must have points: ${text}`)
         const { source } = made
         const hash = createHash('sha256').update(JSON.stringify(made)).digest('hex').slice(0, 12)
-        const row = (what: string, value: number) => rows.push({ name: `a ${name}, ${width} pixels, from ${source}: ${what}`, value, unit: 'ms', hash })
+        const row = (what: string, value: number) => rows.push({ name: `${files}, a ${name}, ${width} pixels, of ${source}: ${what}`, value, unit: 'ms', hash })
         row('p50', took[took.length >> 1])
         row('p99', took[Math.ceil(took.length * 0.99) - 1])
+        row('processor time', (used.user + used.system) / 1_000 / times)
       }
     }
   } finally {

@@ -14,14 +14,16 @@
  * - K4 What is measured repeats after a few days, of a lake so large that making each day from nothing would take an hour.
  */
 
+import { rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { pathToFileURL } from 'node:url'
 import { writeCatalog } from '../../actors/store/catalog.ts'
+import { compact, planCompaction } from '../../actors/store/compaction.ts'
 import { LakeDatabase } from '../../actors/store/database.ts'
 import { writeFile } from '../../actors/store/duckdb-segment.ts'
 import { duckdbShelf } from '../../actors/store/duckdb-shelf.ts'
-import { makeLake, readNewestManifest, writeManifest } from '../../actors/store/manifest.ts'
+import { makeLake, readNewestManifest, segmentsDir, writeManifest } from '../../actors/store/manifest.ts'
 import type { Manifest, Segment } from '../../actors/store/manifest.ts'
 import { makeSegment } from '../../actors/store/segment.ts'
 import { rowsOfTable } from '../../actors/store/tables.ts'
@@ -117,6 +119,27 @@ export async function makeLakeOf(options: LakeOptions): Promise<MadeLake> {
   await writeCatalog(shelf, { lakeDir, manifest, disk: systemDisk })
   shelf.close()
   return { manifest, devices, beginMs, endMs }
+}
+
+/** Merges a made lake as its store would by a moment long after its end: all that is due. Gives its manifest. */
+export async function mergeLake(dir: string): Promise<Manifest> {
+  const lakeDir = join(resolve(dir), 'lake')
+  let manifest = (await readNewestManifest(lakeDir))!
+  const nowMs = Math.max(...manifest.segments.map((s) => s.sealedTo)) + 40 * DAY_MS
+  for (;;) {
+    const job = planCompaction(manifest.segments, { nowMs, clock: systemClock, lakeDir, dropBeforeMs: null })
+    if (job === null) break
+    const merged = await compact(job, { shelf: duckdbShelf })
+    const inputs = new Set(job.inputs.map((s) => s.file))
+    const segments = [...manifest.segments.filter((s) => !inputs.has(s.file)), merged].sort((a, b) => a.sealedFrom - b.sealedFrom)
+    manifest = { ...manifest, version: manifest.version + 1, segments }
+    await writeManifest(lakeDir, manifest)
+    for (const file of inputs) await rm(join(segmentsDir(lakeDir), file), { force: true })
+  }
+  const shelf = await duckdbShelf.open(lakeDir)
+  await writeCatalog(shelf, { lakeDir, manifest, disk: systemDisk })
+  shelf.close()
+  return manifest
 }
 
 /** Whole numbers as people write them: `100M`, `1B`, `500k`. */

@@ -13,6 +13,7 @@
  * - backfill     history of living series by weir backfill, beside a live load
  * - queries      an analyst and the API over a made lake: `--readings 100M` (the default) or another number, `--dir` keeps it for the next time
  * - graph        /v1/graph over a year of one series; runs only where it is named
+ * - retention    a month of a made lake leaves by age under a live load; `--readings`, `--dir` as for queries; runs only where it is named
  * - memory       what each process holds over ten minutes of steady load; runs only where it is named
  * - m4           forecasts of the M4 competition's hourly series: `--data DIR`, `--out FILE.csv` for its scorer; runs only where it is named
  *
@@ -38,12 +39,13 @@ const benches: Record<string, () => Promise<{ run: Bench }>> = {
   queries: () => import('./queries.ts'),
   graph: () => import('./graph.ts'),
   sql: () => import('./sql.ts'),
+  retention: () => import('./retention.ts'),
   memory: () => import('./memory.ts'),
   m4: () => import('./m4.ts'),
 }
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { smoke: { type: 'boolean', default: false }, readings: { type: 'string' }, dir: { type: 'string' }, data: { type: 'string' }, out: { type: 'string' } } })
-const names = positionals.length > 0 ? positionals : Object.keys(benches).filter((name) => !['memory', 'graph', 'm4'].includes(name))
+const names = positionals.length > 0 ? positionals : Object.keys(benches).filter((name) => !['memory', 'graph', 'retention', 'm4'].includes(name))
 const unknown = names.filter((name) => !(name in benches))
 if (unknown.length > 0) {
   console.error(`Cannot run ${unknown.join(', ')} as a benchmark must be one of ${Object.keys(benches).join(', ')}`)

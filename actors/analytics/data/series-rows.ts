@@ -11,8 +11,7 @@
  */
 
 import { NARROWED_DEVICES_MAX, NARROWED_PARTS_MAX, PLACES_KNOWN_MAX } from '../../../runtime/limits.ts'
-import type { Segment } from '../../store/manifest.ts'
-import { FORM, TABLES, unionSql, WINDOW_SIZES_SQL, WINDOW_TABLES } from '../../store/tables.ts'
+import { FORM, TABLES, WINDOW_SIZES_SQL, WINDOW_TABLES } from '../../store/tables.ts'
 import type { TableName } from '../../store/tables.ts'
 import { text, unionOf } from './lake.ts'
 import type { Attached, Lake, LakeVersion, Within } from './lake.ts'
@@ -29,22 +28,28 @@ export async function relationOf(
 ): Promise<string> {
   const { devices, metrics, prefix } = filter
   const { size = 0 } = within
-  if (table === 'windows' && within.size === undefined) return version.relation(table, within)
+  const isOfFew = devices !== null && prefix === null && devices.size <= NARROWED_DEVICES_MAX
+  if (!isOfFew || (table === 'windows' && within.size === undefined)) return version.relation(table, within)
   const reached = version.reached(table, within)
-  const indexed = reached.filter(({ segment }) => (segment.rows.series ?? 0) > 0 && (table !== 'anomalies' || saysOfAnomalies(segment)))
-  if (devices === null || prefix !== null || devices.size > NARROWED_DEVICES_MAX || indexed.length === 0) return version.relation(table, within)
+  await learnColumns(lake, reached)
+  const indexed = reached.filter((of) => (of.segment.rows.series ?? 0) > 0 && (table !== 'anomalies' || hasColumn(of, 'series', 'anomalies_at')))
+  if (indexed.length === 0) return version.relation(table, within)
   const rangeOf = (place: Place) => (table === 'windows' ? place.windows[size] : place[table])
   const places = (await placesOf(lake, indexed, { tenant, devices, metrics })).filter(({ place }) => rangeOf(place)[1] > 0)
   if (places.length > NARROWED_PARTS_MAX) return version.relation(table, within)
-  const shown = TABLES[table].slice(3).map(([name]) => (name === TIMES[table] ? `"${name}" + INTERVAL 0 SECOND AS "${name}"` : `"${name}"`))
-  const sized = shown.map((column) => (column === '"size"' ? `${WINDOW_SIZES_SQL[size]} AS size` : column))
+  const shown = (segment: Attached, own: TableName) =>
+    TABLES[table].slice(3).map(([name, type]) => {
+      if (name === TIMES[table]) return `"${name}" + INTERVAL 0 SECOND AS "${name}"`
+      if (name === 'size' && own !== table) return `${WINDOW_SIZES_SQL[size]} AS size`
+      return hasColumn(segment, own, name) ? `"${name}"` : `NULL::${type} AS "${name}"`
+    })
   const parts: string[] = []
   for (const { segment, place } of places) {
     const [first, count] = rangeOf(place)
     const own = table !== 'windows' || isOfAllSizes(segment) ? table : WINDOW_TABLES[size]
     parts.push(
-      `SELECT ${text(tenant)} AS tenant, ${text(place.device)} AS device, ${text(place.metric)} AS metric, ${(own === table ? shown : sized).join(', ')}
-       FROM ${rowsSql(segment, own, `rowid BETWEEN ${first} AND ${first + count - 1}`)}`,
+      `SELECT ${text(tenant)} AS tenant, ${text(place.device)} AS device, ${text(place.metric)} AS metric, ${shown(segment, own).join(', ')}
+       FROM ${segment.alias}.main.${own} WHERE rowid BETWEEN ${first} AND ${first + count - 1}`,
     )
   }
   const plain = new Set(reached.filter((of) => !indexed.includes(of)).map(({ segment }) => segment.file))
@@ -52,11 +57,21 @@ export async function relationOf(
   return unionOf(table, parts)
 }
 
-/** Rows of a table; where it was written by another version, with nulls in the columns that it lacks. */
-function rowsSql({ alias, segment }: Attached, table: TableName, where: string): string {
-  const rows = `${alias}.main.${table} WHERE ${where}`
-  return segment.form === FORM ? rows : unionSql(table, [`(SELECT * FROM ${rows})`])
+/** Columns as `table.column` of segments that another version wrote, which may lack some. */
+const columns = new WeakMap<Attached, Set<string>>()
+
+async function learnColumns(lake: Lake, segments: readonly Attached[]): Promise<void> {
+  const unknown = new Map(segments.filter((segment) => segment.segment.form !== FORM && !columns.has(segment)).map((segment) => [segment.alias, segment]))
+  if (unknown.size === 0) return
+  const [aliases, names] = await lake.query(
+    `SELECT database_name, table_name || '.' || column_name FROM duckdb_columns() WHERE database_name IN (${[...unknown.keys()].map(text).join(', ')})`,
+  )
+  for (const segment of unknown.values()) columns.set(segment, new Set())
+  for (const [i, alias] of ((aliases ?? []) as string[]).entries()) columns.get(unknown.get(alias)!)!.add(names[i] as string)
 }
+
+/** Whether a segment has a column, once its columns are known. */
+const hasColumn = (segment: Attached, table: TableName, column: string) => columns.get(segment)?.has(`${table}.${column}`) ?? true
 
 type Rows = readonly [first: number, count: number]
 
@@ -69,8 +84,6 @@ interface Place {
   readonly anomalies: Rows
 }
 
-/** Segments of earlier versions do not; those that say which form they have do. */
-const saysOfAnomalies = ({ form }: Segment) => form !== undefined
 /** Whether windows of all sizes are in one table, as in segments of earlier versions. */
 const isOfAllSizes = ({ segment }: Attached) => (segment.rows.windows ?? 0) > 0
 
@@ -95,7 +108,7 @@ async function placesOf(
     const names = (column: string, set: ReadonlySet<string>) => ` AND ${column} IN (${[...set].map(text).join(', ')})`
     const looks = unknown.map((segment, i) => {
       const windows = WINDOW_TABLES.flatMap((own) => (isOfAllSizes(segment) ? ['windows_at', 'windows'] : [`${own}_at`, own]))
-      const places = ['readings_at', 'count', ...windows, ...(saysOfAnomalies(segment.segment) ? ['anomalies_at', 'anomalies'] : ['0', '0'])]
+      const places = ['readings_at', 'count', ...windows, ...(hasColumn(segment, 'series', 'anomalies_at') ? ['anomalies_at', 'anomalies'] : ['0', '0'])]
       return `SELECT ${i}::DOUBLE AS i, tenant, device, metric, ${places.map((name, p) => `${name}::DOUBLE AS p${p}`).join(', ')} FROM ${segment.alias}.main.series`
     })
     const columns = await lake.query(
