@@ -66,13 +66,14 @@ const MAY_PUBLISH: Readonly<Record<NatsRole, readonly string[]>> = {
     `$O.${BUCKET_SNAPSHOTS}.>`,
     purging(SNAPSHOTS),
   ],
-  // Stores purge what every reader has behind it, register themselves as readers, keep the units that were edited, and append what people answer to the input.
+  // Stores purge what every reader has behind it, register themselves as readers, keep the units that were edited and what is usual for kinds, and append what people answer, and what is usual, to the input.
   store: [
     ...COMMON,
     ...[...INPUTS, RESULTS, SNAPSHOTS, KEYS].flatMap(reading),
     ...[...INPUTS, RESULTS, SNAPSHOTS].map(purging),
     `$KV.${BUCKET_META}.readers.>`,
     `$KV.${BUCKET_META}.units.>`,
+    `$KV.${BUCKET_META}.fleet.>`,
     'readings.>',
   ],
   // Replays: nothing that anyone else could notice.

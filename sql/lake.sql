@@ -22,5 +22,8 @@ SELECT tenant, device, metric, made_at, ts, mean, lower, upper, model, lower80, 
 {{create}}feedback AS
 SELECT tenant, device, metric, ts, value, useful, factor, answered_at FROM {{feedback}};
 
+{{create}}profiles AS
+SELECT tenant, device, metric, day, level, amplitude, cluster, distance FROM {{profiles}};
+
 {{create}}rejects AS
 SELECT tenant, received_at, reason, reading FROM {{rejects}};

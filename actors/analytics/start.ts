@@ -23,6 +23,7 @@ import { Follower } from '../store/follow.ts'
 import type { FollowerLogger } from '../store/follow.ts'
 import { makeLake, readNewestWhole } from '../store/manifest.ts'
 import type { Manifest } from '../store/manifest.ts'
+import { FleetLearner } from '../fleet/learner.ts'
 import { createAnalytics } from './http/app.ts'
 import { dashboardRoutes } from './dashboard/routes.ts'
 import { countFates } from './data/fates.ts'
@@ -97,6 +98,8 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
   const failed = new Promise<never>((_, reject) => (fail = reject))
   failed.catch(() => {})
   const countFatesOf = metrics === undefined ? null : countFates(metrics)
+  const meta = await connection.kv(BUCKET_META)
+  const learner = await FleetLearner.open({ kv: meta, log, topology, created: resultsCreated, clock, logger })
   const follower = new Follower({
     log,
     topology,
@@ -110,6 +113,7 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
     onCommit: (covered) => {
       countFatesOf?.(covered)
       tail.onCommit(covered)
+      learner.onCommit(covered)
     },
     onClaim: (header) => tail.onClaim(header),
     onFailure: (error) => fail(error),
@@ -121,11 +125,12 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
 
   const sql = new SqlPool({ tail, lakeDir: folder, clock, logger, ...options.sql })
   const members = () => (['edge', 'worker', 'store'] as const).flatMap((role) => [...membership.view(role)])
-  const units = await UnitRegistry.open(await connection.kv(BUCKET_META))
-  const { app } = createAnalytics({ tail, sql, hub, log, topology, keyring, units, clock, logger, progress: follower, members })
+  const units = await UnitRegistry.open(meta)
+  const { app } = createAnalytics({ tail, sql, hub, log, topology, keyring, units, learner, clock, logger, progress: follower, members })
   app.route('/', dashboardRoutes())
   if (metrics !== undefined) registerMetrics(metrics, { connection, topology, dataDir, clock, tail, sql, hub, follower, members })
 
+  learner.start()
   let caughtUp = false
   return {
     app: app as unknown as Hono<KeyedEnv>,
@@ -147,6 +152,7 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
       units.close()
       hub.close()
       await sql.close()
+      await learner.stop()
       await follower.stop()
       await tail.close()
       await lake.close()

@@ -73,6 +73,9 @@ function step(state: PartitionState, message: InputMessage, effects: EffectsBuil
   } else if (input.kind === 'feedback') {
     if (state.flags.has(Flag.feedback)) applyFeedback(state, input, effects)
     else state.malformed++
+  } else if (input.kind === 'prior') {
+    if (state.flags.has(Flag.fleet)) state.priors.learn(input)
+    else state.malformed++
   }
 }
 

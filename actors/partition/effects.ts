@@ -3,12 +3,13 @@
  *
  * Columns throughout. A series is named once, in a dictionary; rows refer to it by index. Forecasts have a form of their own (forecasts.ts).
  *
- * - E1 A commit is written in the least version that holds it, and all are read: 1 holds neither forecasts nor answers to anomalies, 2 does.
+ * - E1 A commit is written in the least version that holds it, and all are read: 1 holds neither forecasts nor answers to anomalies nor profiles, 2 does.
  */
 
-import { pack, toBytes, toFloat64, told, toUint32, toUint8, unpack } from '../../runtime/codec.ts'
+import { pack, toBytes, toFloat32, toFloat64, told, toUint32, toUint8, unpack } from '../../runtime/codec.ts'
 import { CLOSED_BY, WINDOW_SIZES_MS } from '../reading/window.ts'
 import type { ClosedBy } from '../reading/window.ts'
+import { DAY_HOURS } from './fleet/profile.ts'
 import { decodeForecasts, ForecastColumns } from './forecasts.ts'
 import type { Forecast, ForecastWire } from './forecasts.ts'
 
@@ -72,6 +73,21 @@ export interface AnomalyRow {
   readonly part?: string
 }
 
+/** A day of a series, as its kind sees it. */
+export interface ProfileRow {
+  readonly series: number
+  /** Epoch ms, midnight UTC. */
+  readonly day: number
+  /** Mean of its hours, and root mean square of their distances from it. */
+  readonly level: number
+  readonly amplitude: number
+  /** Distance of each of its 24 hours from the level. */
+  readonly course: Float64Array
+  /** The group of its kind that it was nearest to, as an index, and how far, in units of the kind's scale; −1 and NaN where the kind was not known. */
+  readonly cluster: number
+  readonly distance: number
+}
+
 /** What somebody said of an anomaly, and what it did. */
 export interface FeedbackRow {
   readonly series: number
@@ -98,6 +114,7 @@ export interface PartitionEffects {
   /** Each holds the rows of one series that were made at one moment: `rowsOf` tells them. */
   readonly forecasts: readonly Forecast[]
   readonly feedback: readonly FeedbackRow[]
+  readonly profiles: readonly ProfileRow[]
 }
 
 const WINDOW_NUMBERS = ['start', 'count', 'sum', 'min', 'max', 'stddev', 'first', 'last', 'p50', 'p95', 'p99'] as const
@@ -116,6 +133,7 @@ export class EffectsBuilder {
   readonly anomalies: AnomalyRow[] = []
   readonly forecasts = new ForecastColumns()
   readonly feedback: FeedbackRow[] = []
+  readonly profiles: ProfileRow[] = []
   #windows = 0
   #windowSeries = new Uint32Array(WINDOWS_AT_FIRST)
   /** size · 4 + closedBy. */
@@ -123,7 +141,7 @@ export class EffectsBuilder {
   #windowNumbers = new Float64Array(WINDOWS_AT_FIRST * WINDOW_NUMBERS.length)
 
   get count(): number {
-    return this.#windows + this.fates.length + this.anomalies.length + this.forecasts.rows + this.feedback.length
+    return this.#windows + this.fates.length + this.anomalies.length + this.forecasts.rows + this.feedback.length + this.profiles.length
   }
 
   /** Adds a name and gives its index. The caller remembers the index for the life of this builder. */
@@ -165,7 +183,7 @@ export class EffectsBuilder {
 
   encode(totals: { accepted: number; pending: number; logTimeMs: number }): Uint8Array {
     const wire: Wire = {
-      v: this.forecasts.count + this.feedback.length === 0 ? 1 : 2,
+      v: this.forecasts.count + this.feedback.length + this.profiles.length === 0 ? 1 : 2,
       a: totals.accepted,
       p: totals.pending,
       l: totals.logTimeMs,
@@ -179,6 +197,7 @@ export class EffectsBuilder {
     if (wire.v >= 2) {
       wire.fc = this.forecasts.wire()
       wire.fb = this.feedback.map((f) => [f.series, f.ts, f.value, f.useful, f.factor])
+      wire.pf = this.profiles.map((p) => [p.series, p.day, p.level, p.amplitude, p.cluster, p.distance, toBytes(Float32Array.from(p.course))])
     }
     return pack(wire)
   }
@@ -198,6 +217,7 @@ interface Wire {
   /** From version 2 on. */
   fc?: ForecastWire
   fb?: [number, number, number, boolean, number][]
+  pf?: [series: number, day: number, level: number, amplitude: number, cluster: number, distance: number, course: unknown][]
 }
 
 /** The effects in a commit's payload. Throws `RangeError` on another version, and on what is not whole. */
@@ -216,7 +236,7 @@ function rowsIn(wire: Wire): PartitionEffects {
   const named = wire.s.length
   let sound = kinds.length === series.length && numbers.length === series.length * WINDOW_NUMBERS.length
   for (let i = 0; i < series.length; i++) sound &&= series[i] < named && kinds[i] < 4 * WINDOW_SIZES_MS.length
-  for (const row of [...wire.an, ...(wire.fb ?? [])]) sound &&= row[0] < named
+  for (const row of [...wire.an, ...(wire.fb ?? []), ...(wire.pf ?? [])]) sound &&= row[0] < named
   if (!sound) throw new RangeError('Cannot read a commit\'s effects as its rows must be whole and of the series that it names')
   const windows: WindowRow[] = new Array(series.length)
   for (let i = 0; i < series.length; i++) {
@@ -250,7 +270,14 @@ function rowsIn(wire: Wire): PartitionEffects {
     }),
     forecasts: wire.v === 1 ? [] : decodeForecasts(wire.fc, named),
     feedback: (wire.fb ?? []).map(([s, ts, value, useful, factor]) => ({ series: s, ts, value, useful, factor })),
+    profiles: (wire.pf ?? []).map(([s, day, level, amplitude, cluster, distance, course]) => ({ series: s, day, level, amplitude, cluster, distance, course: courseOf(course) })),
   }
+}
+
+function courseOf(bytes: unknown): Float64Array {
+  const course = Float64Array.from(toFloat32(bytes))
+  if (course.length !== DAY_HOURS) throw new RangeError(`Cannot read a profile as it must have ${DAY_HOURS} hours: current number is ${course.length}`)
+  return course
 }
 
 function fatesOf([seq, duplicate, expired, old, closedUntil]: Wire['f'][number]): BlockFates {
@@ -259,7 +286,7 @@ function fatesOf([seq, duplicate, expired, old, closedUntil]: Wire['f'][number])
   return fates
 }
 
-function assertLists({ a, p, l, s, f, an, fb = [] }: Wire): void {
+function assertLists({ a, p, l, s, f, an, fb = [], pf = [] }: Wire): void {
   const isNumber = (n: unknown) => typeof n === 'number'
   const isCount = (n: unknown) => Number.isSafeInteger(n) && (n as number) >= 0
   const list = (of: unknown, row: (entry: unknown[]) => boolean) => Array.isArray(of) && of.every((entry) => Array.isArray(entry) && row(entry))
@@ -268,7 +295,8 @@ function assertLists({ a, p, l, s, f, an, fb = [] }: Wire): void {
     list(s, (name) => name.length === 3 && name.every((part) => typeof part === 'string')) &&
     list(f, (fates) => fates.length === 5 && Number.isSafeInteger(fates[0])) &&
     list(an, (row) => (row.length === 8 || row.length === 10) && isCount(row[0]) && row.slice(1, 7).every(isNumber) && row.slice(7).every((text) => typeof text === 'string')) &&
-    list(fb, (row) => row.length === 5 && isCount(row[0]) && [row[1], row[2], row[4]].every(isNumber) && typeof row[3] === 'boolean')
+    list(fb, (row) => row.length === 5 && isCount(row[0]) && [row[1], row[2], row[4]].every(isNumber) && typeof row[3] === 'boolean') &&
+    list(pf, (row) => row.length === 7 && isCount(row[0]) && row.slice(1, 6).every(isNumber))
   if (!whole) throw new RangeError('Cannot read a commit\'s effects as its totals and lists must be whole')
 }
 

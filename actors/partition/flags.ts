@@ -29,6 +29,8 @@ export const Flag = {
   forecasts: 3,
   /** What people say of anomalies moves the bar of their series (tuning.ts). Before, such a message was none that anyone could read. */
   feedback: 4,
+  /** Series share what is usual for their kind (fleet/). Before, a prior was a message that nobody could read, and days had no profiles. */
+  fleet: 5,
 } as const
 
 /** All that this version knows, ascending. */

@@ -4,13 +4,14 @@
  * - S1 A restored state gives the same effects for the same messages as the one that was written, forever.
  * - S2 The bytes are a function of the state, whichever way the state came about.
  * - S3 A state is written in the least format that holds it, and every older format is read: 1 is that of a state whose log has
- *   switched no flag on, 2 names the flags, 4 holds what forecasts need, 5 answers to anomalies. So the version before reads what this one writes
- *   until a flag is on.
+ *   switched no flag on, 2 names the flags, 4 holds what forecasts need, 5 answers to anomalies, 6 what is known of kinds. So the version before
+ *   reads what this one writes until a flag is on.
  */
 
 import { isOperating, OperatingError } from '../../runtime/errors.ts'
 import { pack, toBytes, toFloat64, told, toUint32, unpack } from '../../runtime/codec.ts'
 import { assertKnown, Flag } from './flags.ts'
+import { DAY_HOURS } from './fleet/profile.ts'
 import { LogTime } from './log-time.ts'
 import { DETECTOR_FIELDS } from './series/detector.ts'
 import { Phase, UPPER_SIZES } from './series/series.ts'
@@ -20,9 +21,10 @@ import type { Summary } from './series/summary.ts'
 import { PartitionState } from './state.ts'
 import { FACTOR_MAX, FACTOR_MIN } from './tuning.ts'
 
-export const SNAPSHOT_VERSION = 5
+export const SNAPSHOT_VERSION = 6
 
 export function snapshotVersionOf(state: PartitionState): number {
+  if (state.priors.size > 0) return 6
   if (state.tuning.size > 0) return 5
   if (state.flags.has(Flag.forecasts)) return 4
   return state.flags.size === 0 ? 1 : 2
@@ -56,6 +58,8 @@ interface Wire {
   forecasters?: [Uint8Array, Uint8Array, Uint8Array]
   /** From format 5 on: series and factor by turns. */
   tuning?: Uint8Array
+  /** From format 6 on: kind, revision, scale, and of each group centre, spread and days. */
+  priors?: [string, number, number, [Uint8Array, number, number][]][]
 }
 
 export function writeSnapshot(state: PartitionState): Uint8Array {
@@ -112,6 +116,7 @@ export function writeSnapshot(state: PartitionState): Uint8Array {
   if (state.flags.size > 0) wire.flags = [...state.flags].sort((a, b) => a - b)
   if (state.flags.has(Flag.forecasts)) wire.forecasters = writeForecasters(state)
   if (state.tuning.size > 0) wire.tuning = toBytes(new Float64Array(state.tuning.entries()))
+  if (state.priors.size > 0) wire.priors = state.priors.entries().map((p) => [p.of, p.revision, p.scale, p.groups.map((g) => [toBytes(g.centre), g.spread, g.days])])
   return pack(wire)
 }
 
@@ -196,6 +201,11 @@ function stateOf(wire: Wire, known: readonly number[]): PartitionState {
   readMinutes(wire, state)
   readUpper(wire, state)
   if (wire.tuning !== undefined) readTuning(toFloat64(wire.tuning), state)
+  for (const [of, revision, scale, groups] of wire.priors ?? []) {
+    const sound = typeof of === 'string' && Number.isSafeInteger(revision) && scale > 0 && groups.every(([centre]) => toFloat64(centre).length === DAY_HOURS)
+    must(sound, 'what it knows of kinds must be whole')
+    state.priors.learn({ of, revision, scale, groups: groups.map(([centre, spread, days]) => ({ centre: toFloat64(centre), spread, days })) })
+  }
   for (const series of state.series) series.refreshNextEnd()
   return state
 }

@@ -7,6 +7,7 @@
 
 import type { Block, Settings } from '../reading/input.ts'
 import { DEFAULT_SETTINGS } from '../reading/input.ts'
+import { Priors } from './fleet/priors.ts'
 import { Idempotency } from './idempotency.ts'
 import { LogTime } from './log-time.ts'
 import { DETECTOR_FIELDS } from './series/detector.ts'
@@ -35,6 +36,7 @@ export class PartitionState {
   settling = 0
   readonly keys = new Idempotency()
   readonly tuning = new Tuning()
+  readonly priors = new Priors()
   /** By number. */
   readonly series: Series[] = []
   /** Detectors of all series, `DETECTOR_FIELDS` doubles each, by number. */

@@ -5,6 +5,7 @@
  * - `rejects`   what the edge turned away: exact counts a device, and a bounded sample of the texts
  * - `settings`  lateness, idle time, retention: from the message on, for every series of the partition; and changes of behaviour by number
  * - `tick`      time passes
+ * - `prior`     what was learned of a kind of series, for all partitions
  * - `feedback`  what somebody says of a reported anomaly: whether it was useful
  *
  * Times of receipt are not in here: a message's time is the log's own.
@@ -96,7 +97,26 @@ export interface Feedback {
   readonly useful: boolean
 }
 
-export type Input = Block | Rejects | SettingsMessage | Tick | Feedback
+/** A group of daily profiles: 24 distances from the day's mean in units of the kind's scale, from midnight UTC on. */
+export interface PriorGroup {
+  readonly centre: Float64Array
+  /** Usual distance of a profile from the centre, in the same unit. */
+  readonly spread: number
+  /** Days of series that it was learned of. */
+  readonly days: number
+}
+
+/** What is known of a kind (partition/fleet/kinds.ts). Of several messages of a kind the one of the greatest revision holds. */
+export interface Prior {
+  readonly kind: 'prior'
+  readonly of: string
+  readonly revision: number
+  /** Usual amplitude of a day, in the unit of the metric; more than 0. */
+  readonly scale: number
+  readonly groups: readonly PriorGroup[]
+}
+
+export type Input = Block | Rejects | SettingsMessage | Tick | Feedback | Prior
 
 interface WireBlock {
   k: 'b'
@@ -161,6 +181,10 @@ export function encodeFeedback({ tenant, device, metric, ts, value, useful }: Om
   return pack({ k: 'u', t: tenant, d: device, m: metric, ts, v: value, u: useful })
 }
 
+export function encodePrior({ of, revision, scale, groups }: Omit<Prior, 'kind'>): Uint8Array {
+  return pack({ k: 'p', o: of, r: revision, s: scale, g: groups.map((g) => [toBytes(g.centre), g.spread, g.days]) })
+}
+
 const TICK = pack({ k: 't' })
 
 export function encodeTick(): Uint8Array {
@@ -184,9 +208,24 @@ export function decodeInput(data: Uint8Array): Input {
       return decodeSettings(wire as { s?: unknown; f?: unknown })
     case 'u':
       return decodeFeedback(wire as Record<string, unknown>)
+    case 'p':
+      return decodePrior(wire as Record<string, unknown>)
     default:
-      throw new RangeError(`Cannot read a message of the input log as its kind must be one of b, x, s, t, u: current value is ${told(wire?.k)}`)
+      throw new RangeError(`Cannot read a message of the input log as its kind must be one of b, x, s, t, u, p: current value is ${told(wire?.k)}`)
   }
+}
+
+/** Hours of a profile. */
+const PROFILE_HOURS = 24
+const PRIOR_GROUPS_MAX = 16
+
+function decodePrior({ o, r, s, g }: Record<string, unknown>): Prior {
+  const isAmount = (n: unknown) => Number.isFinite(n) && (n as number) >= 0
+  const isList = Array.isArray(g) && g.length <= PRIOR_GROUPS_MAX && g.every((group) => Array.isArray(group) && group.length === 3 && isAmount(group[1]) && isAmount(group[2]))
+  if (typeof o !== 'string' || !Number.isSafeInteger(r) || !isAmount(s) || s === 0 || !isList) throw new RangeError('Cannot read a prior as it must be of a kind, with a revision, a scale and groups')
+  const groups = (g as [unknown, number, number][]).map(([centre, spread, days]) => ({ centre: toFloat64(centre), spread, days }))
+  if (!groups.every(({ centre }) => centre.length === PROFILE_HOURS && centre.every(Number.isFinite))) throw new RangeError(`Cannot read a prior as each centre must be ${PROFILE_HOURS} numbers`)
+  return { kind: 'prior', of: o, revision: r as number, scale: s as number, groups }
 }
 
 function decodeFeedback({ t, d, m, ts, v, u }: Record<string, unknown>): Feedback {

@@ -64,6 +64,17 @@ export interface FeedbackRows {
   readonly answered_at: number[]
 }
 
+export interface ProfileRows {
+  readonly series: number[]
+  readonly day: number[]
+  readonly level: number[]
+  readonly amplitude: number[]
+  /** −1 where there is none. */
+  readonly cluster: number[]
+  /** NaN where there is none. */
+  readonly distance: number[]
+}
+
 export const FORECAST_DOUBLES = ['made_at', 'ts', 'mean', 'lower', 'upper', 'lower80', 'upper80', 'coverage', 'error'] as const
 
 export interface RejectRows {
@@ -96,6 +107,7 @@ export class SealBuffer {
   /** Names of models, by their number in `forecasts`. */
   readonly models: string[] = []
   readonly feedback: FeedbackRows = { series: [], ts: [], value: [], useful: [], factor: [], answered_at: [] }
+  readonly profiles: ProfileRows = { series: [], day: [], level: [], amplitude: [], cluster: [], distance: [] }
   readonly rejects: RejectRows = { tenant: [], receivedAt: [], reason: [], reading: [] }
   readonly ledger: Ledger = { tenant: [], device: [], minute: [], counts: [] }
   #devices = new Map<string, Map<string, Device>>()
@@ -117,7 +129,7 @@ export class SealBuffer {
   }
 
   get rows(): number {
-    const few = this.ledger.minute.length + this.anomalies.ts.length + this.feedback.ts.length + this.rejects.reason.length
+    const few = this.ledger.minute.length + this.anomalies.ts.length + this.feedback.ts.length + this.profiles.day.length + this.rejects.reason.length
     return this.readings.length + this.windows.length + this.forecasts.length + few
   }
 
@@ -250,8 +262,8 @@ export class SealBuffer {
   }
 
   #addResults(effects: PartitionEffects, timeMs: number, version: number): void {
-    const { forecasts, feedback } = effects
-    if (effects.windows.length + effects.anomalies.length + forecasts.length + feedback.length === 0) return
+    const { forecasts, feedback, profiles } = effects
+    if (effects.windows.length + effects.anomalies.length + forecasts.length + feedback.length + profiles.length === 0) return
     const number = effects.series.map((s) => this.#number(this.#device(s.tenant, s.device), s.metric))
     const { windows, anomalies } = this
     windows.reserve(effects.windows.length)
@@ -300,6 +312,12 @@ export class SealBuffer {
       to.useful.push(row.useful ? 1 : 0)
       to.factor.push(row.factor)
       to.answered_at.push(timeMs)
+    }
+    for (const row of profiles) {
+      if (row.day < this.#floorMs) continue
+      const to = this.profiles
+      to.series.push(number[row.series])
+      for (const name of ['day', 'level', 'amplitude', 'cluster', 'distance'] as const) to[name].push(row[name])
     }
   }
 

@@ -22,7 +22,7 @@ import type { TableName } from './tables.ts'
 
 const TEMPLATE = readSql('lake')
 const WINDOWS_TEMPLATE = readSql('windows').trimEnd()
-const SHOWN = ['readings', 'anomalies', 'forecasts', 'feedback', 'rejects'] as const satisfies readonly TableName[]
+const SHOWN = ['readings', 'anomalies', 'forecasts', 'feedback', 'profiles', 'rejects'] as const satisfies readonly TableName[]
 
 /** What the view of windows is, of relations that hold those of a size (an index), in whatever versions. */
 export function windowsViewSql(relationOf: (size: number) => string): string {

@@ -77,6 +77,7 @@ const DROPS: Record<(typeof MERGED)[number], (before: string) => string[]> = {
   anomalies: since('ts'),
   forecasts: since('ts'),
   feedback: since('ts'),
+  profiles: since('day'),
   rejects: since('received_at'),
   ledger: () => [],
 }
@@ -96,6 +97,7 @@ const MERGES: Record<(typeof MERGED)[number], (from: string, where: string) => s
   anomalies: (from, where) => `SELECT * FROM ${from}${where} ORDER BY tenant, device, metric, ts`,
   forecasts: (from, where) => `SELECT * FROM ${from}${where} ORDER BY tenant, device, metric, ts, made_at`,
   feedback: (from, where) => `SELECT * FROM ${from}${where} ORDER BY tenant, device, metric, ts, answered_at`,
+  profiles: (from, where) => `SELECT * FROM ${from}${where} ORDER BY tenant, device, metric, day`,
   rejects: (from, where) => `SELECT * FROM ${from}${where} ORDER BY tenant, received_at`,
   ledger: (from, where) =>
     `SELECT tenant, device, minute, sum(accepted)::BIGINT, sum(rejected)::BIGINT, sum(on_time)::BIGINT, sum(late)::BIGINT, sum(duplicate)::BIGINT, sum(expired)::BIGINT FROM ${from}${where} GROUP BY ALL ORDER BY tenant, device, minute`,

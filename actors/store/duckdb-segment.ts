@@ -167,7 +167,7 @@ async function stageOwned(db: LakeDatabase, owned: readonly OwnedWindow[]): Prom
 /** Anomalies, forecasts, answers, rejects and the ledger. */
 async function stageSmall(db: LakeDatabase, buffer: SealBuffer, rank: Int32Array): Promise<SegmentSource[]> {
   const sources: SegmentSource[] = []
-  const { anomalies, feedback, rejects, ledger } = buffer
+  const { anomalies, feedback, profiles, rejects, ledger } = buffer
   if (anomalies.ts.length > 0) {
     const columns: StagedColumn[] = [{ name: 'series', kind: 'int', data: Int32Array.from(anomalies.series, (s) => rank[s]) }, { name: 'ts', kind: 'time', data: Float64Array.from(anomalies.ts) }]
     for (const name of ['value', 'score', 'expected', 'lower', 'upper'] as const) columns.push({ name, kind: 'double', data: Float64Array.from(anomalies[name]) })
@@ -189,6 +189,18 @@ async function stageSmall(db: LakeDatabase, buffer: SealBuffer, rank: Int32Array
     sources.push({
       table: 'feedback',
       selects: ['SELECT n.tenant, n.device, n.metric, f.ts, f.value, f.useful = 1, f.factor, f.answered_at FROM memory.main.feedback f JOIN memory.main.names n ON n.id = f.series ORDER BY f.series, f.ts, f.answered_at'],
+    })
+  }
+  if (profiles.day.length > 0) {
+    const columns: StagedColumn[] = [{ name: 'series', kind: 'int', data: Int32Array.from(profiles.series, (s) => rank[s]) }, { name: 'cluster', kind: 'int', data: Int32Array.from(profiles.cluster) }]
+    for (const name of ['day', 'level', 'amplitude', 'distance'] as const) columns.push({ name, kind: name === 'day' ? 'time' : 'double', data: Float64Array.from(profiles[name]) })
+    await db.stage('profiles', columns, profiles.day.length)
+    sources.push({
+      table: 'profiles',
+      selects: [
+        `SELECT n.tenant, n.device, n.metric, p.day, p.level, p.amplitude, CASE WHEN p.cluster < 0 THEN NULL ELSE p.cluster END, CASE WHEN isnan(p.distance) THEN NULL ELSE p.distance END
+         FROM memory.main.profiles p JOIN memory.main.names n ON n.id = p.series ORDER BY p.series, p.day`,
+      ],
     })
   }
   if (rejects.reason.length > 0) {

@@ -97,7 +97,7 @@ class MemoryShelf implements Shelf {
 
   async write(path: string, { buffer, rank, kept, owned }: SealContent): Promise<SegmentFacts> {
     const names = (series: number) => this.#names[rank[series]]
-    const { windows, anomalies, forecasts, feedback, rejects, ledger } = buffer
+    const { windows, anomalies, forecasts, feedback, profiles, rejects, ledger } = buffer
     const sent = Array.from(kept, (i): LakeRow => {
       const { start, count, sum, min, max, stddev, first, last, p50, p95, p99, updated_at, version } = windows.double
       return {
@@ -136,6 +136,10 @@ class MemoryShelf implements Shelf {
       }),
       feedback: feedback.series.map((series, i) => ({
         ...names(series), ts: feedback.ts[i], value: feedback.value[i], useful: feedback.useful[i], factor: feedback.factor[i], answered_at: feedback.answered_at[i],
+      })),
+      profiles: profiles.series.map((series, i) => ({
+        ...names(series), day: profiles.day[i], level: profiles.level[i], amplitude: profiles.amplitude[i],
+        cluster: profiles.cluster[i] < 0 ? null : profiles.cluster[i], distance: known(profiles.distance[i]),
       })),
       rejects: rejects.tenant.map((tenant, i) => ({ tenant, received_at: rejects.receivedAt[i], reason: rejects.reason[i], reading: rejects.reading[i] })),
       ledger: ledger.minute.map((minute, i) => {
@@ -196,6 +200,7 @@ class MemoryShelf implements Shelf {
       anomalies,
       forecasts: all.forecasts.filter(since('ts')),
       feedback: all.feedback.filter(since('ts')),
+      profiles: all.profiles.filter(since('day')),
       rejects: all.rejects.filter(since('received_at')),
       ledger: sumLedger(all.ledger),
       series: seriesOf(readings, { ...windows, anomalies }),

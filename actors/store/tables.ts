@@ -102,6 +102,16 @@ export const TABLES = {
     ['factor', 'DOUBLE'],
     ['answered_at', 'TIMESTAMP'],
   ],
+  profiles: [
+    ['tenant', 'VARCHAR'],
+    ['device', 'VARCHAR'],
+    ['metric', 'VARCHAR'],
+    ['day', 'TIMESTAMP'],
+    ['level', 'DOUBLE'],
+    ['amplitude', 'DOUBLE'],
+    ['cluster', 'BIGINT'],
+    ['distance', 'DOUBLE'],
+  ],
   rejects: [
     ['tenant', 'VARCHAR'],
     ['received_at', 'TIMESTAMP'],

@@ -10,7 +10,7 @@ import { decodeEffects, EffectsBuilder } from '../../actors/partition/effects.ts
 import type { PartitionEffects, WindowRow } from '../../actors/partition/effects.ts'
 import { HORIZON_MAX, rowsOf } from '../../actors/partition/forecasts.ts'
 import type { Forecast } from '../../actors/partition/forecasts.ts'
-import { decodeInput, encodeBlock, encodeFeedback, encodeRejects, encodeSettings, encodeTick } from '../../actors/reading/input.ts'
+import { decodeInput, encodeBlock, encodeFeedback, encodePrior, encodeRejects, encodeSettings, encodeTick } from '../../actors/reading/input.ts'
 import type { Input } from '../../actors/reading/input.ts'
 import { CLOSED_BY } from '../../actors/reading/window.ts'
 import { manifestPath, readManifest } from '../../actors/store/manifest.ts'
@@ -52,6 +52,13 @@ const rejects = fc.record(
   { noNullPrototype: true },
 )
 const feedback = fc.record({ tenant: fc.constant('default'), device, metric, ts: fc.integer(), value: fc.integer(), useful: fc.boolean() }, { noNullPrototype: true })
+const prior = fc.record(
+  {
+    of: fc.string({ maxLength: 9 }), revision: fc.nat(), scale: fc.integer({ min: 1, max: 99 }),
+    groups: fc.array(fc.record({ centre: fc.array(fc.integer(), { minLength: 24, maxLength: 24 }).map((c) => Float64Array.from(c)), spread: fc.nat(9), days: fc.nat(9) }, { noNullPrototype: true }), { maxLength: 3 }),
+  },
+  { noNullPrototype: true },
+)
 /** A message of the input as its writers make it, and what it says. */
 const input: fc.Arbitrary<{ bytes: Uint8Array; input: Input }> = fc.oneof(
   { weight: 4, arbitrary: block.map((b) => ({ bytes: encodeBlock(b), input: { kind: 'block', ...b } as Input })) },
@@ -59,11 +66,12 @@ const input: fc.Arbitrary<{ bytes: Uint8Array; input: Input }> = fc.oneof(
   { weight: 1, arbitrary: settings.map((s) => ({ bytes: encodeSettings(s), input: { kind: 'settings', settings: s, flags: [] } as Input })) },
   { weight: 1, arbitrary: fc.constant({ bytes: encodeTick(), input: { kind: 'tick' } as Input }) },
   { weight: 1, arbitrary: feedback.map((f) => ({ bytes: encodeFeedback(f), input: { kind: 'feedback', ...f } as Input })) },
+  { weight: 1, arbitrary: prior.map((p) => ({ bytes: encodePrior(p), input: { kind: 'prior', ...p } as Input })) },
 )
 export const inputBytes = input.map(({ bytes }) => bytes)
 /** What may stand in the place of a part of a message: the right kind of bytes around the wrong kind of thing. */
 const misfit = fc.oneof(fc.jsonValue({ maxDepth: 2 }), anyBytes, fc.constantFrom(NaN, Infinity, -1, 1e308, 2 ** 53))
-const WIRES: Record<string, string[]> = { b: ['t', 'd', 'm', 'sd', 'sm', 'r', 'b', 'w', 'ts', 'v', 'i'], x: ['t', 'c', 's'], s: ['s', 'f'], t: [], u: ['t', 'd', 'm', 'ts', 'v', 'u'] }
+const WIRES: Record<string, string[]> = { b: ['t', 'd', 'm', 'sd', 'sm', 'r', 'b', 'w', 'ts', 'v', 'i'], x: ['t', 'c', 's'], s: ['s', 'f'], t: [], p: ['o', 'r', 's', 'g'], u: ['t', 'd', 'm', 'ts', 'v', 'u'] }
 export const misfits = fc.constantFrom(...Object.keys(WIRES)).chain((k) => fc.tuple(...WIRES[k].map(() => misfit)).map((of) => pack({ k, ...Object.fromEntries(WIRES[k].map((name, i) => [name, of[i]])) })))
 
 /** What every reader of the input log relies on. */
@@ -76,6 +84,7 @@ function assertInput(got: Input): void {
     for (const [reason, text] of got.samples) assert(typeof reason === 'string' && typeof text === 'string')
   }
   if (got.kind === 'feedback') assert(typeof got.useful === 'boolean' && Number.isFinite(got.ts) && Number.isFinite(got.value) && [got.tenant, got.device, got.metric].every((n) => typeof n === 'string'))
+  if (got.kind === 'prior') assert(got.scale > 0 && got.groups.every((g) => g.centre.length === 24 && g.centre.every(Number.isFinite)))
   if (got.kind !== 'block') return
   for (const name of [got.tenant, ...got.devices, ...got.metrics]) isText(name)
   for (let i = 0; i < got.row.length; i++) {
@@ -108,6 +117,7 @@ const effects: fc.Arbitrary<PartitionEffects> = fc
         { maxLength: 2 },
       ),
       feedback: fc.array(fc.record({ series: fc.nat(2), ts: fc.integer(), value: number, useful: fc.boolean(), factor: number }, { noNullPrototype: true }), { maxLength: 2 }),
+      profiles: fc.array(fc.record({ series: fc.nat(2), day: fc.integer(), level: number, amplitude: number, course: fc.array(fc.float().map((n) => n + 0), { minLength: 24, maxLength: 24 }).map((c) => Float64Array.from(c)), cluster: fc.integer({ min: -1, max: 9 }), distance: number }, { noNullPrototype: true }), { maxLength: 2 }),
     },
     { noNullPrototype: true },
   )
@@ -131,6 +141,7 @@ function encodeEffects(e: PartitionEffects): Uint8Array {
   builder.anomalies.push(...e.anomalies)
   for (const f of e.forecasts) builder.forecasts.add(f)
   builder.feedback.push(...e.feedback)
+  builder.profiles.push(...e.profiles)
   return builder.encode(e)
 }
 
@@ -145,11 +156,12 @@ function assertEffects(e: PartitionEffects): void {
     for (const row of rowsOf(f)) for (const n of Object.values(row).filter((part) => part !== f.model)) assert(typeof n === 'number')
   }
   for (const f of e.feedback) assert(e.series[f.series] !== undefined && typeof f.factor === 'number' && typeof f.useful === 'boolean')
+  for (const p of e.profiles) assert(e.series[p.series] !== undefined && p.course.length === 24 && typeof p.cluster === 'number')
   for (const f of e.fates) assert(typeof f.seq === 'number' && f.old.length === f.closedUntil.length)
 }
 
 const COLUMNS = ['mean', 'lower', 'upper', 'lower80', 'upper80'] as const
-const EFFECT_FIELDS = ['a', 'p', 'l', 's', 'f', 'ws', 'wk', 'wn', 'an', 'fc', 'fb']
+const EFFECT_FIELDS = ['a', 'p', 'l', 's', 'f', 'ws', 'wk', 'wn', 'an', 'fc', 'fb', 'pf']
 const position = { created: 'c', seq: 7, timeMs: 70 }
 const header = (kind: JournalHeader['kind'], rest: Partial<JournalHeader> = {}): JournalHeader => ({
   kind, partition: 0, epoch: 1, owner: 'w', nonce: 'n', position, snapshots: [{ name: 'partition.0.1.7', position }], part: 0, ...rest,

@@ -19,6 +19,7 @@ import { describeIngest, newApp } from './route.ts'
 import type { AnalyticsSources, Get } from './route.ts'
 import { graphRoute } from './routes-graph.ts'
 import { listRoutes } from './routes-lists.ts'
+import { kindsRoute } from './routes-kinds.ts'
 import { liveRoute } from './routes-live.ts'
 import { sqlRoutes } from './routes-sql.ts'
 import { outlookRoutes } from './routes-outlook.ts'
@@ -49,6 +50,7 @@ export function createAnalytics(sources: AnalyticsSources): { app: OpenAPIHono<K
   targetsRoute(get, sources)
   outlookRoutes(app, get, sources)
   feedbackRoute(post, sources)
+  kindsRoute(get, sources)
   describeIngest(app)
   installElsewhere(app)
   app.doc31('/openapi.json', {

@@ -34,6 +34,7 @@ export const names = {
   metric: text('Metric, exactly; several with commas.', 'soil_moisture', { pattern: listOf(METRIC) }),
 }
 export const oneDevice = text('Device, exactly one.', 'field-7/probe-2', { pattern: DEVICE.source })
+export const oneMetric = text('One metric; all of them by default.', 'soil_moisture')
 const needed = { param: { required: true } }
 /** One series, both of its names needed. */
 export const series = {

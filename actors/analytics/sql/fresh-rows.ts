@@ -31,6 +31,7 @@ export interface FreshRows {
   readonly anomalies?: PlainRows
   readonly forecasts?: PlainRows
   readonly feedback?: PlainRows
+  readonly profiles?: PlainRows
   readonly rejects?: { readonly receivedAt: Uint8Array; readonly reason: string[]; readonly reading: string[] }
 }
 
@@ -46,6 +47,7 @@ export const PLAIN = {
   anomalies: { numbers: ['ts', 'value', 'score', 'expected', 'lower', 'upper'], texts: ['reason', 'kind', 'part'] },
   forecasts: { numbers: ['made_at', 'ts', 'mean', 'lower', 'upper', 'lower80', 'upper80', 'coverage', 'error'], texts: ['model'] },
   feedback: { numbers: ['ts', 'value', 'useful', 'factor', 'answered_at'], texts: [] },
+  profiles: { numbers: ['day', 'level', 'amplitude', 'cluster', 'distance'], texts: [] },
 } as const satisfies Partial<Record<ViewName, { numbers: readonly string[]; texts: readonly string[] }>>
 export type PlainView = keyof typeof PLAIN
 export const PLAIN_VIEWS = Object.keys(PLAIN) as PlainView[]
@@ -172,6 +174,7 @@ const ROWS: Record<PlainView, (effects: PartitionEffects, timeMs: number) => Ite
     }
   },
   feedback: ({ feedback }, timeMs) => feedback.map((f) => [f.series, [f.ts, f.value, f.useful ? 1 : 0, f.factor, timeMs], []]),
+  profiles: ({ profiles }) => profiles.map((p) => [p.series, [p.day, p.level, p.amplitude, p.cluster < 0 ? NaN : p.cluster, p.distance], []]),
 }
 
 function plainOf(name: PlainView, view: FreshView, tenant: string, names: Names): PlainRows {

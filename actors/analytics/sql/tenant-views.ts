@@ -176,7 +176,7 @@ async function stagePlain(connection: DuckDBConnection, view: PlainView, { serie
 
 /** The columns behind the names, in their order and of their types; a number that is none is null. */
 function plainColumns(view: PlainView): string {
-  const column = (name: string, type: string) => (type === 'BOOLEAN' ? `f."${name}" = 1` : type === 'DOUBLE' ? `CASE WHEN isnan(f."${name}") THEN NULL ELSE f."${name}" END` : `f."${name}"`)
+  const column = (name: string, type: string) => (type === 'BOOLEAN' ? `f."${name}" = 1` : type === 'DOUBLE' || type === 'BIGINT' ? `CASE WHEN isnan(f."${name}") THEN NULL ELSE f."${name}"::${type} END` : `f."${name}"`)
   return TABLES[view].slice(3).map(([name, type]) => `${column(name, type)} AS "${name}"`).join(', ')
 }
 

@@ -292,7 +292,7 @@ describe('the catalog', () => {
     await openWriter()
     const described = await withLake(dataDir, async (query) => {
       const views: Record<string, string> = {}
-      for (const view of ['readings', 'windows', 'anomalies', 'alerts', 'forecasts', 'feedback', 'rejects']) {
+      for (const view of ['readings', 'windows', 'anomalies', 'alerts', 'forecasts', 'feedback', 'profiles', 'rejects']) {
         views[view] = (await query(`DESCRIBE ${view}`)).map((c) => `${c.column_name} ${c.column_type}`).join(', ')
       }
       return views
@@ -306,6 +306,7 @@ describe('the catalog', () => {
       alerts: `tenant VARCHAR, id VARCHAR, rule VARCHAR, device VARCHAR, metric VARCHAR, severity VARCHAR, event VARCHAR, at TIMESTAMP, value DOUBLE, message VARCHAR`,
       forecasts: `${names}, made_at TIMESTAMP, ts TIMESTAMP, ${doubles('mean lower upper')}, model VARCHAR, ${doubles('lower80 upper80 coverage error')}`,
       feedback: `${names}, ts TIMESTAMP, value DOUBLE, useful BOOLEAN, factor DOUBLE, answered_at TIMESTAMP`,
+      profiles: `${names}, day TIMESTAMP, level DOUBLE, amplitude DOUBLE, cluster BIGINT, distance DOUBLE`,
       rejects: `tenant VARCHAR, received_at TIMESTAMP, reason VARCHAR, reading VARCHAR`,
     })
   })
