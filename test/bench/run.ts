@@ -16,6 +16,7 @@
  * - retention    a month of a made lake leaves by age under a live load; `--readings`, `--dir` as for queries; runs only where it is named
  * - memory       what each process holds over ten minutes of steady load; runs only where it is named
  * - m4           forecasts of the M4 competition's hourly series: `--data DIR`, `--out FILE.csv` for its scorer; runs only where it is named
+ * - learning     how soon a new series is forecast well, with what is usual for its kind and without
  *
  * `WEIR_BENCH_SHAPE` names one shape of live to run alone, and `WEIR_BENCH_TIMELINE=1` prints each half second of its storm.
  * `WEIR_BENCH_SECONDS` (skew, memory, live), `WEIR_BENCH_RATE` (skew, readings a second) and `WEIR_BENCH_ROWS` (backlog, backfill) choose other sizes.
@@ -42,6 +43,7 @@ const benches: Record<string, () => Promise<{ run: Bench }>> = {
   retention: () => import('./retention.ts'),
   memory: () => import('./memory.ts'),
   m4: () => import('./m4.ts'),
+  learning: () => import('./learning.ts'),
 }
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { smoke: { type: 'boolean', default: false }, readings: { type: 'string' }, dir: { type: 'string' }, data: { type: 'string' }, out: { type: 'string' } } })

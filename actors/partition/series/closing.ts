@@ -42,7 +42,7 @@ export function closeUntil(state: PartitionState, series: Series, untilMs: numbe
     for (let window = series.upper[size - 1]; window !== null && window.start <= last; window = series.upper[size - 1]) {
       series.upper[size - 1] = window.next
       emit(series, size, window, closedBy, effects)
-      if (size === HOUR && state.flags.has(Flag.forecasts)) learntUntilMs = learnHour(state, series, window)
+      if (size === HOUR && state.flags.has(Flag.forecasts)) learntUntilMs = learnHour(state, series, window, effects)
       if (size < UPPER_SIZES) series.upperAt(size + 1, windowStart(window.start, WINDOW_SIZES_MS[size + 1])).absorb(window)
     }
   }

@@ -8,14 +8,16 @@
  * - F3 It learns once in 23 hours, at an hour of its own, so that not all series learn in the same one.
  */
 
+import type { PriorGroup } from '../../../reading/input.ts'
 import { HOUR_MS } from '../../../reading/window.ts'
 import { exponentOf, scale } from '../arithmetic.ts'
 import { BASE, ERRORS, FILLED, FIT_HOUR, GRADED, GROWN_DOUBLES, GROWN_FLOATS, GROWN_HOURS, GROWN_RING, HEAD, HITS95, HOLT_WINTERS, LAST_HOUR } from './layout.ts'
 import { MISSED_SUM, SCALE, SHAPES, STRETCH80, STRETCH95, THETA, TREND, UNIT, WINDOW, YOUNG_DOUBLES, YOUNG_HOURS, YOUNG_RING } from './layout.ts'
 import { gradeIntervals, measureSpreads, spreadsOf, stepOf, STRETCH_AT_FIRST, widthsOf } from './interval.ts'
 import { fitModels, floor, forecastMixture, gradeModels, guessErrors, load, MODELS, namesOfLeaders } from './mixture.ts'
+import { forecastByKind } from './by-kind.ts'
 import { DAY } from './naive.ts'
-import { append, known, read, refine, span, values } from './ring.ts'
+import { append, known, read, readLast, refine, span, values } from './ring.ts'
 import type { RingPlace } from './ring.ts'
 import { HOLT_WINTERS_SETTINGS, THETA_SETTINGS, TREND_SETTINGS } from './smoothing.ts'
 import { Slab } from './slab.ts'
@@ -46,6 +48,7 @@ export const forecasted = {
 }
 
 const spreads = new Float64Array(168)
+const youngHours = new Float64Array(YOUNG_HOURS)
 
 export class Forecasters {
   readonly young = new Slab({ doubles: YOUNG_DOUBLES, floats: 0, shorts: YOUNG_RING + YOUNG_HOURS })
@@ -99,6 +102,25 @@ export class Forecasters {
     this.young.give(-at - 1)
     fit(row, hour)
     return place + 1
+  }
+
+  /** The last hours of a series, `out.length` at most, oldest first, NaN where there is none; gives how many, and the last of them (since 1970). */
+  lastHours(place: number, out: Float64Array): { readonly count: number; readonly lastHour: number } {
+    if (place === 0) return { count: 0, lastHour: 0 }
+    const row = place > 0 ? this.grown.open(place - 1) : this.young.open(-place - 1)
+    return { count: readLast(row, place > 0 ? GROWN : YOUNG, out), lastHour: row.doubles[row.d + LAST_HOUR] }
+  }
+
+  /** Forecasts a young series as its kind usually goes, into `forecasted`; false where there is too little of it, or it is no longer young. */
+  forecastYoung(place: number, kind: { readonly scale: number; readonly groups: readonly PriorGroup[] }, steps: number): boolean {
+    if (place >= 0) return false
+    const { count, lastHour } = this.lastHours(place, youngHours)
+    if (!forecastByKind(youngHours.subarray(0, count), lastHour, kind, steps, forecasted)) return false
+    forecasted.steps = steps
+    forecasted.model = 'kind'
+    forecasted.coverage = NaN
+    forecasted.error = NaN
+    return true
   }
 
   /** Forecasts `steps` hours behind the last that was learnt into `forecasted`; false where the series is too young. */

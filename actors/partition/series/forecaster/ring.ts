@@ -134,6 +134,19 @@ export function read(row: Row, ring: RingPlace, scale: number): number {
   return filled
 }
 
+/** Writes the last hours into `out`, oldest first, NaN where there is none: `out.length` at most; gives how many. */
+export function readLast(row: Row, ring: RingPlace, out: Float64Array): number {
+  const { doubles, shorts, d, s } = row
+  const count = Math.min(out.length, shorts[s + FILLED])
+  const head = shorts[s + HEAD]
+  for (let i = 0; i < count; i++) {
+    const back = count - i
+    const code = shorts[s + ring.at + (head >= back ? head - back : head - back + ring.hours)]
+    out[i] = code === GAP ? NaN : doubles[d + BASE] + code * doubles[d + UNIT]
+  }
+  return count
+}
+
 /** Hours of a gap that a straight line bridges; a longer one takes the shape of the day before, bent to meet both ends (of up to a day: its beginning). */
 const LINE_HOURS = 3
 const DAY = 24
