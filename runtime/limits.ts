@@ -253,6 +253,9 @@ export const FLEET_SLICE_SERIES = 20_000
 /** Edited units of a tenant, and characters of one that is sent; beyond them 400. */
 export const UNITS_MAX = 500
 export const UNIT_BODY_CHARS_MAX = 4_096
+/** Series of a tenant that may have drivers; beyond it 400. Bytes of a request that names them; beyond it 413. */
+export const DRIVEN_MAX = 2_000
+export const DRIVERS_BODY_BYTES_MAX = 16_384
 /** Bytes of an answer to an anomaly; beyond them 413. */
 export const ANSWER_BODY_BYTES_MAX = 4_096
 /** How far ahead a forecast may be asked for; beyond it 400. */

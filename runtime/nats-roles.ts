@@ -66,7 +66,8 @@ const MAY_PUBLISH: Readonly<Record<NatsRole, readonly string[]>> = {
     `$O.${BUCKET_SNAPSHOTS}.>`,
     purging(SNAPSHOTS),
   ],
-  // Stores purge what every reader has behind it, register themselves as readers, keep the units that were edited and what is usual for kinds, and append what people answer, and what is usual, to the input.
+  // Stores purge what every reader has behind it, register themselves as readers, keep the units and drivers that were named and what is usual for kinds, and append what
+  // people answer, what is usual, and hours of drivers to the input.
   store: [
     ...COMMON,
     ...[...INPUTS, RESULTS, SNAPSHOTS, KEYS].flatMap(reading),
@@ -74,6 +75,7 @@ const MAY_PUBLISH: Readonly<Record<NatsRole, readonly string[]>> = {
     `$KV.${BUCKET_META}.readers.>`,
     `$KV.${BUCKET_META}.units.>`,
     `$KV.${BUCKET_META}.fleet.>`,
+    `$KV.${BUCKET_META}.drivers.>`,
     'readings.>',
   ],
   // Replays: nothing that anyone else could notice.

@@ -25,5 +25,8 @@ SELECT tenant, device, metric, ts, value, useful, factor, answered_at FROM {{fee
 {{create}}profiles AS
 SELECT tenant, device, metric, day, level, amplitude, cluster, distance FROM {{profiles}};
 
+{{create}}drivers AS
+SELECT tenant, device, metric, learned_at, driver_device, driver_metric, effect_1h, effect_6h, effect_24h, error_1h, error_6h, error_24h, gain, hours FROM {{drivers}};
+
 {{create}}rejects AS
 SELECT tenant, received_at, reason, reading FROM {{rejects}};

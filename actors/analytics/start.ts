@@ -23,6 +23,7 @@ import { Follower } from '../store/follow.ts'
 import type { FollowerLogger } from '../store/follow.ts'
 import { makeLake, readNewestWhole } from '../store/manifest.ts'
 import type { Manifest } from '../store/manifest.ts'
+import { DriverRegistry, DriverRelay } from '../fleet/drivers.ts'
 import { FleetLearner } from '../fleet/learner.ts'
 import { createAnalytics } from './http/app.ts'
 import { dashboardRoutes } from './dashboard/routes.ts'
@@ -100,6 +101,8 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
   const countFatesOf = metrics === undefined ? null : countFates(metrics)
   const meta = await connection.kv(BUCKET_META)
   const learner = await FleetLearner.open({ kv: meta, log, topology, created: resultsCreated, clock, logger })
+  const drivers = await DriverRegistry.open(meta)
+  const relay = new DriverRelay({ registry: drivers, log, topology, clock, logger })
   const follower = new Follower({
     log,
     topology,
@@ -114,6 +117,7 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
       countFatesOf?.(covered)
       tail.onCommit(covered)
       learner.onCommit(covered)
+      relay.onCommit(covered)
     },
     onClaim: (header) => tail.onClaim(header),
     onFailure: (error) => fail(error),
@@ -126,7 +130,7 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
   const sql = new SqlPool({ tail, lakeDir: folder, clock, logger, ...options.sql })
   const members = () => (['edge', 'worker', 'store'] as const).flatMap((role) => [...membership.view(role)])
   const units = await UnitRegistry.open(meta)
-  const { app } = createAnalytics({ tail, sql, hub, log, topology, keyring, units, learner, clock, logger, progress: follower, members })
+  const { app } = createAnalytics({ tail, sql, hub, log, topology, keyring, units, learner, drivers, clock, logger, progress: follower, members })
   app.route('/', dashboardRoutes())
   if (metrics !== undefined) registerMetrics(metrics, { connection, topology, dataDir, clock, tail, sql, hub, follower, members })
 
@@ -153,6 +157,8 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
       hub.close()
       await sql.close()
       await learner.stop()
+      await relay.stop()
+      drivers.close()
       await follower.stop()
       await tail.close()
       await lake.close()

@@ -12,14 +12,15 @@
 
 import type { Actor, InputMessage } from '../../runtime/actor.ts'
 import { decodeInput, encodeSettings, encodeTick } from '../reading/input.ts'
-import type { Block, Feedback, Input, Settings } from '../reading/input.ts'
+import type { Block, DriverHour, Feedback, Input, Settings } from '../reading/input.ts'
+import { Driven } from './drivers/driven.ts'
 import { EffectsBuilder } from './effects.ts'
 import { assertKnown, Flag, FLAGS } from './flags.ts'
 import { followWatermark, passTime, rearmAll, speak, closeUntil } from './series/closing.ts'
 import { DETECTOR_FIELDS, observe } from './series/detector.ts'
 import type { Series } from './series/series.ts'
 import { reasonOf, verdict } from './series/verdict.ts'
-import { MINUTE_MS } from '../reading/window.ts'
+import { HOUR_MS, MINUTE_MS } from '../reading/window.ts'
 import { MINUTE_READINGS_MAX } from '../../runtime/limits.ts'
 import { readSnapshot, SNAPSHOT_VERSION, snapshotVersionOf, writeSnapshot } from './snapshot.ts'
 import { PartitionState } from './state.ts'
@@ -76,7 +77,19 @@ function step(state: PartitionState, message: InputMessage, effects: EffectsBuil
   } else if (input.kind === 'prior') {
     if (state.flags.has(Flag.fleet)) state.priors.learn(input)
     else state.malformed++
+  } else if (input.kind === 'hour') {
+    if (state.flags.has(Flag.drivers)) hearDriver(state, input)
+    else state.malformed++
   }
+}
+
+/** An hour of a driver of a series that never came is passed over: it is driven from its own first hour on. */
+function hearDriver(state: PartitionState, { tenant, device, metric, slot, driver, hour, value }: DriverHour): void {
+  const series = state.find(tenant, device, metric)
+  if (series === null) return
+  let driven = state.driven.get(series.id)
+  if (driven === undefined) state.driven.set(series.id, (driven = new Driven()))
+  driven.hear(slot, driver, hour / HOUR_MS, value)
 }
 
 /** Moves the bar of the series; an answer to what this partition has never heard of is passed over. */

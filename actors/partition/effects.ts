@@ -3,7 +3,7 @@
  *
  * Columns throughout. A series is named once, in a dictionary; rows refer to it by index. Forecasts have a form of their own (forecasts.ts).
  *
- * - E1 A commit is written in the least version that holds it, and all are read: 1 holds neither forecasts nor answers to anomalies nor profiles, 2 does.
+ * - E1 A commit is written in the least version that holds it, and all are read: 1 holds neither forecasts nor answers to anomalies nor profiles nor drivers, 2 does.
  */
 
 import { pack, toBytes, toFloat32, toFloat64, told, toUint32, toUint8, unpack } from '../../runtime/codec.ts'
@@ -73,6 +73,22 @@ export interface AnomalyRow {
   readonly part?: string
 }
 
+/** What one driver does to a series, as of the end of a day. */
+export interface DriverRow {
+  readonly series: number
+  /** Epoch ms. */
+  readonly at: number
+  readonly driverDevice: string
+  readonly driverMetric: string
+  /** Change of the series in an hour by one unit of the driver in the hour before, of its average of 6 hours, of that of 24; standard errors. */
+  readonly effects: readonly number[]
+  readonly errors: readonly number[]
+  /** Error of forecasts six hours ahead with all drivers over that without; NaN while too few were graded. */
+  readonly gain: number
+  /** Hours learned. */
+  readonly hours: number
+}
+
 /** A day of a series, as its kind sees it. */
 export interface ProfileRow {
   readonly series: number
@@ -115,6 +131,7 @@ export interface PartitionEffects {
   readonly forecasts: readonly Forecast[]
   readonly feedback: readonly FeedbackRow[]
   readonly profiles: readonly ProfileRow[]
+  readonly drivers: readonly DriverRow[]
 }
 
 const WINDOW_NUMBERS = ['start', 'count', 'sum', 'min', 'max', 'stddev', 'first', 'last', 'p50', 'p95', 'p99'] as const
@@ -134,6 +151,7 @@ export class EffectsBuilder {
   readonly forecasts = new ForecastColumns()
   readonly feedback: FeedbackRow[] = []
   readonly profiles: ProfileRow[] = []
+  readonly drivers: DriverRow[] = []
   #windows = 0
   #windowSeries = new Uint32Array(WINDOWS_AT_FIRST)
   /** size · 4 + closedBy. */
@@ -141,7 +159,7 @@ export class EffectsBuilder {
   #windowNumbers = new Float64Array(WINDOWS_AT_FIRST * WINDOW_NUMBERS.length)
 
   get count(): number {
-    return this.#windows + this.fates.length + this.anomalies.length + this.forecasts.rows + this.feedback.length + this.profiles.length
+    return this.#windows + this.fates.length + this.anomalies.length + this.forecasts.rows + this.feedback.length + this.profiles.length + this.drivers.length
   }
 
   /** Adds a name and gives its index. The caller remembers the index for the life of this builder. */
@@ -183,7 +201,7 @@ export class EffectsBuilder {
 
   encode(totals: { accepted: number; pending: number; logTimeMs: number }): Uint8Array {
     const wire: Wire = {
-      v: this.forecasts.count + this.feedback.length + this.profiles.length === 0 ? 1 : 2,
+      v: this.forecasts.count + this.feedback.length + this.profiles.length + this.drivers.length === 0 ? 1 : 2,
       a: totals.accepted,
       p: totals.pending,
       l: totals.logTimeMs,
@@ -198,6 +216,7 @@ export class EffectsBuilder {
       wire.fc = this.forecasts.wire()
       wire.fb = this.feedback.map((f) => [f.series, f.ts, f.value, f.useful, f.factor])
       wire.pf = this.profiles.map((p) => [p.series, p.day, p.level, p.amplitude, p.cluster, p.distance, toBytes(Float32Array.from(p.course))])
+      wire.dr = this.drivers.map((d) => [d.series, d.at, d.gain, d.hours, d.driverDevice, d.driverMetric, [...d.effects, ...d.errors]])
     }
     return pack(wire)
   }
@@ -218,6 +237,7 @@ interface Wire {
   fc?: ForecastWire
   fb?: [number, number, number, boolean, number][]
   pf?: [series: number, day: number, level: number, amplitude: number, cluster: number, distance: number, course: unknown][]
+  dr?: [series: number, at: number, gain: number, hours: number, device: string, metric: string, numbers: number[]][]
 }
 
 /** The effects in a commit's payload. Throws `RangeError` on another version, and on what is not whole. */
@@ -236,7 +256,7 @@ function rowsIn(wire: Wire): PartitionEffects {
   const named = wire.s.length
   let sound = kinds.length === series.length && numbers.length === series.length * WINDOW_NUMBERS.length
   for (let i = 0; i < series.length; i++) sound &&= series[i] < named && kinds[i] < 4 * WINDOW_SIZES_MS.length
-  for (const row of [...wire.an, ...(wire.fb ?? []), ...(wire.pf ?? [])]) sound &&= row[0] < named
+  for (const row of [...wire.an, ...(wire.fb ?? []), ...(wire.pf ?? []), ...(wire.dr ?? [])]) sound &&= row[0] < named
   if (!sound) throw new RangeError('Cannot read a commit\'s effects as its rows must be whole and of the series that it names')
   const windows: WindowRow[] = new Array(series.length)
   for (let i = 0; i < series.length; i++) {
@@ -271,6 +291,7 @@ function rowsIn(wire: Wire): PartitionEffects {
     forecasts: wire.v === 1 ? [] : decodeForecasts(wire.fc, named),
     feedback: (wire.fb ?? []).map(([s, ts, value, useful, factor]) => ({ series: s, ts, value, useful, factor })),
     profiles: (wire.pf ?? []).map(([s, day, level, amplitude, cluster, distance, course]) => ({ series: s, day, level, amplitude, cluster, distance, course: courseOf(course) })),
+    drivers: (wire.dr ?? []).map(([s, at, gain, hours, driverDevice, driverMetric, numbers]) => ({ series: s, at, gain, hours, driverDevice, driverMetric, effects: numbers.slice(0, 3), errors: numbers.slice(3) })),
   }
 }
 
@@ -286,7 +307,7 @@ function fatesOf([seq, duplicate, expired, old, closedUntil]: Wire['f'][number])
   return fates
 }
 
-function assertLists({ a, p, l, s, f, an, fb = [], pf = [] }: Wire): void {
+function assertLists({ a, p, l, s, f, an, fb = [], pf = [], dr = [] }: Wire): void {
   const isNumber = (n: unknown) => typeof n === 'number'
   const isCount = (n: unknown) => Number.isSafeInteger(n) && (n as number) >= 0
   const list = (of: unknown, row: (entry: unknown[]) => boolean) => Array.isArray(of) && of.every((entry) => Array.isArray(entry) && row(entry))
@@ -296,7 +317,8 @@ function assertLists({ a, p, l, s, f, an, fb = [], pf = [] }: Wire): void {
     list(f, (fates) => fates.length === 5 && Number.isSafeInteger(fates[0])) &&
     list(an, (row) => (row.length === 8 || row.length === 10) && isCount(row[0]) && row.slice(1, 7).every(isNumber) && row.slice(7).every((text) => typeof text === 'string')) &&
     list(fb, (row) => row.length === 5 && isCount(row[0]) && [row[1], row[2], row[4]].every(isNumber) && typeof row[3] === 'boolean') &&
-    list(pf, (row) => row.length === 7 && isCount(row[0]) && row.slice(1, 6).every(isNumber))
+    list(pf, (row) => row.length === 7 && isCount(row[0]) && row.slice(1, 6).every(isNumber)) &&
+    list(dr, (row) => row.length === 7 && isCount(row[0]) && row.slice(1, 4).every(isNumber) && typeof row[4] === 'string' && typeof row[5] === 'string' && Array.isArray(row[6]) && row[6].length === 6 && row[6].every(isNumber))
   if (!whole) throw new RangeError('Cannot read a commit\'s effects as its totals and lists must be whole')
 }
 

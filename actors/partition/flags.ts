@@ -31,6 +31,8 @@ export const Flag = {
   feedback: 4,
   /** Series share what is usual for their kind (fleet/). Before, a prior was a message that nobody could read, and days had no profiles. */
   fleet: 5,
+  /** Series learn of those that drive them (drivers/). Before, an hour of a driver was a message that nobody could read. */
+  drivers: 6,
 } as const
 
 /** All that this version knows, ascending. */

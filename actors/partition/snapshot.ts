@@ -4,12 +4,13 @@
  * - S1 A restored state gives the same effects for the same messages as the one that was written, forever.
  * - S2 The bytes are a function of the state, whichever way the state came about.
  * - S3 A state is written in the least format that holds it, and every older format is read: 1 is that of a state whose log has
- *   switched no flag on, 2 names the flags, 4 holds what forecasts need, 5 answers to anomalies, 6 what is known of kinds. So the version before
+ *   switched no flag on, 2 names the flags, 4 holds what forecasts need, 5 answers to anomalies, 6 what is known of kinds, 7 what drives series. So the version before
  *   reads what this one writes until a flag is on.
  */
 
 import { isOperating, OperatingError } from '../../runtime/errors.ts'
 import { pack, toBytes, toFloat64, told, toUint32, unpack } from '../../runtime/codec.ts'
+import { Driven } from './drivers/driven.ts'
 import { assertKnown, Flag } from './flags.ts'
 import { DAY_HOURS } from './fleet/profile.ts'
 import { LogTime } from './log-time.ts'
@@ -21,9 +22,10 @@ import type { Summary } from './series/summary.ts'
 import { PartitionState } from './state.ts'
 import { FACTOR_MAX, FACTOR_MIN } from './tuning.ts'
 
-export const SNAPSHOT_VERSION = 6
+export const SNAPSHOT_VERSION = 7
 
 export function snapshotVersionOf(state: PartitionState): number {
+  if (state.driven.size > 0) return 7
   if (state.priors.size > 0) return 6
   if (state.tuning.size > 0) return 5
   if (state.flags.has(Flag.forecasts)) return 4
@@ -59,6 +61,8 @@ interface Wire {
   /** From format 5 on: series and factor by turns. */
   tuning?: Uint8Array
   /** From format 6 on: kind, revision, scale, and of each group centre, spread and days. */
+  /** From format 7 on, of what drives a series: its number, names of the slots, numbers. */
+  driven?: [number, string[], Uint8Array][]
   priors?: [string, number, number, [Uint8Array, number, number][]][]
 }
 
@@ -117,6 +121,10 @@ export function writeSnapshot(state: PartitionState): Uint8Array {
   if (state.flags.has(Flag.forecasts)) wire.forecasters = writeForecasters(state)
   if (state.tuning.size > 0) wire.tuning = toBytes(new Float64Array(state.tuning.entries()))
   if (state.priors.size > 0) wire.priors = state.priors.entries().map((p) => [p.of, p.revision, p.scale, p.groups.map((g) => [toBytes(g.centre), g.spread, g.days])])
+  if (state.driven.size > 0) {
+    const inOrder = [...state.driven].sort(([a], [b]) => a - b)
+    wire.driven = inOrder.map(([id, driven]) => [id, driven.slots.map((slot) => slot.name), toBytes(Float64Array.from(driven.numbers()))])
+  }
   return pack(wire)
 }
 
@@ -201,6 +209,12 @@ function stateOf(wire: Wire, known: readonly number[]): PartitionState {
   readMinutes(wire, state)
   readUpper(wire, state)
   if (wire.tuning !== undefined) readTuning(toFloat64(wire.tuning), state)
+  for (const [id, names, numbers] of wire.driven ?? []) {
+    must(Number.isInteger(id) && id >= 0 && id < state.series.length && Array.isArray(names) && names.every(isText), 'it must name the series that are driven')
+    const driven = new Driven()
+    driven.restore(names, toFloat64(numbers))
+    state.driven.set(id, driven)
+  }
   for (const [of, revision, scale, groups] of wire.priors ?? []) {
     const sound = typeof of === 'string' && Number.isSafeInteger(revision) && scale > 0 && groups.every(([centre]) => toFloat64(centre).length === DAY_HOURS)
     must(sound, 'what it knows of kinds must be whole')

@@ -7,6 +7,7 @@
 
 import type { Block, Settings } from '../reading/input.ts'
 import { DEFAULT_SETTINGS } from '../reading/input.ts'
+import type { Driven } from './drivers/driven.ts'
 import { Priors } from './fleet/priors.ts'
 import { Idempotency } from './idempotency.ts'
 import { LogTime } from './log-time.ts'
@@ -37,6 +38,8 @@ export class PartitionState {
   readonly keys = new Idempotency()
   readonly tuning = new Tuning()
   readonly priors = new Priors()
+  /** What drives a series, by its number; most have none. */
+  readonly driven = new Map<number, Driven>()
   /** By number. */
   readonly series: Series[] = []
   /** Detectors of all series, `DETECTOR_FIELDS` doubles each, by number. */

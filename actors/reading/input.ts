@@ -5,6 +5,7 @@
  * - `rejects`   what the edge turned away: exact counts a device, and a bounded sample of the texts
  * - `settings`  lateness, idle time, retention: from the message on, for every series of the partition; and changes of behaviour by number
  * - `tick`      time passes
+ * - `hour`      the mean of an hour of a series that drives another one, in the log of the driven
  * - `prior`     what was learned of a kind of series, for all partitions
  * - `feedback`  what somebody says of a reported anomaly: whether it was useful
  *
@@ -116,7 +117,23 @@ export interface Prior {
   readonly groups: readonly PriorGroup[]
 }
 
-export type Input = Block | Rejects | SettingsMessage | Tick | Feedback | Prior
+/** An hour of a series that drives `device`/`metric`. */
+export interface DriverHour {
+  readonly kind: 'hour'
+  readonly tenant: string
+  readonly device: string
+  readonly metric: string
+  /** Which of its drivers it is, from 0. */
+  readonly slot: number
+  /** Device and metric of the driver, with a line feed between. */
+  readonly driver: string
+  /** Start of the hour, epoch ms. */
+  readonly hour: number
+  /** Mean of its readings. */
+  readonly value: number
+}
+
+export type Input = Block | Rejects | SettingsMessage | Tick | Feedback | Prior | DriverHour
 
 interface WireBlock {
   k: 'b'
@@ -185,6 +202,10 @@ export function encodePrior({ of, revision, scale, groups }: Omit<Prior, 'kind'>
   return pack({ k: 'p', o: of, r: revision, s: scale, g: groups.map((g) => [toBytes(g.centre), g.spread, g.days]) })
 }
 
+export function encodeDriverHour({ tenant, device, metric, slot, driver, hour, value }: Omit<DriverHour, 'kind'>): Uint8Array {
+  return pack({ k: 'h', t: tenant, d: device, m: metric, n: slot, o: driver, h: hour, v: value })
+}
+
 const TICK = pack({ k: 't' })
 
 export function encodeTick(): Uint8Array {
@@ -210,9 +231,21 @@ export function decodeInput(data: Uint8Array): Input {
       return decodeFeedback(wire as Record<string, unknown>)
     case 'p':
       return decodePrior(wire as Record<string, unknown>)
+    case 'h':
+      return decodeDriverHour(wire as Record<string, unknown>)
     default:
-      throw new RangeError(`Cannot read a message of the input log as its kind must be one of b, x, s, t, u, p: current value is ${told(wire?.k)}`)
+      throw new RangeError(`Cannot read a message of the input log as its kind must be one of b, x, s, t, u, p, h: current value is ${told(wire?.k)}`)
   }
+}
+
+/** Drivers that a series may have. */
+const SLOTS = 4
+
+function decodeDriverHour({ t, d, m, n, o, h, v }: Record<string, unknown>): DriverHour {
+  const named = [t, d, m, o].every((name) => typeof name === 'string') && (o as string).split('\n').length === 2
+  const sound = named && Number.isInteger(n) && (n as number) >= 0 && (n as number) < SLOTS && Number.isSafeInteger(h) && (h as number) >= 0 && (h as number) % 3_600_000 === 0
+  if (!sound || !Number.isFinite(v) || Math.abs(v as number) > VALUE_MAGNITUDE_MAX) throw new RangeError('Cannot read an hour of a driver as it must name a series, a slot, a driver, a whole hour, and a mean')
+  return { kind: 'hour', tenant: t as string, device: d as string, metric: m as string, slot: n as number, driver: o as string, hour: h as number, value: v as number }
 }
 
 /** Hours of a profile. */

@@ -10,10 +10,10 @@
 import { CLOSED_BY } from '../reading/window.ts'
 import type { Block, Rejects } from '../reading/input.ts'
 import type { BlockFates, PartitionEffects } from '../partition/effects.ts'
-import { rowsOf } from '../partition/forecasts.ts'
-import type { Forecast } from '../partition/forecasts.ts'
 import { GrowingColumns } from './columns.ts'
 import type { CoveredCommit } from './follow.ts'
+import { PLAIN_ROWS, PLAIN_TABLES, PlainRows } from './plain.ts'
+import type { PlainTable } from './plain.ts'
 
 const MINUTE_MS = 60_000
 
@@ -40,43 +40,6 @@ export interface Ledger {
   readonly counts: number[]
 }
 
-export interface AnomalyRows {
-  readonly series: number[]
-  readonly ts: number[]
-  readonly value: number[]
-  readonly score: number[]
-  readonly expected: number[]
-  readonly lower: number[]
-  readonly upper: number[]
-  readonly reason: string[]
-  readonly kind: (string | null)[]
-  readonly part: (string | null)[]
-}
-
-export interface FeedbackRows {
-  readonly series: number[]
-  readonly ts: number[]
-  readonly value: number[]
-  /** 1 where it was useful. */
-  readonly useful: number[]
-  readonly factor: number[]
-  /** Of the commit, epoch ms. */
-  readonly answered_at: number[]
-}
-
-export interface ProfileRows {
-  readonly series: number[]
-  readonly day: number[]
-  readonly level: number[]
-  readonly amplitude: number[]
-  /** −1 where there is none. */
-  readonly cluster: number[]
-  /** NaN where there is none. */
-  readonly distance: number[]
-}
-
-export const FORECAST_DOUBLES = ['made_at', 'ts', 'mean', 'lower', 'upper', 'lower80', 'upper80', 'coverage', 'error'] as const
-
 export interface RejectRows {
   readonly tenant: string[]
   readonly receivedAt: number[]
@@ -102,12 +65,8 @@ export class SealBuffer {
   /** The old ones among them: row of `readings`, row of the ledger; what was closed then; version and time of the commit. */
   readonly old = new GrowingColumns(['row', 'ledger'], ['closedUntil', 'version', 'updated_at'])
   readonly windows = new GrowingColumns(['series', 'size', 'closed_by'], WINDOW_DOUBLES)
-  readonly anomalies: AnomalyRows = { series: [], ts: [], value: [], score: [], expected: [], lower: [], upper: [], reason: [], kind: [], part: [] }
-  readonly forecasts = new GrowingColumns(['series', 'model'], FORECAST_DOUBLES)
-  /** Names of models, by their number in `forecasts`. */
-  readonly models: string[] = []
-  readonly feedback: FeedbackRows = { series: [], ts: [], value: [], useful: [], factor: [], answered_at: [] }
-  readonly profiles: ProfileRows = { series: [], day: [], level: [], amplitude: [], cluster: [], distance: [] }
+  /** Rows that go in as commits say them. */
+  readonly plain = Object.fromEntries(PLAIN_TABLES.map((table) => [table, new PlainRows(table)])) as Record<PlainTable, PlainRows>
   readonly rejects: RejectRows = { tenant: [], receivedAt: [], reason: [], reading: [] }
   readonly ledger: Ledger = { tenant: [], device: [], minute: [], counts: [] }
   #devices = new Map<string, Map<string, Device>>()
@@ -129,8 +88,8 @@ export class SealBuffer {
   }
 
   get rows(): number {
-    const few = this.ledger.minute.length + this.anomalies.ts.length + this.feedback.ts.length + this.profiles.day.length + this.rejects.reason.length
-    return this.readings.length + this.windows.length + this.forecasts.length + few
+    const plain = PLAIN_TABLES.reduce((sum, table) => sum + this.plain[table].length, 0)
+    return this.readings.length + this.windows.length + this.ledger.minute.length + plain + this.rejects.reason.length
   }
 
   /** Takes over what a commit covers. Versions of its rows follow from `seq`, which is its sequence in RESULTS, or more. */
@@ -262,10 +221,9 @@ export class SealBuffer {
   }
 
   #addResults(effects: PartitionEffects, timeMs: number, version: number): void {
-    const { forecasts, feedback, profiles } = effects
-    if (effects.windows.length + effects.anomalies.length + forecasts.length + feedback.length + profiles.length === 0) return
+    if (effects.series.length === 0) return
     const number = effects.series.map((s) => this.#number(this.#device(s.tenant, s.device), s.metric))
-    const { windows, anomalies } = this
+    const { windows } = this
     windows.reserve(effects.windows.length)
     const { series, size, closed_by } = windows.int
     const to = windows.double
@@ -289,59 +247,6 @@ export class SealBuffer {
       to.updated_at[at] = timeMs
       to.version[at] = version
     }
-    for (const row of effects.anomalies) {
-      if (row.ts < this.#floorMs) continue
-      anomalies.series.push(number[row.series])
-      anomalies.ts.push(row.ts)
-      anomalies.value.push(row.value)
-      anomalies.score.push(row.score)
-      anomalies.expected.push(row.expected)
-      anomalies.lower.push(row.lower)
-      anomalies.upper.push(row.upper)
-      anomalies.reason.push(row.reason)
-      anomalies.kind.push(row.kind ?? null)
-      anomalies.part.push(row.part ?? null)
-    }
-    for (const forecast of forecasts) this.#addForecast(forecast, number[forecast.series])
-    for (const row of feedback) {
-      if (row.ts < this.#floorMs) continue
-      const to = this.feedback
-      to.series.push(number[row.series])
-      to.ts.push(row.ts)
-      to.value.push(row.value)
-      to.useful.push(row.useful ? 1 : 0)
-      to.factor.push(row.factor)
-      to.answered_at.push(timeMs)
-    }
-    for (const row of profiles) {
-      if (row.day < this.#floorMs) continue
-      const to = this.profiles
-      to.series.push(number[row.series])
-      for (const name of ['day', 'level', 'amplitude', 'cluster', 'distance'] as const) to[name].push(row[name])
-    }
-  }
-
-  #addForecast(forecast: Forecast, seriesNumber: number): void {
-    const { forecasts, models } = this
-    let named = models.indexOf(forecast.model)
-    if (named < 0) named = models.push(forecast.model) - 1
-    forecasts.reserve(forecast.steps)
-    const { series, model } = forecasts.int
-    const to = forecasts.double
-    for (const row of rowsOf(forecast)) {
-      if (row.ts < this.#floorMs) continue
-      const at = forecasts.length++
-      series[at] = seriesNumber
-      model[at] = named
-      to.made_at[at] = row.madeAt
-      to.ts[at] = row.ts
-      to.mean[at] = row.mean
-      to.lower[at] = row.lower
-      to.upper[at] = row.upper
-      to.lower80[at] = row.lower80
-      to.upper80[at] = row.upper80
-      to.coverage[at] = row.coverage
-      to.error[at] = row.error
-    }
+    for (const table of PLAIN_TABLES) for (const [of, numbers, texts] of PLAIN_ROWS[table](effects, timeMs)) this.plain[table].add(number[of], numbers, texts, this.#floorMs)
   }
 }

@@ -15,6 +15,7 @@ import { join, resolve } from 'node:path'
 import type { Disk } from '../../runtime/disk.ts'
 import { segmentsDir } from './manifest.ts'
 import type { Manifest, Segment } from './manifest.ts'
+import { PLAIN_TABLES } from './plain.ts'
 import type { Shelf } from './shelf.ts'
 import { fillSql, readSql } from './sql.ts'
 import { emptySql, FORM, literal, ofSizeSql, pieceSql, tablesOf, unionSql, WINDOW_SIZES_SQL } from './tables.ts'
@@ -22,7 +23,7 @@ import type { TableName } from './tables.ts'
 
 const TEMPLATE = readSql('lake')
 const WINDOWS_TEMPLATE = readSql('windows').trimEnd()
-const SHOWN = ['readings', 'anomalies', 'forecasts', 'feedback', 'profiles', 'rejects'] as const satisfies readonly TableName[]
+const SHOWN = ['readings', ...PLAIN_TABLES, 'rejects'] as const satisfies readonly TableName[]
 
 /** What the view of windows is, of relations that hold those of a size (an index), in whatever versions. */
 export function windowsViewSql(relationOf: (size: number) => string): string {

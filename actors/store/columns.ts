@@ -33,3 +33,12 @@ export class GrowingColumns<I extends string, D extends string> {
     }
   }
 }
+
+/**
+ * A column to stage. `time` is epoch ms in, TIMESTAMP out; `whole` is a whole number in a double, BIGINT out. Of a pooled text,
+ * `index[i]` names the text of row i.
+ */
+export type StagedColumn =
+  | { readonly name: string; readonly kind: 'int'; readonly data: Int32Array }
+  | { readonly name: string; readonly kind: 'double' | 'time' | 'whole'; readonly data: Float64Array }
+  | { readonly name: string; readonly kind: 'text'; readonly data: readonly (string | null)[] }

@@ -15,19 +15,13 @@ import bindings from '@duckdb/node-bindings'
 import { join } from 'node:path'
 import process from 'node:process'
 import { STORE_MEMORY_MIB } from '../../runtime/limits.ts'
+import type { StagedColumn } from './columns.ts'
 import { segmentsDir } from './manifest.ts'
 import type { Segment } from './manifest.ts'
 import { literal, pieceSql, tablesOf, unionSql } from './tables.ts'
 import type { TableName } from './tables.ts'
 
-/**
- * A column to stage. `time` is epoch ms in, TIMESTAMP out; `whole` is a whole number in a double, BIGINT out. Of a pooled text,
- * `index[i]` names the text of row i.
- */
-export type StagedColumn =
-  | { readonly name: string; readonly kind: 'int'; readonly data: Int32Array }
-  | { readonly name: string; readonly kind: 'double' | 'time' | 'whole'; readonly data: Float64Array }
-  | { readonly name: string; readonly kind: 'text'; readonly data: readonly (string | null)[] }
+export type { StagedColumn } from './columns.ts'
 
 const TYPES: Record<StagedColumn['kind'], { type: DuckDBType; sql: string }> = {
   int: { type: INTEGER, sql: 'INTEGER' },

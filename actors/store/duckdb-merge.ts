@@ -14,6 +14,8 @@ import type { CompactionJob } from './compaction.ts'
 import { LakeDatabase } from './database.ts'
 import { writeFile } from './duckdb-segment.ts'
 import type { SegmentSource } from './duckdb-segment.ts'
+import { ageOf, orderOf, PLAIN_TABLES } from './plain.ts'
+import type { PlainTable } from './plain.ts'
 import type { SegmentFacts } from './shelf.ts'
 import { literal, rowsOfTable, TABLES, TABLE_NAMES, timestampSql, WINDOW_SIZES_SQL, WINDOW_TABLES } from './tables.ts'
 import type { TableName } from './tables.ts'
@@ -74,10 +76,7 @@ const DROPS: Record<(typeof MERGED)[number], (before: string) => string[]> = {
   windows_1h: since('start'),
   windows_1d: since('start'),
   owned_windows: since('start'),
-  anomalies: since('ts'),
-  forecasts: since('ts'),
-  feedback: since('ts'),
-  profiles: since('day'),
+  ...(Object.fromEntries(PLAIN_TABLES.map((table) => [table, since(ageOf(table))])) as Record<PlainTable, (before: string) => string[]>),
   rejects: since('received_at'),
   ledger: () => [],
 }
@@ -87,6 +86,8 @@ const WINDOW_VALUES = TABLES.windows_1m.map(([name]) => name).slice(4, -1)
 const windowsOf = (size: number) => (from: string, where: string) =>
   `SELECT tenant, device, metric, start, ${WINDOW_VALUES.map((name) => `arg_max_null("${name}", version)`).join(', ')}, max(version) FROM ${from}${where === '' ? ' WHERE' : `${where} AND`} size = ${WINDOW_SIZES_SQL[size]} GROUP BY tenant, device, metric, start ORDER BY tenant, device, metric, start`
 
+const ordered = (by: string) => (from: string, where: string) => `SELECT * FROM ${from}${where} ORDER BY ${by}`
+
 const MERGES: Record<(typeof MERGED)[number], (from: string, where: string) => string> = {
   readings: (from, where) => `SELECT * FROM ${from}${where} ORDER BY tenant, device, metric, ts`,
   windows_1m: windowsOf(0),
@@ -94,10 +95,7 @@ const MERGES: Record<(typeof MERGED)[number], (from: string, where: string) => s
   windows_1h: windowsOf(2),
   windows_1d: windowsOf(3),
   owned_windows: (from, where) => `SELECT DISTINCT * FROM ${from}${where} ORDER BY ALL`,
-  anomalies: (from, where) => `SELECT * FROM ${from}${where} ORDER BY tenant, device, metric, ts`,
-  forecasts: (from, where) => `SELECT * FROM ${from}${where} ORDER BY tenant, device, metric, ts, made_at`,
-  feedback: (from, where) => `SELECT * FROM ${from}${where} ORDER BY tenant, device, metric, ts, answered_at`,
-  profiles: (from, where) => `SELECT * FROM ${from}${where} ORDER BY tenant, device, metric, day`,
+  ...(Object.fromEntries(PLAIN_TABLES.map((table) => [table, ordered(`tenant, device, metric, ${orderOf(table)}`)])) as Record<PlainTable, (from: string, where: string) => string>),
   rejects: (from, where) => `SELECT * FROM ${from}${where} ORDER BY tenant, received_at`,
   ledger: (from, where) =>
     `SELECT tenant, device, minute, sum(accepted)::BIGINT, sum(rejected)::BIGINT, sum(on_time)::BIGINT, sum(late)::BIGINT, sum(duplicate)::BIGINT, sum(expired)::BIGINT FROM ${from}${where} GROUP BY ALL ORDER BY tenant, device, minute`,

@@ -11,9 +11,10 @@
 
 import { SMALL_BLOCK_BYTES, SMALL_SEGMENT_ROWS } from '../../runtime/limits.ts'
 import { CLOSED_BY } from '../reading/window.ts'
-import { FORECAST_DOUBLES, LEDGER_COUNTS, WINDOW_DOUBLES } from './buffer.ts'
+import { LEDGER_COUNTS, WINDOW_DOUBLES } from './buffer.ts'
 import type { SealBuffer } from './buffer.ts'
 import type { LakeDatabase, StagedColumn } from './database.ts'
+import { orderOf, PLAIN_TABLES, shownColumns, stagedColumns } from './plain.ts'
 import type { OwnedWindow } from './recompute.ts'
 import type { SealContent, SegmentFacts } from './shelf.ts'
 import { columnsSql, emptySql, literal, PLACED_TABLES, TABLE_NAMES, WINDOW_SIZES_SQL, WINDOW_TABLES } from './tables.ts'
@@ -164,44 +165,16 @@ async function stageOwned(db: LakeDatabase, owned: readonly OwnedWindow[]): Prom
   await db.stage('owned', columns, owned.length)
 }
 
-/** Anomalies, forecasts, answers, rejects and the ledger. */
+/** What goes in as it is, rejects and the ledger. */
 async function stageSmall(db: LakeDatabase, buffer: SealBuffer, rank: Int32Array): Promise<SegmentSource[]> {
   const sources: SegmentSource[] = []
-  const { anomalies, feedback, profiles, rejects, ledger } = buffer
-  if (anomalies.ts.length > 0) {
-    const columns: StagedColumn[] = [{ name: 'series', kind: 'int', data: Int32Array.from(anomalies.series, (s) => rank[s]) }, { name: 'ts', kind: 'time', data: Float64Array.from(anomalies.ts) }]
-    for (const name of ['value', 'score', 'expected', 'lower', 'upper'] as const) columns.push({ name, kind: 'double', data: Float64Array.from(anomalies[name]) })
-    for (const name of ['reason', 'kind', 'part'] as const) columns.push({ name, kind: 'text', data: anomalies[name] })
-    await db.stage('anomalies', columns, anomalies.ts.length)
-    sources.push({
-      table: 'anomalies',
-      selects: ['SELECT n.tenant, n.device, n.metric, a.ts, a.value, a.score, a.expected, a.lower, a.upper, a.reason, a.kind, a.part FROM memory.main.anomalies a JOIN memory.main.names n ON n.id = a.series ORDER BY a.series, a.ts, a.value'],
-    })
-  }
-  if (buffer.forecasts.length > 0) sources.push(await stageForecasts(db, buffer, rank))
-  if (feedback.ts.length > 0) {
-    const columns: StagedColumn[] = [
-      { name: 'series', kind: 'int', data: Int32Array.from(feedback.series, (s) => rank[s]) },
-      { name: 'useful', kind: 'int', data: Int32Array.from(feedback.useful) },
-    ]
-    for (const name of ['ts', 'value', 'factor', 'answered_at'] as const) columns.push({ name, kind: name === 'ts' || name === 'answered_at' ? 'time' : 'double', data: Float64Array.from(feedback[name]) })
-    await db.stage('feedback', columns, feedback.ts.length)
-    sources.push({
-      table: 'feedback',
-      selects: ['SELECT n.tenant, n.device, n.metric, f.ts, f.value, f.useful = 1, f.factor, f.answered_at FROM memory.main.feedback f JOIN memory.main.names n ON n.id = f.series ORDER BY f.series, f.ts, f.answered_at'],
-    })
-  }
-  if (profiles.day.length > 0) {
-    const columns: StagedColumn[] = [{ name: 'series', kind: 'int', data: Int32Array.from(profiles.series, (s) => rank[s]) }, { name: 'cluster', kind: 'int', data: Int32Array.from(profiles.cluster) }]
-    for (const name of ['day', 'level', 'amplitude', 'distance'] as const) columns.push({ name, kind: name === 'day' ? 'time' : 'double', data: Float64Array.from(profiles[name]) })
-    await db.stage('profiles', columns, profiles.day.length)
-    sources.push({
-      table: 'profiles',
-      selects: [
-        `SELECT n.tenant, n.device, n.metric, p.day, p.level, p.amplitude, CASE WHEN p.cluster < 0 THEN NULL ELSE p.cluster END, CASE WHEN isnan(p.distance) THEN NULL ELSE p.distance END
-         FROM memory.main.profiles p JOIN memory.main.names n ON n.id = p.series ORDER BY p.series, p.day`,
-      ],
-    })
+  const { plain, rejects, ledger } = buffer
+  for (const table of PLAIN_TABLES) {
+    const { series, numbers, texts, length } = plain[table]
+    if (length === 0) continue
+    await db.stage(table, stagedColumns(table, Int32Array.from(series, (s) => rank[s]), numbers, texts), length)
+    const order = orderOf(table).replaceAll(/\w+/g, 'f.$&')
+    sources.push({ table, selects: [`SELECT n.tenant, n.device, n.metric, ${shownColumns(table)} FROM memory.main.${table} f JOIN memory.main.names n ON n.id = f.series ORDER BY f.series, ${order}`] })
   }
   if (rejects.reason.length > 0) {
     const columns: StagedColumn[] = [
@@ -231,23 +204,4 @@ async function stageSmall(db: LakeDatabase, buffer: SealBuffer, rank: Int32Array
     })
   }
   return sources
-}
-
-async function stageForecasts(db: LakeDatabase, { forecasts, models }: SealBuffer, rank: Int32Array): Promise<SegmentSource> {
-  const { length, int, double } = forecasts
-  const columns: StagedColumn[] = [
-    { name: 'series', kind: 'int', data: Int32Array.from({ length }, (_, i) => rank[int.series[i]]) },
-    { name: 'model', kind: 'int', data: int.model.slice(0, length) },
-    ...FORECAST_DOUBLES.map((name) => ({ name, kind: name === 'ts' || name === 'made_at' ? ('time' as const) : ('double' as const), data: double[name].slice(0, length) })),
-  ]
-  await db.stage('forecasts', columns, length)
-  const model = `CASE f.model ${models.map((name, n) => `WHEN ${n} THEN ${literal(name)}`).join(' ')} END`
-  const known = (name: string) => `CASE WHEN isnan(f.${name}) THEN NULL ELSE f.${name} END`
-  return {
-    table: 'forecasts',
-    selects: [
-      `SELECT n.tenant, n.device, n.metric, f.made_at, f.ts, f.mean, f.lower, f.upper, ${model}, f.lower80, f.upper80, ${known('coverage')}, ${known('error')}
-       FROM memory.main.forecasts f JOIN memory.main.names n ON n.id = f.series ORDER BY f.series, f.ts, f.made_at`,
-    ],
-  }
 }

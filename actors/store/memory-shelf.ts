@@ -11,7 +11,7 @@ import type { Clock } from '../../runtime/clock.ts'
 import type { Disk } from '../../runtime/disk.ts'
 import { STORE_LOCK_WAIT_MS } from '../../runtime/limits.ts'
 import { CLOSED_BY, WINDOW_SIZES_MS, windowStart } from '../reading/window.ts'
-import { FORECAST_DOUBLES, LEDGER_COUNTS } from './buffer.ts'
+import { LEDGER_COUNTS } from './buffer.ts'
 import type { CompactionJob } from './compaction.ts'
 import { lakeTaken, LOCK_RETRY_MS } from './lock.ts'
 import { segmentsDir } from './manifest.ts'
@@ -22,6 +22,8 @@ import { packSegment, readSegment } from './memory-segment.ts'
 import type { SegmentTables } from './memory-segment.ts'
 import type { DirtyWindow } from './recompute.ts'
 import type { Candidates, LakeLock, OwnedRow, SealContent, SealedReadings, SegmentFacts, Shelf, ShelfPort } from './shelf.ts'
+import { ageOf, namesOf, PLAIN_TABLES } from './plain.ts'
+import type { PlainTable } from './plain.ts'
 import { TABLE_NAMES } from './tables.ts'
 
 /** A disk that also has locks, which end with the process that the disk was opened for; as a `DiskView` has. */
@@ -96,12 +98,12 @@ class MemoryShelf implements Shelf {
   }
 
   async write(path: string, { buffer, rank, kept, owned }: SealContent): Promise<SegmentFacts> {
-    const names = (series: number) => this.#names[rank[series]]
-    const { windows, anomalies, forecasts, feedback, profiles, rejects, ledger } = buffer
+    const named = (series: number) => this.#names[rank[series]]
+    const { windows, plain, rejects, ledger } = buffer
     const sent = Array.from(kept, (i): LakeRow => {
       const { start, count, sum, min, max, stddev, first, last, p50, p95, p99, updated_at, version } = windows.double
       return {
-        ...names(windows.int.series[i]),
+        ...named(windows.int.series[i]),
         size: WINDOW_SIZES_MS[windows.int.size[i]],
         start: start[i],
         count: count[i],
@@ -120,27 +122,22 @@ class MemoryShelf implements Shelf {
         version: version[i],
       }
     })
-    const { score, expected, lower, upper, reason, kind, part } = anomalies
-    const known = (n: number) => (Number.isNaN(n) ? null : n)
+    const plainRows = (table: PlainTable) => {
+      const { series, numbers, texts } = plain[table]
+      const names = namesOf(table)
+      const known = (n: number) => (Number.isNaN(n) ? null : n)
+      return series.map((of, i): LakeRow => ({
+        ...named(of),
+        ...Object.fromEntries(names.numbers.map((name, c) => [name, known(numbers[c][i])])),
+        ...Object.fromEntries(names.texts.map((name, c) => [name, texts[c][i]])),
+      }))
+    }
     return this.#writeFile(path, {
       readings: this.#readings,
       windows: [],
       ...bySize([...sent, ...this.#computed]),
       owned_windows: owned.map(({ series, size, start }) => ({ ...this.#names[series], size: WINDOW_SIZES_MS[size], start })),
-      anomalies: anomalies.series.map((series, i) => ({
-        ...names(series), ts: anomalies.ts[i], value: anomalies.value[i], score: score[i], expected: expected[i], lower: lower[i], upper: upper[i], reason: reason[i], kind: kind[i], part: part[i],
-      })),
-      forecasts: Array.from({ length: forecasts.length }, (_, i) => {
-        const numbers = Object.fromEntries(FORECAST_DOUBLES.map((name) => [name, known(forecasts.double[name][i])]))
-        return { ...names(forecasts.int.series[i]), ...numbers, model: buffer.models[forecasts.int.model[i]] }
-      }),
-      feedback: feedback.series.map((series, i) => ({
-        ...names(series), ts: feedback.ts[i], value: feedback.value[i], useful: feedback.useful[i], factor: feedback.factor[i], answered_at: feedback.answered_at[i],
-      })),
-      profiles: profiles.series.map((series, i) => ({
-        ...names(series), day: profiles.day[i], level: profiles.level[i], amplitude: profiles.amplitude[i],
-        cluster: profiles.cluster[i] < 0 ? null : profiles.cluster[i], distance: known(profiles.distance[i]),
-      })),
+      ...(Object.fromEntries(PLAIN_TABLES.map((table) => [table, plainRows(table)])) as Record<PlainTable, LakeRow[]>),
       rejects: rejects.tenant.map((tenant, i) => ({ tenant, received_at: rejects.receivedAt[i], reason: rejects.reason[i], reading: rejects.reading[i] })),
       ledger: ledger.minute.map((minute, i) => {
         const counts = Object.fromEntries(LEDGER_COUNTS.map((name, what) => [name, ledger.counts[i * LEDGER_COUNTS.length + what]]))
@@ -190,20 +187,17 @@ class MemoryShelf implements Shelf {
     const since = (column: string) => (row: LakeRow) => dropBeforeMs === null || Number(row[column]) >= dropBeforeMs
     signal?.throwIfAborted()
     const readings = all.readings.filter(since('ts'))
-    const anomalies = all.anomalies.filter(since('ts'))
+    const plain = Object.fromEntries(PLAIN_TABLES.map((table) => [table, all[table].filter(since(ageOf(table)))])) as Record<PlainTable, LakeRow[]>
     const windows = bySize(newestWindows(ofAllSizes(all).filter(since('start'))))
     return this.#writeFile(path, {
       readings,
       windows: [],
       ...windows,
       owned_windows: [...new Map(all.owned_windows.filter(since('start')).map((row) => [windowKey(row), row])).values()],
-      anomalies,
-      forecasts: all.forecasts.filter(since('ts')),
-      feedback: all.feedback.filter(since('ts')),
-      profiles: all.profiles.filter(since('day')),
+      ...plain,
       rejects: all.rejects.filter(since('received_at')),
       ledger: sumLedger(all.ledger),
-      series: seriesOf(readings, { ...windows, anomalies }),
+      series: seriesOf(readings, { ...windows, anomalies: plain.anomalies }),
     })
   }
 

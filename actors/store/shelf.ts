@@ -44,7 +44,7 @@ export interface Candidates {
 
 /** What a segment is made of, beside the readings that were staged and the windows that were computed. */
 export interface SealContent {
-  /** Its anomalies, forecasts, answers, rejects and ledger go in as they are, its windows as `kept` says. */
+  /** Its plain rows, rejects and ledger go in as they are, its windows as `kept` says. */
   readonly buffer: SealBuffer
   readonly rank: Int32Array
   /** Rows of `buffer.windows` that go in as the actor sent them. */

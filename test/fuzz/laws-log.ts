@@ -10,7 +10,7 @@ import { decodeEffects, EffectsBuilder } from '../../actors/partition/effects.ts
 import type { PartitionEffects, WindowRow } from '../../actors/partition/effects.ts'
 import { HORIZON_MAX, rowsOf } from '../../actors/partition/forecasts.ts'
 import type { Forecast } from '../../actors/partition/forecasts.ts'
-import { decodeInput, encodeBlock, encodeFeedback, encodePrior, encodeRejects, encodeSettings, encodeTick } from '../../actors/reading/input.ts'
+import { decodeInput, encodeBlock, encodeDriverHour, encodeFeedback, encodePrior, encodeRejects, encodeSettings, encodeTick } from '../../actors/reading/input.ts'
 import type { Input } from '../../actors/reading/input.ts'
 import { CLOSED_BY } from '../../actors/reading/window.ts'
 import { manifestPath, readManifest } from '../../actors/store/manifest.ts'
@@ -52,6 +52,10 @@ const rejects = fc.record(
   { noNullPrototype: true },
 )
 const feedback = fc.record({ tenant: fc.constant('default'), device, metric, ts: fc.integer(), value: fc.integer(), useful: fc.boolean() }, { noNullPrototype: true })
+const driverHour = fc.record(
+  { tenant: fc.constant('default'), device, metric, slot: fc.nat(3), driver: fc.constant('a\nb'), hour: fc.nat(1_000_000).map((h) => h * 3_600_000), value: fc.integer() },
+  { noNullPrototype: true },
+)
 const prior = fc.record(
   {
     of: fc.string({ maxLength: 9 }), revision: fc.nat(), scale: fc.integer({ min: 1, max: 99 }),
@@ -66,12 +70,13 @@ const input: fc.Arbitrary<{ bytes: Uint8Array; input: Input }> = fc.oneof(
   { weight: 1, arbitrary: settings.map((s) => ({ bytes: encodeSettings(s), input: { kind: 'settings', settings: s, flags: [] } as Input })) },
   { weight: 1, arbitrary: fc.constant({ bytes: encodeTick(), input: { kind: 'tick' } as Input }) },
   { weight: 1, arbitrary: feedback.map((f) => ({ bytes: encodeFeedback(f), input: { kind: 'feedback', ...f } as Input })) },
+  { weight: 1, arbitrary: driverHour.map((h) => ({ bytes: encodeDriverHour(h), input: { kind: 'hour', ...h } as Input })) },
   { weight: 1, arbitrary: prior.map((p) => ({ bytes: encodePrior(p), input: { kind: 'prior', ...p } as Input })) },
 )
 export const inputBytes = input.map(({ bytes }) => bytes)
 /** What may stand in the place of a part of a message: the right kind of bytes around the wrong kind of thing. */
 const misfit = fc.oneof(fc.jsonValue({ maxDepth: 2 }), anyBytes, fc.constantFrom(NaN, Infinity, -1, 1e308, 2 ** 53))
-const WIRES: Record<string, string[]> = { b: ['t', 'd', 'm', 'sd', 'sm', 'r', 'b', 'w', 'ts', 'v', 'i'], x: ['t', 'c', 's'], s: ['s', 'f'], t: [], p: ['o', 'r', 's', 'g'], u: ['t', 'd', 'm', 'ts', 'v', 'u'] }
+const WIRES: Record<string, string[]> = { b: ['t', 'd', 'm', 'sd', 'sm', 'r', 'b', 'w', 'ts', 'v', 'i'], x: ['t', 'c', 's'], s: ['s', 'f'], t: [], h: ['t', 'd', 'm', 'n', 'o', 'h', 'v'], p: ['o', 'r', 's', 'g'], u: ['t', 'd', 'm', 'ts', 'v', 'u'] }
 export const misfits = fc.constantFrom(...Object.keys(WIRES)).chain((k) => fc.tuple(...WIRES[k].map(() => misfit)).map((of) => pack({ k, ...Object.fromEntries(WIRES[k].map((name, i) => [name, of[i]])) })))
 
 /** What every reader of the input log relies on. */
@@ -118,6 +123,7 @@ const effects: fc.Arbitrary<PartitionEffects> = fc
       ),
       feedback: fc.array(fc.record({ series: fc.nat(2), ts: fc.integer(), value: number, useful: fc.boolean(), factor: number }, { noNullPrototype: true }), { maxLength: 2 }),
       profiles: fc.array(fc.record({ series: fc.nat(2), day: fc.integer(), level: number, amplitude: number, course: fc.array(fc.float().map((n) => n + 0), { minLength: 24, maxLength: 24 }).map((c) => Float64Array.from(c)), cluster: fc.integer({ min: -1, max: 9 }), distance: number }, { noNullPrototype: true }), { maxLength: 2 }),
+      drivers: fc.array(fc.record({ series: fc.nat(2), at: fc.integer(), driverDevice: device, driverMetric: metric, effects: fc.array(number, { minLength: 3, maxLength: 3 }), errors: fc.array(number, { minLength: 3, maxLength: 3 }), gain: number, hours: fc.nat() }, { noNullPrototype: true }), { maxLength: 2 }),
     },
     { noNullPrototype: true },
   )
@@ -142,6 +148,7 @@ function encodeEffects(e: PartitionEffects): Uint8Array {
   for (const f of e.forecasts) builder.forecasts.add(f)
   builder.feedback.push(...e.feedback)
   builder.profiles.push(...e.profiles)
+  builder.drivers.push(...e.drivers)
   return builder.encode(e)
 }
 
@@ -157,11 +164,12 @@ function assertEffects(e: PartitionEffects): void {
   }
   for (const f of e.feedback) assert(e.series[f.series] !== undefined && typeof f.factor === 'number' && typeof f.useful === 'boolean')
   for (const p of e.profiles) assert(e.series[p.series] !== undefined && p.course.length === 24 && typeof p.cluster === 'number')
+  for (const d of e.drivers) assert(e.series[d.series] !== undefined && d.effects.length === 3 && d.errors.length === 3 && typeof d.driverDevice === 'string')
   for (const f of e.fates) assert(typeof f.seq === 'number' && f.old.length === f.closedUntil.length)
 }
 
 const COLUMNS = ['mean', 'lower', 'upper', 'lower80', 'upper80'] as const
-const EFFECT_FIELDS = ['a', 'p', 'l', 's', 'f', 'ws', 'wk', 'wn', 'an', 'fc', 'fb', 'pf']
+const EFFECT_FIELDS = ['a', 'p', 'l', 's', 'f', 'ws', 'wk', 'wn', 'an', 'fc', 'fb', 'pf', 'dr']
 const position = { created: 'c', seq: 7, timeMs: 70 }
 const header = (kind: JournalHeader['kind'], rest: Partial<JournalHeader> = {}): JournalHeader => ({
   kind, partition: 0, epoch: 1, owner: 'w', nonce: 'n', position, snapshots: [{ name: 'partition.0.1.7', position }], part: 0, ...rest,

@@ -10,6 +10,7 @@ import { compress } from 'hono/compress'
 import type { KeyedEnv } from '../../../runtime/http.ts'
 import { DOCS_CSP, docsPage } from './docs.ts'
 import { installElsewhere } from './elsewhere.ts'
+import { driversRoutes } from './routes-drivers.ts'
 import { feedbackRoute } from './routes-feedback.ts'
 import { fleetRoutes } from './routes-fleet.ts'
 import { filterOf, rangeOf } from './parameters.ts'
@@ -51,6 +52,7 @@ export function createAnalytics(sources: AnalyticsSources): { app: OpenAPIHono<K
   outlookRoutes(app, get, sources)
   feedbackRoute(post, sources)
   kindsRoute(get, sources)
+  driversRoutes({ get, post }, sources)
   describeIngest(app)
   installElsewhere(app)
   app.doc31('/openapi.json', {

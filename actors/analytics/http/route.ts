@@ -14,6 +14,7 @@ import type { KeyedEnv } from '../../../runtime/http.ts'
 import type { Keyring, Principal } from '../../../runtime/keys.ts'
 import type { Log } from '../../../runtime/log.ts'
 import type { Topology } from '../../../runtime/topology.ts'
+import type { DriverRegistry } from '../../fleet/drivers.ts'
 import type { FleetLearner } from '../../fleet/learner.ts'
 import type { LiveHub } from '../live/live.ts'
 import { timeMsOf } from './parameters.ts'
@@ -36,6 +37,7 @@ export interface AnalyticsSources {
   readonly keyring: Keyring
   readonly units: UnitRegistry
   readonly learner: Pick<FleetLearner, 'kinds'>
+  readonly drivers: Pick<DriverRegistry, 'of' | 'set'>
   readonly clock: Clock
   readonly logger: TailLogger
   readonly progress: StatusSources['progress']

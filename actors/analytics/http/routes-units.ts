@@ -14,7 +14,8 @@ import { ParameterError, badParameter } from './reply.ts'
 import type { AnalyticsSources, Get } from './route.ts'
 import { Problem, forms } from './schemas.ts'
 import { DEFAULT_UNITS } from '../units/defaults.ts'
-import { RevisionError, UnitError, isUnitName, parseUnit } from '../units/units.ts'
+import { RevisionError } from '../../fleet/tenant-values.ts'
+import { UnitError, isUnitName, parseUnit } from '../units/units.ts'
 import type { EditedUnits, Unit } from '../units/units.ts'
 
 const NO_STORE = { 'cache-control': 'no-store' }

@@ -10,9 +10,9 @@
 
 import { toBytes } from '../../../runtime/codec.ts'
 import { SQL_FRESH_ROWS_MAX } from '../../../runtime/limits.ts'
-import type { PartitionEffects } from '../../partition/effects.ts'
-import { rowsOf } from '../../partition/forecasts.ts'
 import { CLOSED_BY } from '../../reading/window.ts'
+import { namesOf, PLAIN_ROWS, PLAIN_TABLES } from '../../store/plain.ts'
+import type { PlainTable } from '../../store/plain.ts'
 import { FATE_OLD } from '../data/fresh.ts'
 import type { FreshView } from '../data/fresh.ts'
 import type { ViewName } from './views.ts'
@@ -24,33 +24,19 @@ export interface FreshNames {
 }
 
 /** Typed arrays as bytes. A view that the query does not read is left out. */
-export interface FreshRows {
+export interface FreshRows extends Readonly<Partial<Record<PlainTable, FreshPlain>>> {
   readonly names: FreshNames
   readonly readings?: { readonly series: Uint8Array; readonly ts: Uint8Array; readonly value: Uint8Array; readonly receivedAt: Uint8Array; readonly old: Uint8Array }
   readonly windows?: { readonly series: Uint8Array; readonly size: Uint8Array; readonly closedBy: Uint8Array; readonly numbers: Uint8Array }
-  readonly anomalies?: PlainRows
-  readonly forecasts?: PlainRows
-  readonly feedback?: PlainRows
-  readonly profiles?: PlainRows
   readonly rejects?: { readonly receivedAt: Uint8Array; readonly reason: string[]; readonly reading: string[] }
 }
 
-/** Rows that show as they are: a series each, its numbers row by row, and its texts by column, in the order of `PLAIN`. */
-export interface PlainRows {
+/** Rows that show as they are: a series each, its numbers row by row, and its texts by column, in the order of store/plain.ts. */
+export interface FreshPlain {
   readonly series: Uint8Array
   readonly numbers: Uint8Array
   readonly texts: readonly (readonly (string | null)[])[]
 }
-
-/** Views whose fresh rows show as they are, and the names of their numbers and texts. */
-export const PLAIN = {
-  anomalies: { numbers: ['ts', 'value', 'score', 'expected', 'lower', 'upper'], texts: ['reason', 'kind', 'part'] },
-  forecasts: { numbers: ['made_at', 'ts', 'mean', 'lower', 'upper', 'lower80', 'upper80', 'coverage', 'error'], texts: ['model'] },
-  feedback: { numbers: ['ts', 'value', 'useful', 'factor', 'answered_at'], texts: [] },
-  profiles: { numbers: ['day', 'level', 'amplitude', 'cluster', 'distance'], texts: [] },
-} as const satisfies Partial<Record<ViewName, { numbers: readonly string[]; texts: readonly string[] }>>
-export type PlainView = keyof typeof PLAIN
-export const PLAIN_VIEWS = Object.keys(PLAIN) as PlainView[]
 
 /** Numbers of a fresh window, in this order, row by row. */
 export const FRESH_WINDOW_NUMBERS = ['start', 'count', 'sum', 'min', 'max', 'stddev', 'first', 'last', 'p50', 'p95', 'p99', 'updated_at'] as const
@@ -114,10 +100,10 @@ export function freshRowsOf(view: FreshView, tenant: string, views: ReadonlySet<
   const parts: Omit<FreshRows, 'names'> = {
     ...(views.has('readings') ? readingsOf(view, tenant, names, settleUntil ?? -Infinity) : {}),
     ...(views.has('windows') ? windowsOf(view, tenant, names, settleUntil ?? -Infinity) : {}),
-    ...Object.fromEntries(PLAIN_VIEWS.filter((name) => views.has(name)).map((name) => [name, plainOf(name, view, tenant, names)])),
+    ...Object.fromEntries(PLAIN_TABLES.filter((name) => views.has(name)).map((name) => [name, plainOf(name, view, tenant, names)])),
     ...(views.has('rejects') ? rejectsOf(view, tenant) : {}),
   }
-  const plain = PLAIN_VIEWS.reduce((sum, name) => sum + (parts[name]?.series.length ?? 0) / Uint32Array.BYTES_PER_ELEMENT, 0)
+  const plain = PLAIN_TABLES.reduce((sum, name) => sum + (parts[name]?.series.length ?? 0) / Uint32Array.BYTES_PER_ELEMENT, 0)
   const rows = (parts.readings?.old.length ?? 0) + (parts.windows?.size.length ?? 0) + plain
   return rows > SQL_FRESH_ROWS_MAX ? null : { names: { device: names.device, metric: names.metric }, ...parts }
 }
@@ -165,24 +151,12 @@ function windowsOf(view: FreshView, tenant: string, names: Names, settleUntil: n
   return { windows: { series: series.bytes(), size: size.bytes(), closedBy: closedBy.bytes(), numbers: numbers.bytes() } }
 }
 
-/** The rows of a commit that show in a plain view: series, numbers, texts. */
-const ROWS: Record<PlainView, (effects: PartitionEffects, timeMs: number) => Iterable<readonly [series: number, numbers: readonly number[], texts: readonly (string | null)[]]>> = {
-  anomalies: ({ anomalies }) => anomalies.map((a) => [a.series, [a.ts, a.value, a.score, a.expected, a.lower, a.upper], [a.reason, a.kind ?? null, a.part ?? null]]),
-  *forecasts({ forecasts }) {
-    for (const forecast of forecasts) {
-      for (const f of rowsOf(forecast)) yield [f.series, [f.madeAt, f.ts, f.mean, f.lower, f.upper, f.lower80, f.upper80, f.coverage, f.error], [f.model]]
-    }
-  },
-  feedback: ({ feedback }, timeMs) => feedback.map((f) => [f.series, [f.ts, f.value, f.useful ? 1 : 0, f.factor, timeMs], []]),
-  profiles: ({ profiles }) => profiles.map((p) => [p.series, [p.day, p.level, p.amplitude, p.cluster < 0 ? NaN : p.cluster, p.distance], []]),
-}
-
-function plainOf(name: PlainView, view: FreshView, tenant: string, names: Names): PlainRows {
+function plainOf(name: PlainTable, view: FreshView, tenant: string, names: Names): FreshPlain {
   const series = wholes()
   const numbers = doubles()
-  const texts: (string | null)[][] = PLAIN[name].texts.map(() => [])
+  const texts: (string | null)[][] = namesOf(name).texts.map(() => [])
   for (const { effects, timeMs } of view.flat()) {
-    for (const [s, own, words] of ROWS[name](effects, timeMs)) {
+    for (const [s, own, words] of PLAIN_ROWS[name](effects, timeMs)) {
       const of = effects.series[s]
       if (of.tenant !== tenant || series.length > SQL_FRESH_ROWS_MAX) continue
       series.push(names.number(of.device, of.metric))

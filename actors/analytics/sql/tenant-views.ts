@@ -13,12 +13,14 @@ import { CLOSED_BY, WINDOW_SIZES_MS } from '../../reading/window.ts'
 import { stage } from '../../store/database.ts'
 import type { StagedColumn } from '../../store/database.ts'
 import { windowsViewSql } from '../../store/catalog.ts'
+import { namesOf, PLAIN_TABLES, shownColumns, stagedColumns } from '../../store/plain.ts'
+import type { PlainTable } from '../../store/plain.ts'
 import { fillSql, readSql } from '../../store/sql.ts'
 import { TABLES, WINDOW_SIZES_SQL, emptySql, literal, timestampSql } from '../../store/tables.ts'
 import type { TableName } from '../../store/tables.ts'
 import type { AttachedSegments } from './attached.ts'
-import { FRESH_WINDOW_NUMBERS, PLAIN, PLAIN_VIEWS } from './fresh-rows.ts'
-import type { FreshRows, PlainRows, PlainView } from './fresh-rows.ts'
+import { FRESH_WINDOW_NUMBERS } from './fresh-rows.ts'
+import type { FreshPlain, FreshRows } from './fresh-rows.ts'
 import { VIEWS } from './views.ts'
 import type { ViewName } from './views.ts'
 
@@ -57,7 +59,7 @@ export async function makeViews(connection: DuckDBConnection, segments: Attached
     const statement = TEMPLATES.get(view)!
     const parts: string[] = []
     if (view === 'readings' && (await stageReadings(connection, segments, tenant, fresh.readings!))) parts.push(named('fresh_readings', 'f.ts, f.value, f.received_at'))
-    for (const plain of PLAIN_VIEWS) if (view === plain && (await stagePlain(connection, plain, fresh[plain]!))) parts.push(named(`fresh_${plain}`, plainColumns(plain)))
+    for (const plain of PLAIN_TABLES) if (view === plain && (await stagePlain(connection, plain, fresh[plain]!))) parts.push(named(`fresh_${plain}`, shownColumns(plain)))
     if (view === 'rejects' && (await stageRejects(connection, fresh.rejects!))) parts.push(`SELECT ${constant}, received_at, reason, reading FROM temp.main.fresh_rejects`)
     const values: Record<string, string> = { create: 'CREATE TEMP VIEW ' }
     if (view === 'windows') {
@@ -74,7 +76,7 @@ export async function makeViews(connection: DuckDBConnection, segments: Attached
 }
 
 const united = (table: TableName, parts: readonly string[]) => (parts.length === 0 ? emptySql(table) : `(${parts.join(' UNION ALL ')})`)
-const text = (name: string, data: readonly (string | null)[]): StagedColumn => ({ name, kind: 'text', data })
+const text = (name: string, data: readonly string[]): StagedColumn => ({ name, kind: 'text', data })
 const signed = (bytes: Uint8Array): Int32Array => {
   const { buffer, byteOffset, length } = toUint32(bytes)
   return new Int32Array(buffer, byteOffset, length)
@@ -165,19 +167,14 @@ async function stageWindows(connection: DuckDBConnection, segments: AttachedSegm
   return true
 }
 
-async function stagePlain(connection: DuckDBConnection, view: PlainView, { series, numbers, texts }: PlainRows): Promise<boolean> {
+async function stagePlain(connection: DuckDBConnection, table: PlainTable, { series, numbers, texts }: FreshPlain): Promise<boolean> {
   const ids = signed(series)
   if (ids.length === 0) return false
-  const times = TABLES[view].filter(([, type]) => type === 'TIMESTAMP').map(([name]) => name)
-  const words = PLAIN[view].texts.map((name, i) => text(name, texts[i]))
-  await stage(connection, { catalog: 'temp', name: `fresh_${view}` }, [{ name: 'series', kind: 'int', data: ids }, ...numbered(PLAIN[view].numbers, toFloat64(numbers), ids.length, times), ...words], ids.length)
+  const all = toFloat64(numbers)
+  const width = namesOf(table).numbers.length
+  const columns = Array.from({ length: width }, (_, c) => Float64Array.from(ids, (_, i) => all[i * width + c]))
+  await stage(connection, { catalog: 'temp', name: `fresh_${table}` }, stagedColumns(table, ids, columns, texts), ids.length)
   return true
-}
-
-/** The columns behind the names, in their order and of their types; a number that is none is null. */
-function plainColumns(view: PlainView): string {
-  const column = (name: string, type: string) => (type === 'BOOLEAN' ? `f."${name}" = 1` : type === 'DOUBLE' || type === 'BIGINT' ? `CASE WHEN isnan(f."${name}") THEN NULL ELSE f."${name}"::${type} END` : `f."${name}"`)
-  return TABLES[view].slice(3).map(([name, type]) => `${column(name, type)} AS "${name}"`).join(', ')
 }
 
 async function stageRejects(connection: DuckDBConnection, { receivedAt, reason, reading }: NonNullable<FreshRows['rejects']>): Promise<boolean> {

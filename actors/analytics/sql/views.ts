@@ -2,7 +2,7 @@
 
 import { TABLES } from '../../store/tables.ts'
 
-export const VIEWS = ['readings', 'windows', 'anomalies', 'alerts', 'forecasts', 'feedback', 'profiles', 'rejects'] as const
+export const VIEWS = ['readings', 'windows', 'anomalies', 'alerts', 'forecasts', 'feedback', 'profiles', 'drivers', 'rejects'] as const
 export type ViewName = (typeof VIEWS)[number]
 
 type Columns = readonly (readonly [name: string, type: string])[]
@@ -21,5 +21,6 @@ export const VIEW_COLUMNS: Readonly<Record<ViewName, Columns>> = {
   forecasts: TABLES.forecasts,
   feedback: TABLES.feedback,
   profiles: TABLES.profiles,
+  drivers: TABLES.drivers,
   rejects: TABLES.rejects,
 }

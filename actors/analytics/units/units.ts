@@ -8,14 +8,14 @@
  *
  * Invariants
  * - V1 For a metric holds, among edited entries before built-in ones, the entry of its very name, else that of the longest beginning (`temp*`).
- * - V2 All of a tenant's edited entries are one value in the log's key-value store, changed by compare-and-set: of two who edit at once none
- *   undoes the other, and all stores follow it by a watch.
+ * - V2 All of a tenant's edited entries are one value in the log's key-value store (fleet/tenant-values.ts).
  * - V3 What is stored was checked; bytes that can't be read count as no edits, and are overwritten by the next one.
  */
 
-import { ErrorCode, isOperating } from '../../../runtime/errors.ts'
 import { UNITS_MAX } from '../../../runtime/limits.ts'
 import type { KeyValue } from '../../../runtime/log.ts'
+import { TenantValues } from '../../fleet/tenant-values.ts'
+import type { Revised } from '../../fleet/tenant-values.ts'
 
 export interface Unit {
   /** Empty: the metric's own name, in words. */
@@ -44,96 +44,49 @@ export class UnitError extends Error {
   }
 }
 
-/** Thrown where the caller knew another revision than there is. */
-export class RevisionError extends Error {
-  constructor(known: number, current: number) {
-    super(`Cannot change the units as they must still be at revision ${known}: current value is ${current}. Read them anew, and decide again`)
-    this.name = 'RevisionError'
-  }
-}
-
-const PREFIX = 'units.'
-const NONE: EditedUnits = { revision: 0, units: {} }
 const NAME = /^[A-Za-z][A-Za-z0-9_.]{0,63}\*?$/
 
 export class UnitRegistry {
-  #kv: KeyValue
-  /** By key of the store. */
-  #edited = new Map<string, EditedUnits>()
-  #unwatch: () => void = () => {}
+  readonly #values: TenantValues<EditedUnits['units']>
 
-  private constructor(kv: KeyValue) {
-    this.#kv = kv
+  private constructor(values: TenantValues<EditedUnits['units']>) {
+    this.#values = values
   }
 
   /** Reads what was edited, and follows the changes until `close`. */
   static async open(kv: KeyValue): Promise<UnitRegistry> {
-    const registry = new UnitRegistry(kv)
-    registry.#unwatch = await kv.watch((key, value, revision) => {
-      if (key.startsWith(PREFIX)) registry.#learn(key, { revision, units: value === null ? {} : decode(value) })
-    })
-    return registry
+    return new UnitRegistry(await TenantValues.open<EditedUnits['units']>({ kv, name: 'units', none: {}, decode }))
   }
 
   close(): void {
-    this.#unwatch()
+    this.#values.close()
   }
 
   edited(tenant: string): EditedUnits {
-    return this.#edited.get(keyOf(tenant)) ?? NONE
+    return shown(this.#values.of(tenant))
   }
 
   /** Stores the entry of a metric, or of a beginning. `known`: the revision that must still hold (`RevisionError`), null for any. */
-  put(tenant: string, name: string, unit: Unit, known: number | null): Promise<EditedUnits> {
-    return this.#change(tenant, known, (units) => {
+  async put(tenant: string, name: string, unit: Unit, known: number | null): Promise<EditedUnits> {
+    const stored = await this.#values.change(tenant, known, (units) => {
       const next = { ...units, [name]: unit }
       if (Object.keys(next).length > UNITS_MAX) throw new UnitError('', `one of at most ${UNITS_MAX} edited entries`, Object.keys(next).length)
       return next
     })
+    return shown(stored)
   }
 
   /** Takes an edited entry out, so that the built-in one holds again. Null where there is none. */
-  delete(tenant: string, name: string, known: number | null): Promise<EditedUnits | null> {
-    return this.#change(tenant, known, (units) => {
+  async delete(tenant: string, name: string, known: number | null): Promise<EditedUnits | null> {
+    const stored = await this.#values.change(tenant, known, (units) => {
       const { [name]: _gone, ...rest } = units
       return Object.hasOwn(units, name) ? rest : null
     })
-  }
-
-  #change(tenant: string, known: number | null, change: (units: EditedUnits['units']) => EditedUnits['units']): Promise<EditedUnits>
-  #change(tenant: string, known: number | null, change: (units: EditedUnits['units']) => EditedUnits['units'] | null): Promise<EditedUnits | null>
-  async #change(
-    tenant: string,
-    known: number | null,
-    change: (units: EditedUnits['units']) => EditedUnits['units'] | null,
-  ): Promise<EditedUnits | null> {
-    const key = keyOf(tenant)
-    for (;;) {
-      const there = await this.#kv.get(key)
-      const revision = there?.revision ?? 0
-      if (known !== null && known !== revision) throw new RevisionError(known, revision)
-      const units = change(there === null ? {} : decode(there.value))
-      if (units === null) return null
-      try {
-        const stored = { revision: await this.#kv.put(key, new TextEncoder().encode(JSON.stringify(units)), revision), units }
-        this.#learn(key, stored)
-        return stored
-      } catch (error) {
-        // Somebody was faster: what they wrote is read, and the change made to that.
-        if (!isOperating(error, ErrorCode.conflict)) throw error
-      }
-    }
-  }
-
-  #learn(key: string, edited: EditedUnits): void {
-    if ((this.#edited.get(key)?.revision ?? 0) <= edited.revision) this.#edited.set(key, edited)
+    return stored === null ? null : shown(stored)
   }
 }
 
-/** A tenant's name may hold dots in any place; a key may not. */
-function keyOf(tenant: string): string {
-  return PREFIX + Buffer.from(tenant).toString('base64url')
-}
+const shown = ({ revision, value }: Revised<EditedUnits['units']>): EditedUnits => ({ revision, units: value })
 
 /** Whether `name` is that of a metric, or of a beginning of metrics (`soil_*`). */
 export function isUnitName(name: string): boolean {
@@ -171,11 +124,6 @@ function spanOf(value: unknown): Unit['range'] {
 }
 
 /** V3 */
-function decode(value: Uint8Array): EditedUnits['units'] {
-  try {
-    const units = JSON.parse(new TextDecoder().decode(value)) as Record<string, unknown>
-    return Object.fromEntries(Object.entries(units).map(([name, unit]) => [name, parseUnit(unit)]))
-  } catch {
-    return {}
-  }
+function decode(json: unknown): EditedUnits['units'] {
+  return Object.fromEntries(Object.entries(json as Record<string, unknown>).map(([name, unit]) => [name, parseUnit(unit)]))
 }

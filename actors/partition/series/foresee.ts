@@ -4,10 +4,13 @@
  * - F1 Where several hours close at once, only the last of them is forecast behind; and nothing is, whose hours the log's time has all passed.
  * - F2 Each hour a day is forecast, each sixth hour of the UTC day a week; of a series that is too young for models of its own a day, as its kind
  *   usually goes, where that is known.
+ * - F4 Where drivers of the series help, its forecast is corrected by what they say (drivers/); what they do is told once a day.
  * - F3 The hour that ends a UTC day ends a day of the series: its profile is told (fleet/).
  */
 
 import { HOUR_MS } from '../../reading/window.ts'
+import { GRADED_AHEAD } from '../drivers/driven.ts'
+import type { Driven } from '../drivers/driven.ts'
 import type { EffectsBuilder } from '../effects.ts'
 import { Flag } from '../flags.ts'
 import { endDay } from '../fleet/day.ts'
@@ -27,8 +30,16 @@ export function learnHour(state: PartitionState, series: Series, hour: Summary, 
   // By its number, so that of many series that began together some learn in each hour of the day.
   series.forecaster = state.forecasters.learn(series.forecaster, series.id, hour.start, (hour.sum + hour.carry) / hour.count)
   const end = hour.start + HOUR_MS
+  const driven = state.driven.size === 0 ? undefined : state.driven.get(series.id)
+  driven?.learn(hour.start / HOUR_MS, (hour.sum + hour.carry) / hour.count)
+  if (driven !== undefined && end % DAY_MS === 0) tellDrivers(series, driven, end, effects)
   if (end % DAY_MS === 0 && state.flags.has(Flag.fleet)) tellDay(state, series, end - DAY_MS, effects)
   return end
+}
+
+function tellDrivers(series: Series, driven: Driven, at: number, effects: EffectsBuilder): void {
+  const told = { series: series.indexIn(effects), at, gain: driven.gain(), hours: driven.hours }
+  for (const { device, metric, effects: of, errors } of driven.effects()) effects.drivers.push({ ...told, driverDevice: device, driverMetric: metric, effects: of, errors })
 }
 
 /** Hours of the day that has just ended, from midnight on. */
@@ -51,5 +62,18 @@ export function foresee(state: PartitionState, series: Series, madeAt: number, e
     // A day, since what is usual for a kind says nothing of how a series drifts.
     if (kind === null || !state.forecasters.forecastYoung(series.forecaster, kind, STEPS)) return
   }
+  const driven = state.driven.size === 0 ? undefined : state.driven.get(series.id)
+  if (driven !== undefined) drive(driven)
   effects.forecasts.add({ series: series.indexIn(effects), madeAt, ...forecasted })
+}
+
+const corrections = new Float64Array(HORIZON_MAX)
+
+/** Adds to what is forecast what the drivers say of it, where that helps. */
+function drive(driven: Driven): void {
+  const { steps, mean } = forecasted
+  driven.remember(mean[GRADED_AHEAD - 1])
+  if (!driven.correct(steps, corrections)) return
+  for (const column of [mean, forecasted.lower, forecasted.upper, forecasted.lower80, forecasted.upper80]) for (let h = 0; h < steps; h++) column[h] += corrections[h]
+  forecasted.model = `${forecasted.model} with drivers`
 }

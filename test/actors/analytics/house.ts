@@ -11,7 +11,7 @@ import { startAnalytics } from '../../../actors/analytics/start.ts'
 import type { Analytics } from '../../../actors/analytics/start.ts'
 import type { MemberView } from '../../../actors/analytics/data/status.ts'
 import { EffectsBuilder } from '../../../actors/partition/effects.ts'
-import type { AnomalyRow, BlockFates, FeedbackRow, ProfileRow, WindowRow } from '../../../actors/partition/effects.ts'
+import type { AnomalyRow, BlockFates, DriverRow, FeedbackRow, ProfileRow, WindowRow } from '../../../actors/partition/effects.ts'
 import { rowsOf } from '../../../actors/partition/forecasts.ts'
 import type { Forecast } from '../../../actors/partition/forecasts.ts'
 import { encodeBlock, encodeRejects } from '../../../actors/reading/input.ts'
@@ -49,6 +49,7 @@ export type NamedWindow = Omit<WindowRow, 'series'> & { device: string; metric: 
 export type NamedForecast = Omit<Forecast, 'series'> & { device: string; metric: string }
 export type NamedFeedback = Omit<FeedbackRow, 'series'> & { device: string; metric: string }
 export type NamedProfile = Omit<ProfileRow, 'series'> & { device: string; metric: string }
+export type NamedDriver = Omit<DriverRow, 'series'> & { device: string; metric: string }
 export type NamedAnomaly = Omit<AnomalyRow, 'series'> & { device: string; metric: string }
 
 /** A forecast of some hours: the mean climbs by one an hour from `from`, its bounds are 2 and 1 away. */
@@ -90,6 +91,7 @@ interface Committed {
   forecasts: NamedForecast[]
   feedback: NamedFeedback[]
   profiles: NamedProfile[]
+  drivers: NamedDriver[]
   position: { created: string; seq: number; timeMs: number }
   accepted: number
   pending: number
@@ -202,10 +204,10 @@ export class House {
 
   /** Commits all that waits. `fates` names rows by their value; the partitions `empty` commit although they have nothing to say. */
   async commit(
-    options: { fates?: Partial<Record<'duplicate' | 'expired' | 'old', number[]>>; windows?: NamedWindow[]; anomalies?: NamedAnomaly[]; forecasts?: NamedForecast[]; feedback?: NamedFeedback[]; profiles?: NamedProfile[]; pending?: number; tenant?: string; awaited?: boolean; empty?: number[] } = {},
+    options: { fates?: Partial<Record<'duplicate' | 'expired' | 'old', number[]>>; windows?: NamedWindow[]; anomalies?: NamedAnomaly[]; forecasts?: NamedForecast[]; feedback?: NamedFeedback[]; profiles?: NamedProfile[]; drivers?: NamedDriver[]; pending?: number; tenant?: string; awaited?: boolean; empty?: number[] } = {},
   ): Promise<void> {
-    const { fates = {}, windows = [], anomalies = [], forecasts = [], feedback = [], profiles = [], pending = 0, tenant = 'default', awaited = true, empty = [] } = options
-    const touched = new Set([...empty, ...this.#waiting.keys(), ...[...windows, ...anomalies, ...forecasts, ...feedback, ...profiles].map((w) => partitionFor(this.topology, tenant, w.device))])
+    const { fates = {}, windows = [], anomalies = [], forecasts = [], feedback = [], profiles = [], drivers = [], pending = 0, tenant = 'default', awaited = true, empty = [] } = options
+    const touched = new Set([...empty, ...this.#waiting.keys(), ...[...windows, ...anomalies, ...forecasts, ...feedback, ...profiles, ...drivers].map((w) => partitionFor(this.topology, tenant, w.device))])
     for (const partition of touched) {
       const messages = this.#waiting.get(partition) ?? []
       this.#waiting.delete(partition)
@@ -217,6 +219,7 @@ export class House {
       for (const forecast of forecasts.filter(mine)) builder.forecasts.add({ ...forecast, series: seriesOf(forecast) })
       for (const answer of feedback.filter(mine)) builder.feedback.push({ ...answer, series: seriesOf(answer) })
       for (const profile of profiles.filter(mine)) builder.profiles.push({ ...profile, series: seriesOf(profile) })
+      for (const driver of drivers.filter(mine)) builder.drivers.push({ ...driver, series: seriesOf(driver) })
       const covered: Committed['messages'] = []
       for (const message of messages) {
         const rowsOf = (values: number[] = []) => Uint32Array.from(message.rows.flatMap((row, i) => (values.includes(row.value) ? [i] : [])))
@@ -237,7 +240,7 @@ export class House {
       this.#last.set(partition, seq)
       this.#committed.push({
         partition, tenant, seq, messages: covered, position, accepted, pending,
-        windows: windows.filter(mine), anomalies: anomalies.filter(mine), forecasts: forecasts.filter(mine), feedback: feedback.filter(mine), profiles: profiles.filter(mine),
+        windows: windows.filter(mine), anomalies: anomalies.filter(mine), forecasts: forecasts.filter(mine), feedback: feedback.filter(mine), profiles: profiles.filter(mine), drivers: drivers.filter(mine),
       })
     }
     if (awaited) await until('the tail has the commits', () => [...this.#last].every(([p, seq]) => this.analytics.tail.partitions[p].resultsSeq >= seq))
@@ -294,6 +297,7 @@ export class House {
         }
       }
       for (const f of c.feedback) values.feedback.push(`(${literal(c.tenant)}, ${literal(f.device)}, ${literal(f.metric)}, ${time(f.ts)}, ${f.value}, ${f.useful}, ${f.factor}, ${time(T0 + c.seq)})`)
+      for (const d of c.drivers) values.drivers.push(`(${literal(c.tenant)}, ${literal(d.device)}, ${literal(d.metric)}, ${time(d.at)}, ${literal(d.driverDevice)}, ${literal(d.driverMetric)}, ${[...d.effects, ...d.errors, d.gain, d.hours].join(', ')})`)
       for (const p of c.profiles) values.profiles.push(`(${literal(c.tenant)}, ${literal(p.device)}, ${literal(p.metric)}, ${time(p.day)}, ${p.level}, ${p.amplitude}, ${p.cluster < 0 ? 'NULL' : p.cluster}, ${Number.isNaN(p.distance) ? 'NULL' : p.distance})`)
     }
     this.#committed = []

@@ -292,7 +292,7 @@ describe('the catalog', () => {
     await openWriter()
     const described = await withLake(dataDir, async (query) => {
       const views: Record<string, string> = {}
-      for (const view of ['readings', 'windows', 'anomalies', 'alerts', 'forecasts', 'feedback', 'profiles', 'rejects']) {
+      for (const view of ['readings', 'windows', 'anomalies', 'alerts', 'forecasts', 'feedback', 'profiles', 'drivers', 'rejects']) {
         views[view] = (await query(`DESCRIBE ${view}`)).map((c) => `${c.column_name} ${c.column_type}`).join(', ')
       }
       return views
@@ -307,6 +307,7 @@ describe('the catalog', () => {
       forecasts: `${names}, made_at TIMESTAMP, ts TIMESTAMP, ${doubles('mean lower upper')}, model VARCHAR, ${doubles('lower80 upper80 coverage error')}`,
       feedback: `${names}, ts TIMESTAMP, value DOUBLE, useful BOOLEAN, factor DOUBLE, answered_at TIMESTAMP`,
       profiles: `${names}, day TIMESTAMP, level DOUBLE, amplitude DOUBLE, cluster BIGINT, distance DOUBLE`,
+      drivers: `${names}, learned_at TIMESTAMP, driver_device VARCHAR, driver_metric VARCHAR, ${doubles('effect_1h effect_6h effect_24h error_1h error_6h error_24h gain')}, hours BIGINT`,
       rejects: `tenant VARCHAR, received_at TIMESTAMP, reason VARCHAR, reading VARCHAR`,
     })
   })

@@ -1,0 +1,172 @@
+/**
+ * Which series drive which: the registry that their owner edits, and the relay that takes each hour of a driver to the partitions of what it drives.
+ *
+ * Owns both. Leaves what a partition learns of it to partition/drivers/.
+ *
+ * - R1 A driver's hour goes once it has closed, as a message of the log of each series that it drives, in the order in which hours close. It is sent
+ *   again after a crash, from where the store begins to read; partitions count it once. One that the log does not take for `GIVE_UP_MS` is dropped
+ *   with a warning: to who is driven it is an hour that never came.
+ */
+
+import type { Clock } from '../../runtime/clock.ts'
+import { isOperating } from '../../runtime/errors.ts'
+import { DRIVEN_MAX } from '../../runtime/limits.ts'
+import type { KeyValue, Log } from '../../runtime/log.ts'
+import { inputSubject, partitionFor } from '../../runtime/topology.ts'
+import type { Topology } from '../../runtime/topology.ts'
+import { DRIVERS_MAX } from '../partition/drivers/driven.ts'
+import { encodeDriverHour } from '../reading/input.ts'
+import { HOUR_MS, WINDOW_SIZES_MS } from '../reading/window.ts'
+import type { CoveredCommit, FollowerLogger } from '../store/follow.ts'
+import { TenantValues } from './tenant-values.ts'
+import type { Revised } from './tenant-values.ts'
+
+export interface SeriesRef {
+  readonly device: string
+  readonly metric: string
+}
+
+/** The drivers of one series, each in its slot. */
+export interface Driving extends SeriesRef {
+  readonly drivers: readonly SeriesRef[]
+}
+
+/** All of a tenant, in order of their names. */
+export type Drivings = readonly Driving[]
+
+const HOUR = WINDOW_SIZES_MS.indexOf(HOUR_MS)
+const GIVE_UP_MS = 60_000
+const WAITING_MAX = 50_000
+
+/** Why drivers can't be stored, in words that say what to do. */
+export class DriverError extends Error {
+  constructor(must: string, current: string) {
+    super(`Cannot name these drivers as ${must}: current value is ${current}`)
+    this.name = 'DriverError'
+  }
+}
+
+const isRef = (ref: unknown): ref is SeriesRef => typeof (ref as SeriesRef)?.device === 'string' && typeof (ref as SeriesRef)?.metric === 'string'
+const same = (a: SeriesRef, b: SeriesRef) => a.device === b.device && a.metric === b.metric
+
+function decode(json: unknown): Drivings {
+  const sound = Array.isArray(json) && json.every((d) => isRef(d) && Array.isArray((d as Driving).drivers) && (d as Driving).drivers.every(isRef) && (d as Driving).drivers.length <= DRIVERS_MAX)
+  if (!sound) throw new RangeError('Cannot read drivers as they must be a list of series with their drivers')
+  return json as Drivings
+}
+
+export class DriverRegistry {
+  readonly #values: TenantValues<Drivings>
+
+  private constructor(values: TenantValues<Drivings>) {
+    this.#values = values
+  }
+
+  static async open(kv: KeyValue): Promise<DriverRegistry> {
+    return new DriverRegistry(await TenantValues.open({ kv, name: 'drivers', none: [], decode }))
+  }
+
+  close(): void {
+    this.#values.close()
+  }
+
+  of(tenant: string): Revised<Drivings> {
+    return this.#values.of(tenant)
+  }
+
+  all() {
+    return this.#values.all()
+  }
+
+  /** Names the drivers of a series anew; none removes it. */
+  set(tenant: string, { device, metric, drivers }: Driving): Promise<Revised<Drivings>> {
+    if (drivers.length > DRIVERS_MAX) throw new DriverError(`there may be at most ${DRIVERS_MAX} of one series`, String(drivers.length))
+    for (const [i, driver] of drivers.entries()) {
+      if (same(driver, { device, metric })) throw new DriverError('no series may drive itself', `${device}/${metric}`)
+      if (drivers.slice(0, i).some((d) => same(d, driver))) throw new DriverError('each may be named once', `${driver.device}/${driver.metric}`)
+    }
+    return this.#values.change(tenant, null, (all) => {
+      const others = all.filter((d) => !same(d, { device, metric }))
+      if (drivers.length === 0) return others
+      if (others.length >= DRIVEN_MAX) throw new DriverError(`at most ${DRIVEN_MAX} series of a tenant may have drivers`, String(others.length))
+      const key = (d: SeriesRef) => `${d.device}\n${d.metric}`
+      return [...others, { device, metric, drivers }].sort((a, b) => (key(a) < key(b) ? -1 : 1))
+    })
+  }
+}
+
+export interface RelayOptions {
+  readonly registry: Pick<DriverRegistry, 'all'>
+  readonly log: Log
+  readonly topology: Topology
+  readonly clock: Clock
+  readonly logger: FollowerLogger
+}
+
+interface Letter {
+  readonly partition: number
+  readonly data: Uint8Array
+}
+
+export class DriverRelay {
+  readonly #options: RelayOptions
+  #waiting: Letter[] = []
+  #sending: Promise<void> | null = null
+  #ending = new AbortController()
+  /** Hours that were dropped, since the log did not take them. */
+  dropped = 0
+
+  constructor(options: RelayOptions) {
+    this.#options = options
+  }
+
+  onCommit({ effects }: CoveredCommit): void {
+    const tenants = this.#options.registry.all().filter(({ value }) => value.length > 0)
+    if (tenants.length === 0) return
+    for (const { series, size, start, sum, count, closedBy } of effects.windows) {
+      if (size !== HOUR || closedBy === 'open') continue
+      const of = effects.series[series]
+      for (const { tenant, value } of tenants) {
+        if (tenant !== of.tenant) continue
+        for (const { device, metric, drivers } of value) {
+          const slot = drivers.findIndex((driver) => same(driver, of))
+          if (slot < 0) continue
+          const data = encodeDriverHour({ tenant, device, metric, slot, driver: `${of.device}\n${of.metric}`, hour: start, value: sum / count })
+          if (this.#waiting.push({ partition: partitionFor(this.#options.topology, tenant, device), data }) > WAITING_MAX) {
+            this.#waiting.shift()
+            this.dropped++
+          }
+        }
+      }
+    }
+    if (this.#waiting.length > 0) this.#sending ??= this.#send().finally(() => (this.#sending = null))
+  }
+
+  async stop(): Promise<void> {
+    this.#ending.abort()
+    await this.#sending
+  }
+
+  async #send(): Promise<void> {
+    const { log, clock, logger } = this.#options
+    const { signal } = this.#ending
+    let since = clock.monotonic()
+    while (this.#waiting.length > 0 && !signal.aborted) {
+      const { partition, data } = this.#waiting[0]
+      try {
+        await log.publish(inputSubject(partition), data)
+        this.#waiting.shift()
+        since = clock.monotonic()
+      } catch (error) {
+        if (!isOperating(error)) throw error
+        if (!error.retry || clock.monotonic() - since > GIVE_UP_MS) {
+          this.dropped += this.#waiting.length
+          logger.warn({ code: error.code, hours: this.#waiting.length }, 'hours of drivers were dropped: the log does not take them')
+          this.#waiting = []
+          return
+        }
+        await clock.sleep(1_000, signal)
+      }
+    }
+  }
+}
