@@ -215,8 +215,8 @@ export class EffectsBuilder {
     if (wire.v >= 2) {
       wire.fc = this.forecasts.wire()
       wire.fb = this.feedback.map((f) => [f.series, f.ts, f.value, f.useful, f.factor])
-      wire.pf = this.profiles.map((p) => [p.series, p.day, p.level, p.amplitude, p.cluster, p.distance, toBytes(Float32Array.from(p.course))])
-      wire.dr = this.drivers.map((d) => [d.series, d.at, d.gain, d.hours, d.driverDevice, d.driverMetric, [...d.effects, ...d.errors]])
+      if (this.profiles.length > 0) wire.pf = this.profiles.map((p) => [p.series, p.day, p.level, p.amplitude, p.cluster, p.distance, toBytes(Float32Array.from(p.course))])
+      if (this.drivers.length > 0) wire.dr = this.drivers.map((d) => [d.series, d.at, d.gain, d.hours, d.driverDevice, d.driverMetric, [...d.effects, ...d.errors]])
     }
     return pack(wire)
   }

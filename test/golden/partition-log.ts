@@ -8,7 +8,7 @@
 
 import { partitionActor } from '../../actors/partition/actor.ts'
 import { Flag, FLAGS } from '../../actors/partition/flags.ts'
-import { encodeFeedback, encodeRejects, encodeSettings } from '../../actors/reading/input.ts'
+import { encodeDriverHour, encodeFeedback, encodePrior, encodeRejects, encodeSettings } from '../../actors/reading/input.ts'
 import type { KeyedRows, Reading } from '../../actors/reading/input.ts'
 import type { InputMessage } from '../../runtime/actor.ts'
 import { blockOf, HOUR, MINUTE, seeded, T0 } from '../actors/partition/harness.ts'
@@ -55,6 +55,25 @@ export function forecastLog(): InputMessage[] {
   }
   for (let s = 1; s < 90; s++) put(T0 + 839 * HOUR + 58 * MINUTE + s * 5_000, partitionActor.tick())
   return messages
+}
+
+/** The same with each flag switched on, a prior of the kind of two of the series, another one of a lesser revision, and hours of the rain that drives the field. */
+export function insightLog(): InputMessage[] {
+  const random = seeded(78)
+  const put: InputMessage[] = []
+  const centre = Float64Array.from({ length: 24 }, (_, h) => (Math.abs(h - 12) - 6) / 4)
+  for (const [i, message] of forecastLog().entries()) {
+    const { timeMs } = message
+    put.push(i === 0 ? { ...message, data: encodeSettings({ latenessMs: 5_000, idleMs: 60_000, retentionMs: 0 }, FLAGS) } : message)
+    for (const [at, revision] of [[5, 7], [9, 3], [400, 8]]) {
+      if (i === at) put.push({ seq: 0, timeMs, data: encodePrior({ of: 'default\nfield\ntemperature', revision, scale: revision, groups: [{ centre, spread: 0.25, days: 9 }, { centre: centre.map((c) => -c), spread: 0.5, days: 2 }] }) })
+    }
+    const hour = Math.floor((timeMs - T0) / HOUR) - 1
+    const driver = i < 500 ? 'field\nrain' : 'field\nwind'
+    if (i > 1 && i < 840) put.push({ seq: 0, timeMs, data: encodeDriverHour({ tenant: 'default', device: 'field', metric: 'temperature', slot: 1, driver, hour: T0 + hour * HOUR, value: Math.round(16 * random()) / 4 }) })
+    if (i % 90 === 50) put.push({ seq: 0, timeMs, data: encodeFeedback({ tenant: 'default', device: 'house', metric: 'power', ts: T0, value: 1, useful: i % 180 === 50 }) })
+  }
+  return put.map((message, i) => ({ ...message, seq: 3 * i + 1 }))
 }
 
 export function goldenLog(seed = 2_026): InputMessage[] {
