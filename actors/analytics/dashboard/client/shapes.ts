@@ -29,6 +29,34 @@ export interface AnomalyRow {
   readonly lower: number | null
   readonly upper: number | null
   readonly reason: string
+  /** Of a row of `/v1/anomalies` or of a live event; a graph leaves them out. */
+  readonly kind?: string | null
+  readonly part?: string | null
+  readonly useful?: boolean | null
+}
+
+/** An anomaly as `/v1/anomalies?why=true` has it. */
+export interface WhyRow extends AnomalyRow {
+  readonly residual: number | null
+  readonly neighbours: { readonly kind: string | null; readonly devices: number; readonly unusual: number; readonly median: number | null }
+}
+
+/** A forecast as it comes live; times are when each hour begins. */
+export interface ForecastEvent {
+  readonly device: string
+  readonly metric: string
+  readonly model: string
+  readonly made_at: number
+  readonly coverage: number | null
+  readonly error: number | null
+  readonly forecast: readonly {
+    readonly ts: number
+    readonly mean: number
+    readonly lower: number
+    readonly upper: number
+    readonly lower80: number
+    readonly upper80: number
+  }[]
 }
 
 export interface WindowRow {
@@ -70,6 +98,19 @@ export interface Graph {
     readonly upper: readonly (number | null)[]
     readonly reason: readonly string[]
   }
+  /** The hours ahead by their middles; null where none are forecast, left out by an older store. */
+  readonly forecast?: {
+    readonly model: string
+    readonly made_at: number
+    readonly coverage: number | null
+    readonly error: number | null
+    readonly ts: readonly number[]
+    readonly mean: readonly number[]
+    readonly lower: readonly number[]
+    readonly upper: readonly number[]
+    readonly lower80: readonly number[]
+    readonly upper80: readonly number[]
+  } | null
 }
 
 export interface Ledger {

@@ -17,15 +17,15 @@ const queryOf = (address: string) => new URL(address, 'http://weir').searchParam
 
 describe('the address of a device', () => {
   test('holds all that was chosen, and gives it back', () => {
-    const place = { device: 'field-7/probe:2', metrics: ['ec', 'a.b'], range: '7d', zoom: { from: 1_000, to: 61_000 }, view: '15m' } as const
+    const place = { device: 'field-7/probe:2', metrics: ['ec', 'a.b'], range: '7d', zoom: { from: 1_000, to: 61_000 }, view: '15m', ahead: false } as const
     expect(readPlace(queryOf(placeAddress(place)))).toEqual(place)
-    const least = { device: 'a', metrics: null, range: null, zoom: null, view: 'auto' } as const
+    const least = { device: 'a', metrics: null, range: null, zoom: null, view: 'auto', ahead: true } as const
     expect(placeAddress(least)).toBe('/device?id=a')
     expect(readPlace(queryOf(placeAddress(least)))).toEqual(least)
   })
 
   test('counts what it does not understand as not there', () => {
-    expect(readPlace(queryOf('/device?id=x&range=99y&view=z&from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z&metrics=,'))).toEqual({ device: 'x', metrics: null, range: null, zoom: null, view: 'auto' })
+    expect(readPlace(queryOf('/device?id=x&range=99y&view=z&from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z&metrics=,'))).toEqual({ device: 'x', metrics: null, range: null, zoom: null, view: 'auto', ahead: true })
   })
 })
 

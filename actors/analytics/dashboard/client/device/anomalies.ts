@@ -1,4 +1,4 @@
-/** The table of what stood out: when, what, why. Pointing at a row points at its mark in the chart. */
+/** The table of what stood out: when, what, why. Pointing at a row points at its mark in the chart, a press tells more of it. */
 
 import { h, setText, tableHead } from '../dom.ts'
 import { count, moment } from '../format.ts'
@@ -14,7 +14,7 @@ export interface AnomalyTable {
   show(rows: readonly AnomalyRow[]): void
 }
 
-export function createAnomalyTable(units: Units, onPoint: (anomaly: AnomalyRow | null) => void, onZoom: (anomaly: AnomalyRow) => void): AnomalyTable {
+export function createAnomalyTable(units: Units, onPoint: (anomaly: AnomalyRow | null) => void, onAsk: (anomaly: AnomalyRow) => void): AnomalyTable {
   const counted = h('span', { class: 'count', id: 'anomalies-count' })
   const body = h('div', { id: 'anomalies', class: 'table-scroll', tabindex: 0, role: 'region', 'aria-labelledby': 'anomalies-title' })
   const element = h('section', { class: 'card panel' }, h('h2', { id: 'anomalies-title' }, 'What stood out ', counted), body)
@@ -22,8 +22,9 @@ export function createAnomalyTable(units: Units, onPoint: (anomaly: AnomalyRow |
 
   function rowOf(a: AnomalyRow, now: number): HTMLElement {
     const usual = a.lower !== null && a.upper !== null ? units.band(a.metric, a.lower, a.upper) : units.text(a.metric, a.expected)
-    const open = h('button', { type: 'button', class: 'as-link', 'data-at': `${a.ts} ${a.metric}`, title: 'Zoom to it', onfocus: () => onPoint(a), onblur: () => onPoint(null), onclick: () => onZoom(a) }, moment(a.ts, now))
-    return h('tr', { onmouseenter: () => onPoint(a), onmouseleave: () => onPoint(null) },
+    const open = h('button', { type: 'button', class: 'as-link', 'data-at': `${a.ts} ${a.metric}`, title: 'Why?', 'aria-haspopup': 'dialog', onfocus: () => onPoint(a), onblur: () => onPoint(null) }, moment(a.ts, now))
+    // A press anywhere in the row asks; that of the button, by hand or by key, arrives here as well.
+    return h('tr', { class: 'is-pressable', onclick: () => onAsk(a), onmouseenter: () => onPoint(a), onmouseleave: () => onPoint(null) },
       h('td', {}, open, h('span', { class: 'reason' }, `${severity(a.score)}. ${a.reason}`)),
       h('td', {}, units.label(a.metric)),
       h('td', { class: 'number' }, units.text(a.metric, a.value)),

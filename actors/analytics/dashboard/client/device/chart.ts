@@ -1,5 +1,5 @@
 /**
- * One chart on uPlot: a line of means in its bands, anomalies as marks, a cursor that all charts of the page share.
+ * One chart on uPlot: a line of means in its bands, what is expected beyond it, anomalies as marks, a cursor that all charts of the page share.
  *
  * Owns drawing, and hands and keys within the chart. Leaves what is shown, and what a zoom fetches, to the page.
  */
@@ -9,6 +9,7 @@ import { colour, h } from '../dom.ts'
 import type { AnomalyRow } from '../shapes.ts'
 import { timeTicks, valueTicks } from '../ticks.ts'
 import { bucketOf, emptyColumns, nearest, stepFrom } from './columns.ts'
+import type { Tail } from './ahead.ts'
 import type { Columns } from './columns.ts'
 import { watchHands } from './gestures.ts'
 import { panned, zoomed } from './place.ts'
@@ -25,13 +26,16 @@ export interface ChartOptions {
   onSpan(span: Span | null, done: boolean): void
   /** The cursor is at a moment; null where it has left. `spoken` where a key moved it, so that it is said aloud. */
   onCursor(ts: number | null, spoken: boolean): void
-  /** An anomaly was pressed, or come to by a key; null lets go. */
+  /** An anomaly was come to by a key; null lets go. */
   onPick(anomaly: AnomalyRow | null): void
+  /** An anomaly was pressed, or chosen by a key: why is it one? */
+  onAsk(anomaly: AnomalyRow): void
 }
 
 export interface Chart {
-  draw(columns: Columns, anomalies: readonly AnomalyRow[], span: Span): void
-  /** Puts the cursor at a moment, and gives the index of the point there; −1 where there is none. */
+  /** All times of the tail lie behind those of the columns. */
+  draw(columns: Columns, tail: Tail | null, anomalies: readonly AnomalyRow[], span: Span): void
+  /** Puts the cursor at a moment, and gives the index of the point there, those of the tail counted on; −1 where there is none. */
   cursor(ts: number | null): number
   /** Points at an anomaly, and explains it; null lets go. */
   point(anomaly: AnomalyRow | null): void
@@ -43,10 +47,14 @@ export interface Chart {
 const MARKS_MAX = 300
 /** The same for all charts, so that one moment stands in one place in all of them. */
 const AXIS_PX = 54
+const HOUR_MS = 3_600_000
 
 export function createChart(host: HTMLElement, options: ChartOptions): Chart {
   let palette = readPalette()
   let columns = emptyColumns()
+  let tail: Tail | null = null
+  /** What the cursor goes along: the columns' means, then the tail's. */
+  let line: { ts: number[]; mean: (number | null)[] } = columns
   let anomalies: readonly AnomalyRow[] = []
   let pointed: AnomalyRow | null = null
   let span: Span = { from: 0, to: 1 }
@@ -56,7 +64,7 @@ export function createChart(host: HTMLElement, options: ChartOptions): Chart {
   const tip = h('div', { class: 'tip', 'aria-hidden': 'true', hidden: true })
   const text = () => palette.text
   const font = '12px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif'
-  const line = (stroke: () => string, width: number): uPlot.Series => ({ stroke, width, points: { show: false } })
+  const stroked = (stroke: () => string, width: number, dash?: number[]): uPlot.Series => ({ stroke, width, dash, points: { show: false } })
   const none = () => 'transparent'
   const unbound = () => null
 
@@ -74,23 +82,33 @@ export function createChart(host: HTMLElement, options: ChartOptions): Chart {
       ],
       series: [
         {},
-        line(none, 0),
-        line(none, 0),
-        line(none, 0),
-        line(none, 0),
+        stroked(none, 0),
+        stroked(none, 0),
+        stroked(none, 0),
+        stroked(none, 0),
         { stroke: () => palette.line, width: 1.75, points: { filter: (_u, _series, all) => (all ? null : lonely(columns, span)), size: 5, fill: () => palette.surface, stroke: () => palette.line, width: 1.5 } },
+        stroked(none, 0),
+        stroked(none, 0),
+        stroked(none, 0),
+        stroked(none, 0),
+        stroked(() => palette.ahead, 1.75, [6, 5]),
       ],
-      bands: [{ series: [1, 2], fill: () => palette.band }, { series: [3, 4], fill: () => palette.band }],
+      bands: [
+        { series: [1, 2], fill: () => palette.band },
+        { series: [3, 4], fill: () => palette.band },
+        { series: [6, 7], fill: () => palette.ahead95 },
+        { series: [8, 9], fill: () => palette.ahead80 },
+      ],
       cursor: {
         y: false,
         drag: { x: false, y: false },
-        points: { size: (_u, i) => (i === 5 ? 9 : 0), width: 0, fill: () => palette.line },
+        points: { size: (_u, i) => (i === 5 || i === 10 ? 9 : 0), width: 0, fill: (_u, i) => (i === 10 ? palette.ahead : palette.line) },
         // Hands are gestures.ts's.
         bind: { mousedown: unbound, mouseup: unbound, click: unbound, dblclick: unbound, mousemove: unbound, mouseleave: unbound, mouseenter: unbound },
       },
-      hooks: { draw: [() => placeMarks()] },
+      hooks: { drawSeries: [(_u, i) => i === 10 && drawNow()], draw: [() => placeMarks()] },
     },
-    [[], [], [], [], [], []],
+    Array.from({ length: 11 }, () => []) as unknown as uPlot.AlignedData,
     host,
   )
   plot.over.append(marks, tip)
@@ -101,8 +119,9 @@ export function createChart(host: HTMLElement, options: ChartOptions): Chart {
     onPoint: (x) => options.onCursor(x === null ? null : plot.posToVal(x, 'x'), false),
     onTap(x, y, reach) {
       const anomaly = near(x, y, reach)
-      options.onPick(anomaly === pointed ? null : anomaly)
       options.onCursor(anomaly?.ts ?? plot.posToVal(x, 'x'), false)
+      if (anomaly) options.onAsk(anomaly)
+      else options.onPick(null)
     },
     onReset: () => options.onSpan(null, true),
     focused: () => document.activeElement === host,
@@ -116,6 +135,23 @@ export function createChart(host: HTMLElement, options: ChartOptions): Chart {
       if (distance <= least) [best, least] = [a, distance]
     }
     return best
+  }
+
+  /** Where what was measured ends, and what is expected begins. */
+  function drawNow(): void {
+    if (tail === null || tail.ts[0] <= span.from || tail.ts[0] >= span.to) return
+    const { ctx } = plot
+    const x = Math.round(plot.valToPos(tail.ts[0], 'x', true)) + 0.5
+    ctx.save()
+    ctx.strokeStyle = palette.text
+    ctx.globalAlpha = 0.55
+    ctx.lineWidth = devicePixelRatio
+    ctx.setLineDash([2 * devicePixelRatio, 3 * devicePixelRatio])
+    ctx.beginPath()
+    ctx.moveTo(x, plot.bbox.top)
+    ctx.lineTo(x, plot.bbox.top + plot.bbox.height)
+    ctx.stroke()
+    ctx.restore()
   }
 
   function placeMarks(): void {
@@ -144,7 +180,7 @@ export function createChart(host: HTMLElement, options: ChartOptions): Chart {
 
   /** The next or the previous anomaly from where the cursor is. */
   function step(direction: 1 | -1): void {
-    const from = pointed?.ts ?? (at >= 0 ? columns.ts[at] : direction > 0 ? -Infinity : Infinity)
+    const from = pointed?.ts ?? (at >= 0 ? line.ts[at] : direction > 0 ? -Infinity : Infinity)
     const inView = anomalies.filter((a) => a.ts >= span.from && a.ts <= span.to && (direction > 0 ? a.ts > from : a.ts < from))
     const next = inView.sort((a, b) => direction * (a.ts - b.ts))[0]
     if (!next) return
@@ -154,14 +190,14 @@ export function createChart(host: HTMLElement, options: ChartOptions): Chart {
 
   const keyboard = (event: KeyboardEvent) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return
-    const around = at >= 0 ? columns.ts[at] : (span.from + span.to) / 2
-    const move = (to: number) => to >= 0 && columns.mean[to] !== null && options.onCursor(columns.ts[to], true)
+    const around = at >= 0 ? line.ts[at] : (span.from + span.to) / 2
+    const move = (to: number) => to >= 0 && line.mean[to] !== null && options.onCursor(line.ts[to], true)
     const here = () => (at >= 0 ? at : nearest(columns, span.to))
     const actions: Record<string, () => unknown> = {
-      ArrowLeft: () => (event.shiftKey ? options.onSpan(panned(span, -0.25), true) : move(stepFrom(columns, here(), -1))),
-      ArrowRight: () => (event.shiftKey ? options.onSpan(panned(span, 0.25), true) : move(stepFrom(columns, here(), 1))),
-      PageUp: () => move(stepFrom(columns, here(), -10)),
-      PageDown: () => move(stepFrom(columns, here(), 10)),
+      ArrowLeft: () => (event.shiftKey ? options.onSpan(panned(span, -0.25), true) : move(stepFrom(line, here(), -1))),
+      ArrowRight: () => (event.shiftKey ? options.onSpan(panned(span, 0.25), true) : move(stepFrom(line, here(), 1))),
+      PageUp: () => move(stepFrom(line, here(), -10)),
+      PageDown: () => move(stepFrom(line, here(), 10)),
       Home: () => move(nearest(columns, span.from)),
       End: () => move(nearest(columns, span.to)),
       '+': () => options.onSpan(zoomed(span, 0.5, around), true),
@@ -170,6 +206,7 @@ export function createChart(host: HTMLElement, options: ChartOptions): Chart {
       '0': () => options.onSpan(null, true),
       n: () => step(1),
       p: () => step(-1),
+      Enter: () => pointed && options.onAsk(pointed),
       Escape: () => (options.onPick(null), options.onCursor(null, false)),
     }
     const act = actions[event.key]
@@ -186,22 +223,31 @@ export function createChart(host: HTMLElement, options: ChartOptions): Chart {
   resized.observe(host)
 
   return {
-    draw(next, rows, shown) {
+    draw(next, ahead, rows, shown) {
       columns = next
+      tail = ahead
       anomalies = rows
       span = shown
       const { ts, max, min, p95, p50, mean } = columns
+      line = tail === null ? columns : { ts: [...ts, ...tail.ts], mean: [...mean, ...tail.mean] }
+      const measured = [max, min, p95, p50, mean]
+      const expected = tail === null ? [] : [tail.upper, tail.lower, tail.upper80, tail.lower80, tail.mean]
+      const before = new Array<null>(ts.length).fill(null)
+      const behind = new Array<null>(tail?.ts.length ?? 0).fill(null)
       plot.batch(() => {
-        plot.setData([ts, max, min, p95, p50, mean] as uPlot.AlignedData, false)
+        const drawn = tail === null ? measured : measured.map((column) => [...column, ...behind])
+        const outlook = tail === null ? measured.map(() => before) : expected.map((column) => [...before, ...column])
+        plot.setData([line.ts, ...drawn, ...outlook] as uPlot.AlignedData, false)
         plot.setScale('x', { min: shown.from, max: shown.to })
       })
     },
     cursor(ts) {
-      at = ts === null ? -1 : nearest(columns, ts)
+      at = ts === null ? -1 : nearest(line, ts)
       // The cursor stands at the moment, not at the point: of two charts one may have a gap there.
       const left = ts === null ? -10 : plot.valToPos(ts, 'x')
       plot.setCursor({ left, top: ts === null ? -10 : 0 }, false)
-      if (at >= 0 && Math.abs(columns.ts[at] - ts!) > Math.max(columns.stepMs, (span.to - span.from) / 40)) return -1
+      const reach = Math.max(columns.stepMs, (span.to - span.from) / 40, at >= columns.ts.length ? HOUR_MS : 0)
+      if (at >= 0 && Math.abs(line.ts[at] - ts!) > reach) return -1
       return at
     },
     point(anomaly) {
@@ -236,5 +282,7 @@ export function anomaliesAt(columns: Columns, anomalies: readonly AnomalyRow[], 
 }
 
 function readPalette() {
-  return { line: colour('water'), band: colour('band'), grid: colour('grid'), text: colour('muted'), surface: colour('surface') }
+  const [line, band, grid, text, surface] = ['water', 'band', 'grid', 'muted', 'surface'].map(colour)
+  const [ahead, ahead95, ahead80] = ['ahead', 'ahead-95', 'ahead-80'].map(colour)
+  return { line, band, grid, text, surface, ahead, ahead95, ahead80 }
 }

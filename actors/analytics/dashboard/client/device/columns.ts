@@ -147,7 +147,7 @@ export function bucketOf(ts: readonly number[], t: number): number {
 }
 
 /** Index of the point with a value that is nearest to `t`; −1 where there is none. */
-export function nearest(columns: Columns, t: number): number {
+export function nearest(columns: Pick<Columns, 'ts' | 'mean'>, t: number): number {
   const { ts, mean } = columns
   let below = bucketOf(ts, t)
   while (below >= 0 && mean[below] === null) below--
@@ -158,7 +158,7 @@ export function nearest(columns: Columns, t: number): number {
 }
 
 /** The point with a value that is `steps` further (negative: before); the last one in that direction where there are fewer. */
-export function stepFrom(columns: Columns, i: number, steps: number): number {
+export function stepFrom(columns: Pick<Columns, 'ts' | 'mean'>, i: number, steps: number): number {
   const direction = Math.sign(steps)
   let at = i
   let left = Math.abs(steps)

@@ -1,7 +1,8 @@
 /**
  * A device: all its metrics in charts of one time and one cursor, what stood out, the windows in numbers, and what comes live.
  *
- * Owns the span shown, loading, the live stream, and the address. Leaves a metric to pane.ts, drawing to chart.ts, tables to theirs.
+ * Owns the span shown, loading, the live stream, and the address. Leaves a metric to pane.ts, drawing to chart.ts, tables to theirs, and why something
+ * stood out to why.ts.
  *
  * Invariants
  * - I1 One stream at most is open, of the device that is shown.
@@ -15,13 +16,14 @@ import { age, count, duration, moment } from '../format.ts'
 import { follow } from '../live.ts'
 import type { StreamEvent, StreamState } from '../live.ts'
 import type { Context, Page } from '../page.ts'
-import type { AnomalyRow, ReadingRow, SeriesRow, WindowRow } from '../shapes.ts'
+import type { AnomalyRow, ForecastEvent, ReadingRow, SeriesRow, WindowRow } from '../shapes.ts'
 import { createAnomalyTable } from './anomalies.ts'
 import { createMetricChoice } from './metric-choice.ts'
 import { Pane } from './pane.ts'
-import { fittingRange, placeAddress, rangeSpan, readPlace, rhythmOf, zoomed } from './place.ts'
+import { fittingRange, placeAddress, rangeSpan, readPlace, rhythmOf, withAhead, zoomed } from './place.ts'
 import type { Place, RangeName, Span } from './place.ts'
 import { createTools } from './tools.ts'
+import { createWhy } from './why.ts'
 import { createWindowsTable } from './windows-table.ts'
 
 /** Metrics shown before the reader chooses. */
@@ -33,7 +35,7 @@ const RELOAD_MS = 60_000
 const WINDOW_PAUSE_MS = 1_500
 const HINT =
   'Drag to move, pinch to zoom; with the mouse, the wheel over a chart that was clicked. Keys: arrows read point by point, Shift with them moves, ' +
-  '+ and − zoom, 0 goes back, N and P go to what stood out.'
+  '+ and − zoom, 0 goes back, N and P go to what stood out, Enter says why.'
 const NOTHING_KNOWN = 'Nothing of this device is known here. It may be of another tenant, or have left by age.'
 const STREAM_TEXT: Record<StreamState, string> = { idle: '', connecting: 'connecting', live: 'live', waiting: 'reconnecting', refused: 'not allowed' }
 
@@ -63,16 +65,25 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
     span: () => span(),
     onRange: (range) => go({ ...place, range, zoom: null }),
     onView: (view) => go({ ...place, view }),
+    onAhead: (ahead) => go({ ...place, ahead }),
     onSpan: (wanted) => setSpan(wanted, true),
   })
   const metrics = createMetricChoice(units, (names) => go({ ...place, metrics: names }))
   const charts = h('div', { class: 'panes', id: 'panes' })
   const spoken = h('p', { class: 'unseen', role: 'status', id: 'chart-read' })
-  const anomalies = createAnomalyTable(units, point, (a) => {
-    const { from, to } = span()
-    setSpan(zoomed({ from, to }, 0.1, a.ts), true)
-    panes.find((p) => p.series.metric === a.metric)?.element.scrollIntoView({ block: 'nearest' })
+  const why = createWhy(api, units, {
+    onZoom: (a) => {
+      const { from, to } = span()
+      setSpan(zoomed({ from, to }, 0.1, a.ts), true)
+      panes.find((p) => p.series.metric === a.metric)?.element.scrollIntoView({ block: 'nearest' })
+    },
+    onClose: () => point(null),
   })
+  const ask = (anomaly: AnomalyRow) => {
+    point(anomaly)
+    why.ask(anomaly)
+  }
+  const anomalies = createAnomalyTable(units, point, ask)
   const windows = createWindowsTable(api, units)
   host.append(
     h('div', { class: 'page-head' },
@@ -82,11 +93,18 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
       h('section', { class: 'card charts', 'aria-label': 'Charts' },
         tools.element, metrics.element, tools.shown, trouble, charts,
         h('p', { class: 'muted small hint', id: 'chart-keys' }, HINT), spoken),
-      h('div', { class: 'panels' }, anomalies.element, windows.element)))
+      h('div', { class: 'panels' }, anomalies.element, windows.element)),
+    why.element)
 
   const rhythm = () => rhythmOf(rows)
   const range = () => place.range ?? fitting ?? '1h'
-  const span = (): Span => place.zoom ?? rangeSpan(range(), rhythm(), Date.now())
+  /** The range, of what was measured. */
+  const measured = (): Span => place.zoom ?? rangeSpan(range(), rhythm(), Date.now())
+  /** What the charts show: the range, and what is expected beyond it. */
+  const span = (): Span => {
+    if (place.zoom || !place.ahead) return measured()
+    return withAhead(measured(), Math.max(0, ...panes.map((pane) => pane.outlook?.hours.at(-1)?.ts ?? 0)), Date.now())
+  }
   const shownMetrics = () => place.metrics?.filter((name) => rows.some((row) => row.metric === name)) ?? rows.slice(0, FIRST_METRICS).map((row) => row.metric)
 
   /** Goes to a place by the reader's will. */
@@ -111,8 +129,10 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
     void load()
   }
 
+  const showTools = () => tools.choose(place.zoom ? null : range(), place.view, panes.some((pane) => pane.outlook !== null) ? place.ahead : null)
+
   function showChoices(): void {
-    tools.choose(place.zoom ? null : range(), place.view)
+    showTools()
     metrics.show(rows, shownMetrics())
   }
 
@@ -182,6 +202,7 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
         onSpan: setSpan,
         onCursor: (ts, aloud) => cursor(ts, aloud ? pane : null),
         onPick: point,
+        onAsk: ask,
       })
       pane.last = lastOf(metric)
       charts.append(pane.element)
@@ -194,8 +215,10 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
     loading.abort()
     loading = new AbortController()
     const { signal } = loading
-    const shown = span()
-    const wish = { span: shown, view: place.view, width: Math.min(4_000, Math.max(100, charts.clientWidth - 70)), open: place.zoom === null }
+    const shown = measured()
+    const whole = withAhead(shown, Infinity, Date.now())
+    const width = Math.min(4_000, Math.max(100, charts.clientWidth - 70))
+    const wish = { span: shown, view: place.view, width, open: place.zoom === null, aheadMs: whole.to - Date.now() }
     charts.setAttribute('aria-busy', 'true')
     askedAt = Date.now()
     try {
@@ -231,9 +254,11 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
   function draw(): void {
     const shown = span()
     drawnTo = shown.to
-    for (const pane of panes) pane.draw(shown, place.zoom === null)
-    tools.showSpan(shown)
+    for (const pane of panes) pane.draw(shown, { open: place.zoom === null, ahead: place.ahead })
+    const range = measured()
+    tools.showSpan(range, shown.to - range.to)
     if (!loaded) return
+    showTools()
     const inSpan = panes.flatMap((pane) => pane.anomalies).filter((a) => a.ts >= shown.from && a.ts <= shown.to)
     anomalies.show(inSpan.sort((a, b) => b.ts - a.ts))
   }
@@ -263,6 +288,7 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
     else if (event === 'snapshot') for (const row of (JSON.parse(data) as { latest: ReadingRow[] }).latest) onReading(row, true)
     else if (event === 'anomaly') onAnomaly(JSON.parse(data) as AnomalyRow)
     else if (event === 'window') onWindow(JSON.parse(data) as WindowRow)
+    else if (event === 'forecast') onForecast(JSON.parse(data) as ForecastEvent)
   }
 
   function onReading(reading: ReadingRow, snapshot: boolean): void {
@@ -294,6 +320,12 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
     drawSoon()
   }
 
+  function onForecast(forecast: ForecastEvent): void {
+    const pane = panes.find((p) => p.series.metric === forecast.metric)
+    pane?.foresee(forecast)
+    if (pane && loaded) drawSoon()
+  }
+
   function onWindow(row: WindowRow): void {
     windows.note(row)
     if (row.size !== place.view || place.zoom !== null) return
@@ -307,7 +339,7 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
     stopStream()
     if (paused || left) return
     let broken = false
-    stopStream = follow(api, '/v1/live', { device: place.device, kind: 'reading,window,anomaly' }, {
+    stopStream = follow(api, '/v1/live', { device: place.device, kind: 'reading,window,anomaly,forecast' }, {
       onEvent,
       onState: (state) => {
         stream.dataset.state = state
@@ -349,6 +381,7 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
       loading.abort()
       clearTimeout(windowTimer)
       windows.leave()
+      why.leave()
       for (const pane of panes) pane.destroy()
     },
   }

@@ -6,9 +6,11 @@
 
 import type { Api } from '../api.ts'
 import { h, setText } from '../dom.ts'
-import { age, zone } from '../format.ts'
-import type { AnomalyRow, Graph, ReadingRow, SeriesKey, WindowRow } from '../shapes.ts'
+import { age, moment, zone } from '../format.ts'
+import type { AnomalyRow, ForecastEvent, Graph, ReadingRow, SeriesKey, WindowRow } from '../shapes.ts'
 import type { Units } from '../units.ts'
+import { SAID_MS, aheadText, fromForecast, tailFrom, withForecast } from './ahead.ts'
+import type { Outlook, Tail } from './ahead.ts'
 import { anomalyLines, labelText, pointText } from './chart-words.ts'
 import { anomaliesAt, createChart } from './chart.ts'
 import type { Chart, ChartOptions } from './chart.ts'
@@ -24,6 +26,9 @@ const RECENT_MAX = 2_000
 /** Points drawn one by one; of more the server draws up as many as the screen has pixels. */
 const POINTS_MAX = 20_000
 const DAY_MS = 86_400_000
+const HOUR_MS = 3_600_000
+/** As far as forecasts reach. */
+const AHEAD_MAX_MS = 7 * DAY_MS
 
 /** What is asked of a pane: a span, how it is drawn, for so many pixels; `open` where the span follows the present. */
 export interface Wish {
@@ -31,6 +36,8 @@ export interface Wish {
   readonly view: View
   readonly width: number
   readonly open: boolean
+  /** How far beyond now the forecast is drawn. */
+  readonly aheadMs: number
 }
 
 export class Pane {
@@ -40,16 +47,22 @@ export class Pane {
   columns: Columns = emptyColumns()
   /** The newest first. */
   anomalies: AnomalyRow[] = []
+  /** What is expected of it; null where nothing is. */
+  outlook: Outlook | null = null
   /** Its last reading. */
   last: { readonly ts: number; readonly value: number } | null = null
   readonly #units: Units
   readonly #chart: Chart
   readonly #value = h('strong', { class: 'pane-value' })
   readonly #about = h('span', { class: 'pane-about muted small' })
+  readonly #expected = h('span')
+  readonly #trust = h('span', { class: 'muted' })
+  readonly #ahead = h('p', { class: 'pane-ahead small', hidden: true }, h('span', { class: 'dashes', 'aria-hidden': 'true' }), this.#expected, ' ', this.#trust)
   readonly #note = h('p', { class: 'pane-note muted small' })
   #recent: { readonly ts: number; readonly value: number; readonly atMs: number }[] = []
   #view: View = 'auto'
   #cursor: number | null = null
+  #tail: Tail | null = null
 
   constructor(series: SeriesKey, units: Units, options: Omit<ChartOptions, 'explain' | 'range'>) {
     this.series = { device: series.device, metric: series.metric }
@@ -57,18 +70,23 @@ export class Pane {
     const name = h('h2', { class: 'pane-name', title: series.metric }, units.label(series.metric))
     this.chartHost = h('div', { class: 'chart', role: 'group', 'aria-roledescription': 'chart', 'aria-label': units.label(series.metric), 'aria-describedby': 'chart-keys', tabindex: 0 })
     this.element = h('section', { class: 'pane', 'data-metric': series.metric, 'aria-label': units.label(series.metric) },
-      h('div', { class: 'pane-head' }, name, h('p', { class: 'pane-now' }, this.#value, ' ', this.#about)), this.chartHost, this.#note)
+      h('div', { class: 'pane-head' }, name, h('p', { class: 'pane-now' }, this.#value, ' ', this.#about)), this.chartHost, this.#ahead, this.#note)
     this.#chart = createChart(this.chartHost, { ...options, range: units.of(series.metric)?.range ?? null, explain: (a) => anomalyLines(a, units, Date.now()) })
   }
 
   /** Fetches the points of a wish. Draws nothing. */
-  async load(api: Api, { span, view, width, open }: Wish, signal: AbortSignal): Promise<void> {
+  async load(api: Api, { span, view, width, open, aheadMs }: Wish, signal: AbortSignal): Promise<void> {
     const askedAt = Date.now()
     const range = { ...this.series, from: Math.floor(span.from), to: Math.ceil(span.to) + 1 }
-    const [graph, single] = await Promise.all([api.get<Graph>('/v1/graph', { ...range, width }, signal), this.#oneByOne(api, range, view, signal)])
+    // An hour more than is drawn, so that its line leaves the view, and as far as is said in words.
+    const horizon = `${Math.ceil(Math.min(AHEAD_MAX_MS, Math.max(aheadMs, SAID_MS) + HOUR_MS) / 1_000)}s`
+    const [graph, single] = await Promise.all([api.get<Graph>('/v1/graph', { ...range, width, horizon }, signal), this.#oneByOne(api, range, view, signal)])
     this.#view = view
     this.columns = single ?? fromGraph(graph)
     this.anomalies = anomalyRows(graph, this.series)
+    const told = fromForecast(graph.forecast)
+    // A range of the past says nothing of what is ahead; and a live forecast may be newer than the answer.
+    if (told === null ? range.to > askedAt - HOUR_MS / 2 : told.madeAt >= (this.outlook?.madeAt ?? 0)) this.outlook = told
     setText(this.#note, view !== 'auto' && single === null ? 'Too many for this range to be drawn one by one: zoom in for them.' : sourceText(view, graph.source, this.columns))
     this.#recent = this.#recent.filter((r) => r.atMs > askedAt - RECENT_MS)
     if (this.#live) for (const r of this.#recent) if (r.ts >= span.from && (open || r.ts <= span.to)) addReading(this.columns, r.ts, r.value)
@@ -110,11 +128,25 @@ export class Pane {
     return true
   }
 
-  draw(span: Span, open: boolean): void {
+  /** Takes a forecast that came live. */
+  foresee(forecast: ForecastEvent): void {
+    this.outlook = withForecast(this.outlook, forecast)
+  }
+
+  draw(span: Span, { open, ahead }: { open: boolean; ahead: boolean }): void {
+    const { metric } = this.series
     if (open) dropBefore(this.columns, span.from)
-    this.#chart.draw(this.columns, this.anomalies, span)
+    const now = Date.now()
+    const tail = ahead ? tailFrom(this.outlook, Math.max(now, (this.columns.ts.at(-1) ?? 0) + 1)) : null
+    this.#tail = tail && tail.ts[0] < span.to ? tail : null
+    this.#chart.draw(this.columns, this.#tail, this.anomalies, span)
+    const said = this.#tail && this.outlook ? aheadText(metric, this.#units, this.outlook, now) : null
+    this.#ahead.hidden = said === null
+    setText(this.#expected, said?.expected ?? '')
+    setText(this.#trust, said ? `(${said.trust})` : '')
     const inSpan = this.anomalies.filter((a) => a.ts >= span.from && a.ts <= span.to).length
-    this.chartHost.setAttribute('aria-label', labelText(this.series.metric, this.#units, { columns: this.columns, span, anomalies: inSpan }))
+    const seen = labelText(metric, this.#units, { columns: this.columns, span, anomalies: inSpan })
+    this.chartHost.setAttribute('aria-label', said ? `${seen}. ${said.expected}, ${said.trust}` : seen)
     this.cursor(this.#cursor)
   }
 
@@ -128,12 +160,25 @@ export class Pane {
       return null
     }
     const { metric } = this.series
+    const ahead = i - this.columns.ts.length
+    if (this.#tail && ahead >= 0) return this.#showExpected(this.#tail, ahead)
     const point = i < 0 ? null : pointText(metric, this.#units, this.columns, i, Date.now())
     setText(this.#value, point?.value ?? '–')
     setText(this.#about, point ? [point.spread, point.at].filter(Boolean).join(' · ') : 'nothing measured here')
     if (!point) return null
     const odd = anomaliesAt(this.columns, this.anomalies, i).map((a) => `Unusual: ${a.reason}`)
     return [this.#units.label(metric), point.value, point.spread, point.at, ...odd].filter(Boolean).join(', ')
+  }
+
+  /** Shows what is expected at a point of the tail, and gives it in words. */
+  #showExpected(tail: Tail, i: number): string {
+    const { metric } = this.series
+    const now = Date.now()
+    const [value, band] = [this.#units.text(metric, tail.mean[i]), this.#units.band(metric, tail.lower[i], tail.upper[i])]
+    const at = `${moment(tail.ts[i], now)}, ${age(tail.ts[i], now)}`
+    setText(this.#value, value)
+    setText(this.#about, `expected, ${band} · ${at}`)
+    return `${this.#units.label(metric)}, expected ${value}, within ${band}, ${at}`
   }
 
   /** The last value, and how old it is. */

@@ -50,6 +50,8 @@ export interface Place {
   /** A span of the reader's own, by zooming or panning. */
   readonly zoom: Span | null
   readonly view: View
+  /** Whether what is expected is drawn beyond now. */
+  readonly ahead: boolean
 }
 
 export function readPlace(query: URLSearchParams): Place {
@@ -61,10 +63,11 @@ export function readPlace(query: URLSearchParams): Place {
     range: RANGES.find((r) => r.value === query.get('range'))?.value ?? null,
     zoom: to > from ? { from, to } : null,
     view: VIEWS.find((v) => v.value === query.get('view'))?.value ?? 'auto',
+    ahead: query.get('ahead') !== 'off',
   }
 }
 
-export function placeAddress({ device, metrics, range, zoom, view }: Place): string {
+export function placeAddress({ device, metrics, range, zoom, view, ahead }: Place): string {
   return address('/device', {
     id: device,
     metrics: metrics?.join(','),
@@ -72,6 +75,7 @@ export function placeAddress({ device, metrics, range, zoom, view }: Place): str
     from: zoom && new Date(zoom.from).toISOString(),
     to: zoom && new Date(zoom.to).toISOString(),
     view: view === 'auto' ? null : view,
+    ahead: ahead ? null : 'off',
   })
 }
 
@@ -113,6 +117,15 @@ export function rangeSpan(range: RangeName, rhythm: Rhythm | null, nowMs: number
   }
   const to = rhythm && (rhythm.last < nowMs - ms || rhythm.last > nowMs) ? rhythm.last : nowMs
   return { from: to - ms, to }
+}
+
+/** Of a range that ends now, the part of its length by which it reaches ahead where something is expected. */
+const AHEAD_SHARE = 3
+
+/** `span` with its tail, which ends at `lastMs` at the latest; one that ended long ago has none. */
+export function withAhead(span: Span, lastMs: number, nowMs: number): Span {
+  if (span.to < nowMs - HOUR_MS || lastMs <= nowMs) return span
+  return { from: span.from, to: Math.max(span.to, Math.min(lastMs, Math.round(span.to + (span.to - span.from) / AHEAD_SHARE))) }
 }
 
 /** Least and greatest length of a span: below it nothing is told apart, beyond it nothing was ever measured. */

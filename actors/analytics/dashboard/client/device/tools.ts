@@ -12,6 +12,7 @@ export interface ToolsListener {
   span(): Span
   onRange(range: RangeName): void
   onView(view: View): void
+  onAhead(ahead: boolean): void
   /** Null: the range again. */
   onSpan(span: Span | null): void
 }
@@ -20,12 +21,13 @@ export interface Tools {
   readonly element: HTMLElement
   /** The span in words. */
   readonly shown: HTMLElement
-  /** `range` null: the span is the reader's own. */
-  choose(range: RangeName | null, view: View): void
-  showSpan(span: Span): void
+  /** `range` null: the span is the reader's own; `ahead` null: nothing is expected, and there is nothing to switch. */
+  choose(range: RangeName | null, view: View, ahead: boolean | null): void
+  /** `aheadMs`: by how much the charts reach beyond it. */
+  showSpan(span: Span, aheadMs: number): void
 }
 
-export function createTools({ span, onRange, onView, onSpan }: ToolsListener): Tools {
+export function createTools({ span, onRange, onView, onAhead, onSpan }: ToolsListener): Tools {
   const tool = (id: string, label: string, sign: string, next: () => Span) =>
     h('button', { type: 'button', class: 'quiet icon', id, 'aria-label': label, title: label, onclick: () => onSpan(next()) },
       h('span', { 'aria-hidden': 'true' }, sign))
@@ -34,6 +36,8 @@ export function createTools({ span, onRange, onView, onSpan }: ToolsListener): T
   const back = h('button', { type: 'button', class: 'quiet', id: 'reset-zoom', hidden: true, onclick: () => onSpan(null) }, 'Back to the range')
   const options = VIEWS.map(({ value, label }) => h('option', { value }, label))
   const views = h('select', { id: 'view', 'aria-label': 'How it is drawn', onchange: () => onView(views.value as View) }, ...options)
+  const ahead = h('input', { type: 'checkbox', id: 'ahead', onchange: () => onAhead(ahead.checked) })
+  const aheadChip = h('label', { class: 'chip', hidden: true, title: 'What is expected, beyond now' }, ahead, h('span', {}, 'Forecast'))
   const shown = h('p', { class: 'muted small', id: 'span' })
   const element = h('div', { class: 'chart-tools' },
     ranges,
@@ -43,18 +47,21 @@ export function createTools({ span, onRange, onView, onSpan }: ToolsListener): T
       tool('zoom-out', 'Zoom out', '−', () => zoomed(span(), 2)),
       tool('zoom-in', 'Zoom in', '+', () => zoomed(span(), 0.5)),
       back),
+    aheadChip,
     views)
   return {
     element,
     shown,
-    choose(range, view) {
+    choose(range, view, wanted) {
       buttons.set(range)
       back.hidden = range !== null
       views.value = view
+      aheadChip.hidden = wanted === null
+      ahead.checked = wanted === true
     },
-    showSpan({ from, to }) {
+    showSpan({ from, to }, aheadMs) {
       const now = Date.now()
-      setText(shown, `${moment(from, now)} to ${Math.abs(to - now) < NOW_MS ? 'now' : moment(to, now)} (${duration(to - from)})`)
+      setText(shown, `${moment(from, now)} to ${Math.abs(to - now) < NOW_MS ? 'now' : moment(to, now)} (${duration(to - from)})${aheadMs > 0 ? `, and ${duration(aheadMs)} ahead` : ''}`)
     },
   }
 }
