@@ -11,6 +11,7 @@ import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { NO_FAULTS, TSBS_RATES } from '../actors/simulation/faults.ts'
 import { feedFarm, feedSeries } from '../actors/simulation/feed.ts'
+import { farmKnownUntil } from '../actors/simulation/known.ts'
 import { Sender } from '../actors/simulation/sender.ts'
 import { DAILY, NORMALS, readingsOf } from '../actors/simulation/weather.ts'
 import { readAdminKey } from '../runtime/admin-key.ts'
@@ -28,7 +29,7 @@ const SPEC = {
   speed: { type: 'number', default: 1, min: 0.01, max: 1000, help: 'pace of both, 2 being twice as fast' },
   probes: { type: 'number', default: 36, integer: true, min: 0, max: 100_000, help: 'soil probes of the farm; 0 for no farm' },
   interval: { type: 'duration', default: '2s', help: 'how often a probe measures, at speed 1' },
-  backfill: { type: 'duration', default: '6h', help: 'how much of its past the farm tells first' },
+  backfill: { type: 'duration', default: '21d', help: 'how much of its past the farm tells first, where the system does not know it yet' },
   weather: { type: 'duration', default: '45s', help: 'time in which the weather is replayed, at speed 1; 0 for no weather' },
   faults: { type: 'boolean', default: true, help: 'whether the farm has faults; --no-faults for a sound one' },
   for: { type: 'duration', default: 0, help: 'time after which the farm ends; 0 for never' },
@@ -77,7 +78,13 @@ export async function main(argv: string[], env: Env): Promise<void> {
         const intervalMs = Math.max(1, Math.round(flags.interval / flags.speed))
         const rates = flags.faults ? TSBS_RATES : NO_FAULTS
         const farm = { seed: flags.seed, probes: flags.probes, intervalMs, spreadMs: intervalMs, rates }
-        await feedFarm(feeding, farm, { pastMs: flags.backfill, forMs: flags.for })
+        const known = await farmKnownUntil({ url: flags.url, key, clock, signal })
+        const beganMs = clock.monotonic()
+        await feedFarm(feeding, farm, {
+          pastFromMs: Math.max(clock.now() - flags.backfill, known),
+          forMs: flags.for,
+          onPast: (readings) => logger.info({ readings, ms: Math.round(clock.monotonic() - beganMs) }, 'the past of the farm is told'),
+        })
       }
     },
   })

@@ -22,9 +22,12 @@ const RAIN_DAYS = 5
 // First words of every place that is drawn from, so that no two uses share a number.
 const Draw = { soil: 1, hour: 2, peak: 3, rain: 4, season: 5, noise: 6, battery: 7 } as const
 
+/** What the names of its devices begin with. */
+export const FARM_PREFIX = 'farm/'
+
 export function deviceOf(probe: number): string {
   const field = Math.floor(probe / PROBES_PER_FIELD) + 1
-  return `farm/field-${field}/probe-${(probe % PROBES_PER_FIELD) + 1}`
+  return `${FARM_PREFIX}field-${field}/probe-${(probe % PROBES_PER_FIELD) + 1}`
 }
 
 const smooth = (x: number) => (x <= 0 ? 0 : x >= 1 ? 1 : x * x * (3 - 2 * x))

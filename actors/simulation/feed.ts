@@ -1,6 +1,9 @@
 /**
  * Paces the simulation: when which readings go to the sender. The weather is told in a given time, faster than life; the farm tells its
- * past at once, and then goes on in the present.
+ * past as fast as it is taken, and then goes on in the present.
+ *
+ * The past is told in order of time, coarsely up to its last hours, with the faults of sensors but not those of delivery: a history that was kept
+ * somewhere else comes like that, and nothing of it is late.
  */
 
 import type { Clock } from '../../runtime/clock.ts'
@@ -9,16 +12,20 @@ import { deliveries } from './faults.ts'
 import type { Delivery, Farm } from './faults.ts'
 import type { Sender } from './sender.ts'
 
-/** Readings of one request. */
+/** Readings of one request; of the past, where nobody waits for the single one, more. */
 const BATCH = 500
+const PAST_BATCH = 4_000
 /** How often what the farm measured meanwhile is sent. */
 const ROUND_MS = 500
-/** Of the past every so manieth instant is told. */
-const PAST_STRIDE = 15
+/** Of its last hours every so manieth instant is told. */
+const RECENT_STRIDE = 15
 const HOUR_MS = 3_600_000
+const RECENT_MS = 6 * HOUR_MS
+/** Of what lies before them a reading so often. */
+const PAST_EVERY_MS = 600_000
 
 interface Feeding {
-  readonly sender: Sender
+  readonly sender: Pick<Sender, 'send'>
   readonly clock: Clock
   readonly signal: AbortSignal
 }
@@ -35,8 +42,14 @@ export async function feedSeries({ sender, clock, signal }: Feeding, series: rea
   }
 }
 
-/** Sends the farm's last `pastMs`, then its present, for `forMs` (0: until the signal). */
-export async function feedFarm({ sender, clock, signal }: Feeding, farm: Farm, { pastMs, forMs }: { pastMs: number; forMs: number }): Promise<void> {
+/**
+ * Sends the farm's past from `pastFromMs` on, tells `onPast` that it is done, then sends its present, for `forMs` (0: until the signal).
+ */
+export async function feedFarm(
+  { sender, clock, signal }: Feeding,
+  farm: Farm,
+  { pastFromMs, forMs, onPast }: { pastFromMs: number; forMs: number; onPast?: (readings: number) => void },
+): Promise<void> {
   let waiting: Delivery[] = []
   const sendDue = async (nowMs: number) => {
     const due = waiting.filter(({ atMs }) => atMs <= nowMs).map(({ reading }) => reading)
@@ -44,14 +57,27 @@ export async function feedFarm({ sender, clock, signal }: Feeding, farm: Farm, {
     for (let from = 0; from < due.length; from += BATCH) await sender.send(due.slice(from, from + BATCH), signal)
   }
 
-  let toldMs = clock.now()
-  const past = { ...farm, intervalMs: farm.intervalMs * PAST_STRIDE }
-  // Hour by hour, so that a long past is never in memory as a whole.
-  for (let fromMs = toldMs - pastMs; fromMs < toldMs && !signal.aborted; fromMs += HOUR_MS) {
-    const toMs = Math.min(toldMs, fromMs + HOUR_MS)
-    waiting.push(...deliveries(past, fromMs, toMs))
-    await sendDue(toMs)
+  const beganMs = clock.now()
+  let toldMs = pastFromMs
+  let told = 0
+  let batch: Reading[] = []
+  const flush = async () => {
+    told += batch.length
+    await sender.send(batch, signal)
+    batch = []
   }
+  // Hour by hour, so that a long past is never in memory as a whole. Telling it takes its time; the present then goes on from where it has come to.
+  while (clock.now() - toldMs > RECENT_STRIDE * farm.intervalMs && !signal.aborted) {
+    const recent = toldMs >= beganMs - RECENT_MS
+    const toMs = Math.min(toldMs + HOUR_MS, recent ? clock.now() : beganMs - RECENT_MS)
+    for (const { reading } of deliveries(pastOf(farm, recent), toldMs, toMs)) {
+      batch.push(reading)
+      if (batch.length === PAST_BATCH) await flush()
+    }
+    toldMs = toMs
+  }
+  await flush()
+  if (!signal.aborted) onPast?.(told)
   const endMs = forMs === 0 ? Infinity : clock.monotonic() + forMs
   while (!signal.aborted && clock.monotonic() < endMs) {
     const nowMs = clock.now()
@@ -61,6 +87,12 @@ export async function feedFarm({ sender, clock, signal }: Feeding, farm: Farm, {
     await sendDue(nowMs)
     await clock.sleep(ROUND_MS, signal)
   }
+}
+
+/** The farm as its past is told: in order, each reading once, less often than in the present. */
+function pastOf(farm: Farm, recent: boolean): Farm {
+  const stride = recent ? RECENT_STRIDE : Math.max(RECENT_STRIDE, Math.round(PAST_EVERY_MS / farm.intervalMs))
+  return { ...farm, intervalMs: farm.intervalMs * stride, rates: { ...farm.rates, disordered: 0, late: 0, duplicate: 0 } }
 }
 
 /** Batches of all lists, each list spread evenly over the whole. */
