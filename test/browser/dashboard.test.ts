@@ -2,6 +2,7 @@
 
 import { afterAll, afterEach, beforeAll, describe } from 'vitest'
 import { accessTests } from './pages/access.ts'
+import { aheadTests } from './pages/ahead.ts'
 import { deviceTests } from './pages/device.ts'
 import { everyPageTests } from './pages/every-page.ts'
 import { exploreTests } from './pages/explore.ts'
@@ -9,6 +10,7 @@ import { fleetTests } from './pages/fleet.ts'
 import { freshTests } from './pages/fresh.ts'
 import { systemTests } from './pages/system.ts'
 import { unitsTests } from './pages/units.ts'
+import { whyTests } from './pages/why.ts'
 import { PROBE, Site } from './site.ts'
 
 let site: Site
@@ -47,6 +49,8 @@ describe('with readings in it', () => {
 
   describe('the fleet', () => fleetTests(of))
   describe('a device', () => deviceTests(of))
+  describe('why something stood out', () => whyTests(of))
+  describe('a chart with a forecast', () => aheadTests(of))
   describe('the explorer', () => exploreTests(of))
   describe('the system', () => systemTests(of))
   describe('the units', () => unitsTests(of))

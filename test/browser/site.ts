@@ -72,6 +72,11 @@ export class Site {
   shoot(page: Page, name: string): Promise<unknown> {
     return page.screenshot({ path: join(this.#shots, `${name}.png`), fullPage: true })
   }
+
+  /** Of what is on the screen alone: what stands fixed there is not drawn well in a picture of the whole page. */
+  shootScreen(page: Page, name: string): Promise<unknown> {
+    return page.screenshot({ path: join(this.#shots, `${name}.png`) })
+  }
 }
 
 /** Words as a person reads them: a space that does not break is one. */

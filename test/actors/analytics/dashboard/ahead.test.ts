@@ -54,8 +54,8 @@ describe('what is expected', () => {
   })
 
   test('is said for six hours from now, or as far as it reaches, with how often it was right', () => {
-    expect(aheadText('m', words, fromForecast(graphed(0, 24, 10))!, 0.5 * HOUR)).toEqual({ expected: 'Expected: 16 % in 6 h, within 14 to 18 %', trust: 'model week, in 95 of 100 cases right so far' })
-    expect(aheadText('m', words, withForecast(null, event(0, 3, 1))!, 0.5 * HOUR)).toEqual({ expected: 'Expected: 3 % in 2 h, within 1 to 5 %', trust: 'model day, not tried often enough to say how often it is right' })
+    expect(aheadText('m', words, fromForecast(graphed(0, 24, 10))!, 0.5 * HOUR)).toEqual({ expected: 'Expected: 16 % in 6 h, within 14 to 18 %', model: 'model week, ', trust: 'in 95 of 100 cases right so far' })
+    expect(aheadText('m', words, withForecast(null, event(0, 3, 1))!, 0.5 * HOUR)).toEqual({ expected: 'Expected: 3 % in 2 h, within 1 to 5 %', model: 'model day, ', trust: 'not tried often enough to say how often it is right' })
     expect(aheadText('m', words, before, 6 * HOUR)).toBeNull()
   })
 })

@@ -29,11 +29,11 @@ test('the part is named by what it looks at, or by its own name', () => {
 })
 
 test('how far out it is goes by what is usual on that side', () => {
-  expect(offWords(row(), words)).toBe('10 % above, 5 times as far as usual')
-  expect(offWords(row({ value: 18 }), words)).toBe('10 % below, 10 times as far as usual')
+  expect(offWords(row(), words)).toBe('10 % above it, 5 times as far as usual')
+  expect(offWords(row({ value: 18 }), words)).toBe('10 % below it, 10 times as far as usual')
   expect(offWords(row({ value: 29 }), words)).toBe('within the usual')
-  expect(offWords(row({ lower: null, upper: null }), words)).toBe('10 % above')
-  expect(offWords(row({ lower: 28, upper: 28 }), words)).toBe('10 % above')
+  expect(offWords(row({ lower: null, upper: null }), words)).toBe('10 % above it')
+  expect(offWords(row({ lower: 28, upper: 28 }), words)).toBe('10 % above it')
   expect(offWords(row({ expected: null }), words)).toBeNull()
 })
 

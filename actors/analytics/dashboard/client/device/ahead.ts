@@ -74,14 +74,15 @@ export function tailFrom(outlook: Outlook | null, fromMs: number): Tail | null {
 type Words = Pick<Units, 'text' | 'band'>
 
 /** What is expected in some hours, or as far as is known, and how far that is to be trusted; null where nothing is. */
-export function aheadText(metric: string, words: Words, outlook: Outlook, nowMs: number): { expected: string; trust: string } | null {
+export function aheadText(metric: string, words: Words, outlook: Outlook, nowMs: number): { expected: string; model: string; trust: string } | null {
   const last = outlook.hours.at(-1)
   if (!last || last.ts <= nowMs) return null
   const at = expectedAt(outlook, Math.min(last.ts, nowMs + SAID_MS)) ?? last
   const trust = outlook.coverage === null ? 'not tried often enough to say how often it is right' : `in ${Math.round(outlook.coverage * 100)} of 100 cases right so far`
   return {
     expected: `Expected: ${words.text(metric, at.mean)} in ${duration(at.ts - nowMs)}, within ${words.band(metric, at.lower, at.upper)}`,
-    trust: outlook.model === '' ? trust : `model ${outlook.model}, ${trust}`,
+    model: outlook.model === '' ? '' : `model ${outlook.model}, `,
+    trust,
   }
 }
 

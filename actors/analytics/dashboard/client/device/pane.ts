@@ -56,8 +56,10 @@ export class Pane {
   readonly #value = h('strong', { class: 'pane-value' })
   readonly #about = h('span', { class: 'pane-about muted small' })
   readonly #expected = h('span')
-  readonly #trust = h('span', { class: 'muted' })
-  readonly #ahead = h('p', { class: 'pane-ahead small', hidden: true }, h('span', { class: 'dashes', 'aria-hidden': 'true' }), this.#expected, ' ', this.#trust)
+  /** Left out where there is little room; the label of the chart has it. */
+  readonly #model = h('span', { class: 'wide-only' })
+  readonly #trust = h('span')
+  readonly #ahead = h('p', { class: 'pane-ahead small', hidden: true }, h('span', { class: 'dashes', 'aria-hidden': 'true' }), this.#expected, ' ', h('span', { class: 'muted' }, '(', this.#model, this.#trust, ')'))
   readonly #note = h('p', { class: 'pane-note muted small' })
   #recent: { readonly ts: number; readonly value: number; readonly atMs: number }[] = []
   #view: View = 'auto'
@@ -70,7 +72,7 @@ export class Pane {
     const name = h('h2', { class: 'pane-name', title: series.metric }, units.label(series.metric))
     this.chartHost = h('div', { class: 'chart', role: 'group', 'aria-roledescription': 'chart', 'aria-label': units.label(series.metric), 'aria-describedby': 'chart-keys', tabindex: 0 })
     this.element = h('section', { class: 'pane', 'data-metric': series.metric, 'aria-label': units.label(series.metric) },
-      h('div', { class: 'pane-head' }, name, h('p', { class: 'pane-now' }, this.#value, ' ', this.#about)), this.chartHost, this.#ahead, this.#note)
+      h('div', { class: 'pane-head' }, name, h('p', { class: 'pane-now' }, this.#value, ' ', this.#about)), this.#ahead, this.chartHost, this.#note)
     this.#chart = createChart(this.chartHost, { ...options, range: units.of(series.metric)?.range ?? null, explain: (a) => anomalyLines(a, units, Date.now()) })
   }
 
@@ -143,10 +145,11 @@ export class Pane {
     const said = this.#tail && this.outlook ? aheadText(metric, this.#units, this.outlook, now) : null
     this.#ahead.hidden = said === null
     setText(this.#expected, said?.expected ?? '')
-    setText(this.#trust, said ? `(${said.trust})` : '')
+    setText(this.#model, said?.model ?? '')
+    setText(this.#trust, said?.trust ?? '')
     const inSpan = this.anomalies.filter((a) => a.ts >= span.from && a.ts <= span.to).length
     const seen = labelText(metric, this.#units, { columns: this.columns, span, anomalies: inSpan })
-    this.chartHost.setAttribute('aria-label', said ? `${seen}. ${said.expected}, ${said.trust}` : seen)
+    this.chartHost.setAttribute('aria-label', said ? `${seen}. ${said.expected}, ${said.model}${said.trust}` : seen)
     this.cursor(this.#cursor)
   }
 

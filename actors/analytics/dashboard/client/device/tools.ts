@@ -46,8 +46,8 @@ export function createTools({ span, onRange, onView, onAhead, onSpan }: ToolsLis
       tool('pan-on', 'Later', '→', () => panned(span(), 0.5)),
       tool('zoom-out', 'Zoom out', '−', () => zoomed(span(), 2)),
       tool('zoom-in', 'Zoom in', '+', () => zoomed(span(), 0.5)),
+      aheadChip,
       back),
-    aheadChip,
     views)
   return {
     element,

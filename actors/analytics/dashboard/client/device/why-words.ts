@@ -66,7 +66,7 @@ export function offWords({ metric, value, expected, lower, upper }: AnomalyRow, 
   const times = reach > 0 ? Math.abs(off) / reach : 0
   if (lower !== null && upper !== null && value >= lower && value <= upper) return 'within the usual'
   const far = times > 1.05 ? `, ${times < 10 ? plain(Math.round(times * 10) / 10) : count(Math.round(times))} times as far as usual` : ''
-  return `${words.text(metric, Math.abs(off))} ${off < 0 ? 'below' : 'above'}${far}`
+  return `${words.text(metric, Math.abs(off))} ${off < 0 ? 'below' : 'above'} it${far}`
 }
 
 /** What the neighbours did, in a sentence. */

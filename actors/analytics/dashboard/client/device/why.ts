@@ -39,6 +39,7 @@ export function createWhy(api: Api, units: Units, { onZoom, onClose }: WhyListen
   const title = h('h2', { id: 'why-title' })
   const when = h('p', { class: 'muted small' })
   const meaning = h('p', { class: 'why-meaning' })
+  const reason = h('p', { class: 'muted small' })
   const scale = h('div', { class: 'why-scale', 'aria-hidden': 'true' })
   const facts = h('dl', { class: 'why-facts' })
   const neighbours = h('p', { id: 'why-neighbours' })
@@ -53,11 +54,10 @@ export function createWhy(api: Api, units: Units, { onZoom, onClose }: WhyListen
   })
   const dialog = h('dialog', { class: 'why card', id: 'why', 'aria-labelledby': 'why-title' },
     h('div', { class: 'why-head' }, title, button('quiet', 'Close', () => dialog.close(), { id: 'why-close' })),
-    when, meaning, scale, facts,
-    h('h3', {}, 'The neighbours'), neighbours, kind,
+    when, meaning, scale,
+    h('h3', {}, 'The neighbours'), neighbours, facts, reason, kind,
     h('div', { class: 'why-answer', role: 'group', 'aria-labelledby': 'useful-question' },
-      h('h3', { id: 'useful-question' }, 'Was this useful?'), yes, no, zoom),
-    said)
+      h('h3', { id: 'useful-question' }, 'Was this useful?'), yes, no, zoom, said))
   dialog.addEventListener('close', () => {
     asking.abort()
     shown = null
@@ -73,7 +73,9 @@ export function createWhy(api: Api, units: Units, { onZoom, onClose }: WhyListen
     const words = kindWords(a)
     title.replaceChildren(`${words.name} `, h('span', { class: 'why-value' }, `${units.label(a.metric)} ${units.text(a.metric, a.value)}`))
     setText(when, `${severity(a.score)} · ${a.device} · ${stamp(a.ts)}`)
-    meaning.replaceChildren(words.meaning, ' ', h('span', { class: 'muted' }, reasonWords(a)))
+    // Of one without a kind the reason is all that is known.
+    setText(meaning, words.meaning || reasonWords(a))
+    setText(reason, words.meaning ? reasonWords(a) : '')
     const at = scaleOf(a)
     scale.hidden = at === null
     if (at) {
@@ -91,8 +93,7 @@ export function createWhy(api: Api, units: Units, { onZoom, onClose }: WhyListen
     }
     const usual = a.lower !== null && a.upper !== null ? units.band(a.metric, a.lower, a.upper) : null
     const rows: [name: string, words: string | null][] = [
-      ['Measured', units.text(a.metric, a.value)], ['Expected', a.expected === null ? null : units.text(a.metric, a.expected)], ['Usual', usual],
-      ['Off by', offWords(a, units)], ['Noticed by', partWords(a)],
+      ['Expected', a.expected === null ? null : units.text(a.metric, a.expected)], ['Usual', usual], ['It is', offWords(a, units)], ['Noticed by', partWords(a)],
     ]
     facts.replaceChildren(...rows.flatMap(([name, text]) => (text === null ? [] : [h('div', {}, h('dt', {}, name), h('dd', {}, text))])))
   }
