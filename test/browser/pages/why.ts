@@ -42,7 +42,7 @@ export function whyTests(site: () => Site): void {
     const facts = await text(page, '.why-facts')
     expect(facts).toMatch(/Expected\s+2\d %/)
     expect(facts).toMatch(/Usual\s+2\d to 2\d %/)
-    expect(facts).toMatch(/It is\s+4\d % above it, [\d,.]+ times as far as usual/)
+    expect(facts).toMatch(/How far\s+[\d,.]+ times as far above as is usual/)
     await page.keyboard.press('Escape')
     await page.locator('#why').waitFor({ state: 'hidden' })
 

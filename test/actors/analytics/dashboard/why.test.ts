@@ -29,12 +29,13 @@ test('the part is named by what it looks at, or by its own name', () => {
 })
 
 test('how far out it is goes by what is usual on that side', () => {
-  expect(offWords(row(), words)).toBe('10 % above it, 5 times as far as usual')
-  expect(offWords(row({ value: 18 }), words)).toBe('10 % below it, 10 times as far as usual')
-  expect(offWords(row({ value: 29 }), words)).toBe('within the usual')
-  expect(offWords(row({ lower: null, upper: null }), words)).toBe('10 % above it')
-  expect(offWords(row({ lower: 28, upper: 28 }), words)).toBe('10 % above it')
-  expect(offWords(row({ expected: null }), words)).toBeNull()
+  expect(offWords(row())).toBe('5 times as far above as is usual')
+  expect(offWords(row({ value: 18 }))).toBe('10 times as far below as is usual')
+  expect(offWords(row({ value: 25.5 }))).toBe('2.5 times as far below as is usual')
+  expect(offWords(row({ value: 29 }))).toBe('within the usual')
+  expect(offWords(row({ lower: null, upper: null }))).toBe('above what was expected')
+  expect(offWords(row({ value: 20, lower: 28, upper: 28 }))).toBe('below what was expected')
+  expect(offWords(row({ expected: null }))).toBeNull()
 })
 
 describe('what the neighbours did', () => {

@@ -58,15 +58,19 @@ export function partWords({ part }: AnomalyRow): string | null {
   return part ? (PARTS[part] ?? inWords(part)) : null
 }
 
-/** How far out it is; null where nothing was expected. */
-export function offWords({ metric, value, expected, lower, upper }: AnomalyRow, words: Words): string | null {
+/**
+ * How far out it is, in what is usual; null where nothing was expected. Not in the unit: of one that is measured in percent, "40 % above" would be
+ * read as a share.
+ */
+export function offWords({ value, expected, lower, upper }: AnomalyRow): string | null {
   if (expected === null) return null
   const off = value - expected
   const reach = off < 0 ? (lower === null ? 0 : expected - lower) : upper === null ? 0 : upper - expected
   const times = reach > 0 ? Math.abs(off) / reach : 0
   if (lower !== null && upper !== null && value >= lower && value <= upper) return 'within the usual'
-  const far = times > 1.05 ? `, ${times < 10 ? plain(Math.round(times * 10) / 10) : count(Math.round(times))} times as far as usual` : ''
-  return `${words.text(metric, Math.abs(off))} ${off < 0 ? 'below' : 'above'} it${far}`
+  const side = off < 0 ? 'below' : 'above'
+  if (times <= 1.05) return `${side} what was expected`
+  return `${times < 10 ? plain(Math.round(times * 10) / 10) : count(Math.round(times))} times as far ${side} as is usual`
 }
 
 /** What the neighbours did, in a sentence. */

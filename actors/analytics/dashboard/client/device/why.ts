@@ -93,7 +93,7 @@ export function createWhy(api: Api, units: Units, { onZoom, onClose }: WhyListen
     }
     const usual = a.lower !== null && a.upper !== null ? units.band(a.metric, a.lower, a.upper) : null
     const rows: [name: string, words: string | null][] = [
-      ['Expected', a.expected === null ? null : units.text(a.metric, a.expected)], ['Usual', usual], ['It is', offWords(a, units)], ['Noticed by', partWords(a)],
+      ['Expected', a.expected === null ? null : units.text(a.metric, a.expected)], ['Usual', usual], ['How far', offWords(a)], ['Noticed by', partWords(a)],
     ]
     facts.replaceChildren(...rows.flatMap(([name, text]) => (text === null ? [] : [h('div', {}, h('dt', {}, name), h('dd', {}, text))])))
   }
