@@ -94,7 +94,8 @@ export class CatchUp {
     const { hub } = this.#sources
     for (let round = 0; round < ROUNDS_MAX && this.#most() > LIVE_CATCH_UP_LAST_MESSAGES; round++) {
       await this.#readTo(hub.place.vector)
-      await this.#ease()
+      // Where so little was given, nobody is far behind, and a round of the pump may take long.
+      if (this.#chars > LIVE_CATCH_UP_OWED_MAX) await this.#ease()
     }
     const joins: [Cohort, Channel, Link][] = []
     try {
@@ -125,7 +126,7 @@ export class CatchUp {
   #most(): number {
     const { vector } = this.#sources.hub.place
     let most = 0
-    for (const cohort of this.#cohorts) most = Math.max(most, cohort.distanceTo(vector))
+    for (const cohort of this.#cohorts) if (cohort.wanted) most = Math.max(most, cohort.distanceTo(vector))
     return most
   }
 

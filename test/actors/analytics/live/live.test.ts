@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { decodeId, encodeId } from '../../../../actors/analytics/live/ids.ts'
-import { LIVE_CATCH_UP_OWED_MAX } from '../../../../runtime/limits.ts'
+import { LIVE_CATCH_UP_LAST_MESSAGES, LIVE_CATCH_UP_OWED_MAX } from '../../../../runtime/limits.ts'
 import { inputSubject, partitionFor } from '../../../../runtime/topology.ts'
 import { House, T0, until, windowRow } from '../house.ts'
 
@@ -332,6 +332,23 @@ describe('a live stream', () => {
     await client.has(4)
     expect(client.of('reading').map((e) => e.data.device).sort()).toEqual([...devices].sort())
     expect(names.sort()).toEqual(['READINGS_0', 'READINGS_1', 'READINGS_2', 'READINGS_3'])
+  })
+
+  it('resumes over many messages that hold little for it without waiting for what others are told', async () => {
+    const first = await open('device=d1&kind=reading')
+    await first.has(1, 'snapshot')
+    const messages = LIVE_CATCH_UP_LAST_MESSAGES + 100
+    for (let value = 0; value < messages; value++) await house.post([{ device: value % 50 === 0 ? 'd1' : 'd2', ts: T0 + value, value }])
+    await first.has(messages / 50)
+    // A round of the pump takes long where thousands listen.
+    const { pump } = house.analytics.hub
+    pump.passedOn = () => new Promise(() => {})
+    const client = await open('device=d1&kind=reading', { lastId: first.events[0].id })
+    await client.has(messages / 50)
+    await house.post([{ device: 'd1', ts: T0 + messages, value: messages }])
+    await first.has(messages / 50 + 1)
+    await client.has(messages / 50 + 1)
+    expect(client.events.map((e) => e.data.value)).toEqual(first.of('reading').map((e) => e.data.value))
   })
 
   it('resumes many at once with a few looks at the log', async () => {
