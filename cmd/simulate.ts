@@ -10,10 +10,11 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { NO_FAULTS, TSBS_RATES } from '../actors/simulation/faults.ts'
+import { FARM_PREFIX } from '../actors/simulation/farm.ts'
 import { feedFarm, feedSeries } from '../actors/simulation/feed.ts'
-import { farmKnownUntil } from '../actors/simulation/known.ts'
+import { knownUntil, seriesKey } from '../actors/simulation/known.ts'
 import { Sender } from '../actors/simulation/sender.ts'
-import { DAILY, NORMALS, readingsOf } from '../actors/simulation/weather.ts'
+import { DAILY, NORMALS, WEATHER_PREFIX, readingsOf } from '../actors/simulation/weather.ts'
 import { readAdminKey } from '../runtime/admin-key.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { readFlags } from '../runtime/config.ts'
@@ -57,6 +58,7 @@ export async function main(argv: string[], env: Env): Promise<void> {
         }
       })()
       const feeding = { sender, clock, signal }
+      const asking = { url: flags.url, key, clock, signal }
       const work = [feedWeather(), feedProbes()]
       return {
         done: Promise.all(work).then(() => {}),
@@ -69,8 +71,10 @@ export async function main(argv: string[], env: Env): Promise<void> {
       async function feedWeather(): Promise<void> {
         if (flags.weather === 0) return
         const series = await Promise.all([NORMALS, DAILY].map(async (set) => readingsOf(await datasetFile(set.file), set)))
-        await feedSeries(feeding, series, flags.weather / flags.speed)
-        logger.info({ readings: series.flat().length }, 'the weather is told')
+        const known = await knownUntil(WEATHER_PREFIX, asking)
+        const unknown = series.map((readings) => readings.filter((reading) => reading.ts > (known.get(seriesKey(reading)) ?? -Infinity)))
+        await feedSeries(feeding, unknown, flags.weather / flags.speed)
+        logger.info({ readings: unknown.flat().length }, 'the weather is told')
       }
 
       async function feedProbes(): Promise<void> {
@@ -78,7 +82,7 @@ export async function main(argv: string[], env: Env): Promise<void> {
         const intervalMs = Math.max(1, Math.round(flags.interval / flags.speed))
         const rates = flags.faults ? TSBS_RATES : NO_FAULTS
         const farm = { seed: flags.seed, probes: flags.probes, intervalMs, spreadMs: intervalMs, rates }
-        const known = await farmKnownUntil({ url: flags.url, key, clock, signal })
+        const known = Math.max(...(await knownUntil(FARM_PREFIX, asking)).values())
         const beganMs = clock.monotonic()
         await feedFarm(feeding, farm, {
           pastFromMs: Math.max(clock.now() - flags.backfill, known),

@@ -1,14 +1,14 @@
 /**
- * How far a system knows the farm already: so that its past is told once, and one that was interrupted, or whose system stood still, goes on from there.
- *
- * The past is told in order of time, so that whatever lies before the newest reading has been told as well.
+ * How far a system knows a simulation already: so that each past is told once, and one that was interrupted, or whose system stood still, goes on from
+ * there. Each is told in order of time, so that whatever lies before the newest reading has been told as well.
  */
 
 import type { Clock } from '../../runtime/clock.ts'
 import { PAGE_ROWS } from '../../runtime/limits.ts'
-import { FARM_PREFIX } from './farm.ts'
 
 const AGAIN_MS = 1_000
+
+export const seriesKey = ({ device, metric }: { device: string; metric: string }): string => `${device} ${metric}`
 
 export interface Asking {
   readonly url: string
@@ -19,15 +19,15 @@ export interface Asking {
 }
 
 /**
- * Time of the farm's newest reading, epoch ms; −Infinity where there is none, or where the key may not read, since then nobody can say. Asks again
- * while the system does not answer yet.
+ * Time of the newest reading, epoch ms, of each series (`seriesKey`) of devices whose names begin with `prefix`; of none where the key may not read,
+ * since then nobody can say. Asks again while the system does not answer yet.
  */
-export async function farmKnownUntil({ url, key, clock, signal, fetch = globalThis.fetch }: Asking): Promise<number> {
-  let newest = -Infinity
+export async function knownUntil(prefix: string, { url, key, clock, signal, fetch = globalThis.fetch }: Asking): Promise<Map<string, number>> {
+  const newest = new Map<string, number>()
   let cursor: string | null = null
   while (!signal.aborted) {
     const asked = new URL('/v1/latest', url)
-    for (const [name, value] of Object.entries({ prefix: FARM_PREFIX, time: 'ms', limit: String(PAGE_ROWS), cursor: cursor ?? '' })) asked.searchParams.set(name, value)
+    for (const [name, value] of Object.entries({ prefix, time: 'ms', limit: String(PAGE_ROWS), cursor: cursor ?? '' })) asked.searchParams.set(name, value)
     let response: Response | null = null
     try {
       response = await fetch(asked, { headers: { authorization: `Bearer ${key}` }, signal })
@@ -41,10 +41,10 @@ export async function farmKnownUntil({ url, key, clock, signal, fetch = globalTh
     }
     if (!response.ok) {
       await response.body?.cancel()
-      return -Infinity
+      return newest
     }
-    const page = (await response.json()) as { latest: { ts: number }[]; cursor: string | null }
-    for (const { ts } of page.latest) newest = Math.max(newest, ts)
+    const page = (await response.json()) as { latest: { device: string; metric: string; ts: number }[]; cursor: string | null }
+    for (const row of page.latest) newest.set(seriesKey(row), row.ts)
     cursor = page.cursor
     if (cursor === null) return newest
   }

@@ -5,6 +5,9 @@
 
 import type { Reading } from '../reading/input.ts'
 
+/** What the names of its devices begin with. */
+export const WEATHER_PREFIX = 'seattle/'
+
 /** 8,759 hours of normals: pressure in hPa, temperature in °C, wind in m/s, as of a year 2010. */
 export const NORMALS = { file: 'seattle-weather-hourly-normals.csv', device: 'seattle/normals', metrics: ['pressure', 'temperature', 'wind'] } as const
 /** 1,461 days from 2012 to 2015: precipitation in mm, temperatures in °C, wind in m/s. */

@@ -5,7 +5,7 @@ import type { Reading } from '../../../actors/reading/input.ts'
 import { TSBS_RATES } from '../../../actors/simulation/faults.ts'
 import type { Farm } from '../../../actors/simulation/faults.ts'
 import { feedFarm } from '../../../actors/simulation/feed.ts'
-import { farmKnownUntil } from '../../../actors/simulation/known.ts'
+import { knownUntil } from '../../../actors/simulation/known.ts'
 import { systemClock } from '../../../runtime/clock.ts'
 import type { Clock } from '../../../runtime/clock.ts'
 
@@ -72,7 +72,7 @@ describe('the past of the farm', () => {
   })
 })
 
-describe('what a system knows of the farm', () => {
+describe('what a system knows already', () => {
   const asking = (answers: (() => Response)[]) => {
     const asked: URL[] = []
     const pauses: number[] = []
@@ -81,24 +81,24 @@ describe('what a system knows of the farm', () => {
       return answers.shift()!()
     }) as typeof globalThis.fetch
     const clock: Clock = { ...systemClock, sleep: async (ms) => void pauses.push(ms) }
-    return { asked, pauses, until: farmKnownUntil({ url: 'http://127.0.0.1:1', key: 'k', clock, signal: new AbortController().signal, fetch }) }
+    return { asked, pauses, until: knownUntil('farm/', { url: 'http://127.0.0.1:1', key: 'k', clock, signal: new AbortController().signal, fetch }) }
   }
-  const page = (times: number[], cursor: string | null) => () => Response.json({ latest: times.map((ts) => ({ ts })), cursor })
+  const page = (latest: [device: string, ts: number][], cursor: string | null) => () => Response.json({ latest: latest.map(([device, ts]) => ({ device, metric: 'm', ts })), cursor })
 
-  test('is the newest of its readings, through all pages, asked for until there is an answer', async () => {
+  test('is the newest reading of each series, through all pages, asked for until there is an answer', async () => {
     const { asked, pauses, until } = asking([
       () => {
         throw new TypeError('fetch failed')
       },
-      () => new Response('', { status: 503 }), page([5, 9], 'c'), page([7], null),
+      () => new Response('', { status: 503 }), page([['a', 5], ['b', 9]], 'c'), page([['c', 7]], null),
     ])
-    expect(await until).toBe(9)
+    expect(await until).toEqual(new Map([['a m', 5], ['b m', 9], ['c m', 7]]))
     expect(pauses).toHaveLength(2)
     expect(asked.map((url) => [url.searchParams.get('prefix'), url.searchParams.get('cursor')])).toEqual([['farm/', ''], ['farm/', ''], ['farm/', ''], ['farm/', 'c']])
   })
 
   test('is nothing where it is new, or where the key may not ask', async () => {
-    expect(await asking([page([], null)]).until).toBe(-Infinity)
-    expect(await asking([() => new Response('', { status: 403 })]).until).toBe(-Infinity)
+    expect((await asking([page([], null)]).until).size).toBe(0)
+    expect((await asking([() => new Response('', { status: 403 })]).until).size).toBe(0)
   })
 })
