@@ -38,6 +38,13 @@ export function aheadTests(site: () => Site): void {
     await close()
   })
 
+  test('is said, and not drawn, of a range that is shorter than the hours it is made of', async () => {
+    const { page, close } = await site().open(`/device?id=${DEVICE}&range=1h`)
+    await says(page, `${PANE} .pane-ahead`, EXPECTED)
+    await says(page, '#span', /now \(60 min\)$|now \(1 h\)$/)
+    await close()
+  })
+
   test('is left out where the reader switches it off, as the address says', async () => {
     const { page, close } = await site().open(address())
     await says(page, `${PANE} .pane-ahead`, EXPECTED)

@@ -59,6 +59,12 @@ export function whyTests(site: () => Site): void {
     await page.locator('#why[open]').waitFor()
     await page.mouse.click(20, 20)
     await page.locator('#why').waitFor({ state: 'hidden' })
+
+    // A step of the history leads to another device: what was said of this one does not stay.
+    await page.evaluate((to) => history.pushState(null, '', to), '/device?id=tank-1')
+    await ask(page)
+    await page.goBack()
+    await page.locator('#why').waitFor({ state: 'hidden' })
     expect(problems).toEqual([])
     await close()
   })

@@ -1,7 +1,7 @@
 /** Laws of what is expected in a device's charts: its hours, its tail, and what is said of it. */
 
 import { describe, expect, test } from 'vitest'
-import { aheadText, expectedAt, fromForecast, tailFrom, withForecast } from '../../../../actors/analytics/dashboard/client/device/ahead.ts'
+import { aheadText, expectedAt, fromForecast, tailOf, withForecast } from '../../../../actors/analytics/dashboard/client/device/ahead.ts'
 import { withAhead } from '../../../../actors/analytics/dashboard/client/device/place.ts'
 import type { ForecastEvent } from '../../../../actors/analytics/dashboard/client/shapes.ts'
 
@@ -25,7 +25,7 @@ describe('what is expected', () => {
   const before = fromForecast(graphed(0, 6, 10))!
 
   test('is nothing where there is no forecast, or an older store that says nothing of it', () => {
-    expect([fromForecast(null), fromForecast(undefined), fromForecast(graphed(0, 0, 1)), tailFrom(null, 0)]).toEqual([null, null, null, null])
+    expect([fromForecast(null), fromForecast(undefined), fromForecast(graphed(0, 0, 1)), tailOf(null, 0, HOUR)]).toEqual([null, null, null, null])
   })
 
   test('takes the hours of a forecast that comes live, and goes on with the one before it where that reaches further', () => {
@@ -43,14 +43,16 @@ describe('what is expected', () => {
     expect([expectedAt(before, -HOUR), expectedAt(before, 6 * HOUR)]).toEqual([null, null])
   })
 
-  test('is a tail that begins where it is told to, and ends with the last hour', () => {
-    const tail = tailFrom(before, 3 * HOUR)!
-    expect(tail.ts.map((ts) => ts / HOUR)).toEqual([3, 3.5, 4.5, 5.5])
-    expect(tail.mean).toEqual([12.5, 13, 14, 15])
+  test('is a tail that begins and ends where it is told to, or with its first and last hour', () => {
+    const tail = tailOf(before, 3 * HOUR, 4 * HOUR)!
+    expect(tail.ts.map((ts) => ts / HOUR)).toEqual([3, 3.5, 4])
+    expect(tail.mean).toEqual([12.5, 13, 13.5])
     expect(tail.upper[0] - tail.lower[0]).toBe(4)
-    expect(tailFrom(before, 5.5 * HOUR)).toBeNull()
+    expect(tailOf(before, 5 * HOUR, 100 * HOUR)!.ts.map((ts) => ts / HOUR)).toEqual([5, 5.5])
+    expect(tailOf(before, 1.6 * HOUR, 1.8 * HOUR)!.ts).toHaveLength(2)
+    expect([tailOf(before, 5.5 * HOUR, 9 * HOUR), tailOf(before, 3 * HOUR, 3 * HOUR)]).toEqual([null, null])
     // One that was made of a later day does not reach back.
-    expect(tailFrom(before, -5 * HOUR)!.ts[0]).toBe(0.5 * HOUR)
+    expect(tailOf(before, -5 * HOUR, 9 * HOUR)!.ts[0]).toBe(0.5 * HOUR)
   })
 
   test('is said for six hours from now, or as far as it reaches, with how often it was right', () => {
@@ -60,11 +62,12 @@ describe('what is expected', () => {
   })
 })
 
-test('charts reach ahead by a third of their range, as far as something is expected, and only from a range that ends now', () => {
+test('charts reach ahead by a third of their range, as far as something is expected, and only from a range of hours that ends now', () => {
   const span = { from: 0, to: 9 * HOUR }
   expect(withAhead(span, 100 * HOUR, 9 * HOUR)).toEqual({ from: 0, to: 12 * HOUR })
   expect(withAhead(span, 10 * HOUR, 9 * HOUR)).toEqual({ from: 0, to: 10 * HOUR })
   expect(withAhead(span, 9 * HOUR, 9 * HOUR)).toEqual(span)
   expect(withAhead(span, 0, 9 * HOUR)).toEqual(span)
   expect(withAhead(span, 100 * HOUR, 11 * HOUR)).toEqual(span)
+  expect(withAhead({ from: 0, to: HOUR }, 100 * HOUR, HOUR)).toEqual({ from: 0, to: HOUR })
 })

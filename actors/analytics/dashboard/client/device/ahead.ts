@@ -62,12 +62,12 @@ export function expectedAt({ hours }: Outlook, ts: number): Expected | null {
   return { ts, mean: between('mean'), lower: between('lower'), upper: between('upper'), lower80: between('lower80'), upper80: between('upper80') }
 }
 
-/** The tail from a moment on; null where nothing is expected behind it. */
-export function tailFrom(outlook: Outlook | null, fromMs: number): Tail | null {
-  const hours = outlook?.hours.filter(({ ts }) => ts > fromMs) ?? []
-  if (outlook === null || hours.length === 0) return null
-  const first = expectedAt(outlook, fromMs)
-  const all = first ? [first, ...hours] : hours
+/** The tail from a moment to another, both of them in it, so that the scale of values knows where it leaves; null where nothing is expected between. */
+export function tailOf(outlook: Outlook | null, fromMs: number, toMs: number): Tail | null {
+  if (outlook === null || toMs <= fromMs) return null
+  const within = outlook.hours.filter(({ ts }) => ts > fromMs && ts < toMs)
+  const all = [expectedAt(outlook, fromMs), ...within, expectedAt(outlook, toMs)].filter((hour) => hour !== null)
+  if (all.length < 2) return null
   return Object.fromEntries(NAMES.map((name) => [name, all.map((hour) => hour[name])])) as Tail
 }
 

@@ -353,7 +353,10 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
   }
 
   return {
-    show: (query) => show(readPlace(query)),
+    show(query) {
+      why.close()
+      show(readPlace(query))
+    },
     tick() {
       showAbout()
       for (const pane of panes) pane.showLast()

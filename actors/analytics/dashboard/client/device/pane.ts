@@ -9,14 +9,14 @@ import { h, setText } from '../dom.ts'
 import { age, moment, zone } from '../format.ts'
 import type { AnomalyRow, ForecastEvent, Graph, ReadingRow, SeriesKey, WindowRow } from '../shapes.ts'
 import type { Units } from '../units.ts'
-import { SAID_MS, aheadText, fromForecast, tailFrom, withForecast } from './ahead.ts'
+import { SAID_MS, aheadText, fromForecast, tailOf, withForecast } from './ahead.ts'
 import type { Outlook, Tail } from './ahead.ts'
 import { anomalyLines, labelText, pointText } from './chart-words.ts'
 import { anomaliesAt, createChart } from './chart.ts'
 import type { Chart, ChartOptions } from './chart.ts'
 import { addReading, anomalyRows, dropBefore, emptyColumns, fromGraph, fromReadings, fromWindows } from './columns.ts'
 import type { Columns } from './columns.ts'
-import { VIEWS } from './place.ts'
+import { VIEWS, reachesNow } from './place.ts'
 import type { Span, View } from './place.ts'
 
 /** How much older than the live stream an answer of the server may be. */
@@ -139,10 +139,9 @@ export class Pane {
     const { metric } = this.series
     if (open) dropBefore(this.columns, span.from)
     const now = Date.now()
-    const tail = ahead ? tailFrom(this.outlook, Math.max(now, (this.columns.ts.at(-1) ?? 0) + 1)) : null
-    this.#tail = tail && tail.ts[0] < span.to ? tail : null
+    this.#tail = ahead ? tailOf(this.outlook, Math.max(now, (this.columns.ts.at(-1) ?? 0) + 1), span.to) : null
     this.#chart.draw(this.columns, this.#tail, this.anomalies, span)
-    const said = this.#tail && this.outlook ? aheadText(metric, this.#units, this.outlook, now) : null
+    const said = ahead && reachesNow(span, now) && this.outlook ? aheadText(metric, this.#units, this.outlook, now) : null
     this.#ahead.hidden = said === null
     setText(this.#expected, said?.expected ?? '')
     setText(this.#model, said?.model ?? '')

@@ -121,10 +121,15 @@ export function rangeSpan(range: RangeName, rhythm: Rhythm | null, nowMs: number
 
 /** Of a range that ends now, the part of its length by which it reaches ahead where something is expected. */
 const AHEAD_SHARE = 3
+/** Of a shorter range a third would be less than the hours that a forecast is made of. */
+const AHEAD_RANGE_MIN_MS = 6 * HOUR_MS
+
+/** Whether a span reaches the present, or nearly. */
+export const reachesNow = (span: Span, nowMs: number): boolean => span.to >= nowMs - HOUR_MS
 
 /** `span` with its tail, which ends at `lastMs` at the latest; one that ended long ago has none. */
 export function withAhead(span: Span, lastMs: number, nowMs: number): Span {
-  if (span.to < nowMs - HOUR_MS || lastMs <= nowMs) return span
+  if (!reachesNow(span, nowMs) || lastMs <= nowMs || span.to - span.from < AHEAD_RANGE_MIN_MS) return span
   return { from: span.from, to: Math.max(span.to, Math.min(lastMs, Math.round(span.to + (span.to - span.from) / AHEAD_SHARE))) }
 }
 

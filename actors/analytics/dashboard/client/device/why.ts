@@ -21,6 +21,7 @@ const COMMITTED_MS = 10_000
 export interface Why {
   readonly element: HTMLElement
   ask(anomaly: AnomalyRow): void
+  close(): void
   leave(): void
 }
 
@@ -157,6 +158,7 @@ export function createWhy(api: Api, units: Units, { onZoom, onClose }: WhyListen
       dialog.scrollTop = 0
       void look(anomaly)
     },
+    close: () => dialog.close(),
     leave() {
       asking.abort()
       dialog.remove()
