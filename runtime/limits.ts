@@ -281,7 +281,7 @@ export const LIVE_HEARTBEAT_MS = 15_000
 export const LIVE_BEATS = 30
 /** A live stream that resumes further back than so many messages begins with a snapshot instead. */
 export const LIVE_RESUME_MESSAGES_MAX = 500_000
-/** How long a resumed stream waits for a process that has just started to reach its place. */
+/** How long a resumed stream waits for a process that has just started to come nearer to its place. */
 export const LIVE_RESUME_WAIT_MS = 20_000
 /** Runs through the log at a time, each for all streams that resume from about the same distance; the others wait. */
 export const LIVE_CATCH_UPS_MAX = 2
