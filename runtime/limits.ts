@@ -50,7 +50,7 @@ export const RELAY_OPENING_MAX = 256
 export const RELAY_OPENING_MAX_MS = 10_000
 /** Edge: how long a live stream that is opened waits for a store, beyond it 503; and one that was cut from its store, beyond it the client comes again. */
 export const RELAY_PATIENCE_MS = 20_000
-export const RELAY_RESUME_PATIENCE_MS = 45_000
+export const RELAY_RESUME_PATIENCE_MS = 5 * 60_000
 /** Edge: the pause before a store is asked again. */
 export const RELAY_RETRY_MS = 200
 /** Edge: bytes of one event of a live stream; a stream with a larger one is cut. The largest is a snapshot. */
