@@ -90,7 +90,7 @@ export class Caller {
 
   /** Says a comment. */
   say(data: Buffer): void {
-    if (!this.gone) this.#outgoing.write(data)
+    this.#outgoing.write(data)
   }
 
   end(): void {

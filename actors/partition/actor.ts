@@ -18,12 +18,16 @@ import { EffectsBuilder } from './effects.ts'
 import { assertKnown, Flag, FLAGS } from './flags.ts'
 import { followWatermark, passTime, rearmAll, speak, closeUntil } from './series/closing.ts'
 import { DETECTOR_FIELDS, observe } from './series/detector.ts'
+import { barOf } from './series/ensemble/calibration.ts'
+import { judge } from './series/ensemble/ensemble.ts'
+import { judgement, sentenceOf } from './series/ensemble/judgement.ts'
+import { ENSEMBLE_DOUBLES } from './series/ensemble/layout.ts'
 import type { Series } from './series/series.ts'
 import { reasonOf, verdict } from './series/verdict.ts'
 import { HOUR_MS, MINUTE_MS } from '../reading/window.ts'
 import { MINUTE_READINGS_MAX } from '../../runtime/limits.ts'
 import { readSnapshot, SNAPSHOT_VERSION, snapshotVersionOf, writeSnapshot } from './snapshot.ts'
-import { PartitionState } from './state.ts'
+import { PAGE_BITS, PAGE_SERIES, PartitionState } from './state.ts'
 
 export { PartitionState } from './state.ts'
 
@@ -68,7 +72,7 @@ function step(state: PartitionState, message: InputMessage, effects: EffectsBuil
   if (input.kind === 'block') applyBlock(state, message, input, effects)
   else if (input.kind === 'settings') {
     assertKnown(input.flags, known, 'log')
-    for (const flag of input.flags) state.flags.add(flag)
+    for (const flag of input.flags) state.switchOn(flag)
     state.settings = input.settings
     rearmAll(state)
   } else if (input.kind === 'feedback') {
@@ -109,6 +113,7 @@ const closedUntil: number[] = []
 function applyBlock(state: PartitionState, { seq, timeMs }: InputMessage, block: Block, effects: EffectsBuilder): void {
   const { row, ts: times, value: values } = block
   const repeated = block.keyed.length === 0 ? null : repeatedRows(state, seq, block)
+  const judges = state.flags.has(Flag.ensemble)
   const receivedMs = state.flags.has(Flag.ageAtReceipt) ? timeMs : state.time.logMs
   const oldestMs = state.settings.retentionMs > 0 ? receivedMs - state.settings.retentionMs : -Infinity
   state.resolve(block, table)
@@ -132,7 +137,10 @@ function applyBlock(state: PartitionState, { seq, timeMs }: InputMessage, block:
         else {
           if (ts > series.greatestMs) series.greatestMs = ts
           speak(state, series)
-          if (observe(state.detectors, series.id * DETECTOR_FIELDS, ts, value)) reportAnomaly(series, ts, value, effects)
+          if (judges) {
+            const slab = state.ensembles[series.id >> PAGE_BITS]
+            if (judge(slab, (series.id & (PAGE_SERIES - 1)) * ENSEMBLE_DOUBLES, ts, value) >= barOf(state.tuning.factorOf(series.id))) reportJudgement(series, ts, value, effects)
+          } else if (observe(state.detectors, series.id * DETECTOR_FIELDS, ts, value)) reportAnomaly(series, ts, value, effects)
           if (minute.count >= MINUTE_READINGS_MAX) closeUntil(state, series, minute.start + MINUTE_MS, 'watermark', effects)
           followWatermark(state, series, effects)
         }
@@ -172,6 +180,11 @@ function reportAnomaly(series: Series, ts: number, value: number, effects: Effec
     upper: verdict.upper,
     reason: reasonOf(value),
   })
+}
+
+function reportJudgement(series: Series, ts: number, value: number, effects: EffectsBuilder): void {
+  const { score, expected, lower, upper, kind, part } = judgement
+  effects.anomalies.push({ series: series.indexIn(effects), ts, value, score, expected, lower, upper, reason: sentenceOf(value), kind, part })
 }
 
 function introduce(state: PartitionState, settings: Settings | null, agreed: readonly number[]): Uint8Array | null {

@@ -25,6 +25,11 @@ export const Flag = {
    * until the days had caught up.
    */
   ageAtReceipt: 1,
+  /**
+   * What is strange is told by the ensemble (series/ensemble/), which knows the hour of the day, names what has happened, and gives each
+   * reading a score. Before, it was told by the residual likelihood alone (series/detector.ts). It begins anew where the flag goes on.
+   */
+  ensemble: 2,
   /** Series forecast: each closed hour teaches them, and its close brings rows of forecasts. Before, nothing of that was there. */
   forecasts: 3,
   /** What people say of anomalies moves the bar of their series (tuning.ts). Before, such a message was none that anyone could read. */

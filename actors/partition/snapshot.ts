@@ -4,8 +4,8 @@
  * - S1 A restored state gives the same effects for the same messages as the one that was written, forever.
  * - S2 The bytes are a function of the state, whichever way the state came about.
  * - S3 A state is written in the least format that holds it, and every older format is read: 1 is that of a state whose log has
- *   switched no flag on, 2 names the flags, 4 holds what forecasts need, 5 answers to anomalies, 6 what is known of kinds, 7 what drives series. So the version before
- *   reads what this one writes until a flag is on.
+ *   switched no flag on, 2 names the flags, 3 holds ensembles in place of detectors, 4 what forecasts need, 5 answers to anomalies, 6 what is
+ *   known of kinds, 7 what drives series. So the version before reads what this one writes until a flag is on.
  */
 
 import { isOperating, OperatingError } from '../../runtime/errors.ts'
@@ -15,11 +15,12 @@ import { assertKnown, Flag } from './flags.ts'
 import { DAY_HOURS } from './fleet/profile.ts'
 import { LogTime } from './log-time.ts'
 import { DETECTOR_FIELDS } from './series/detector.ts'
+import { ENSEMBLE_DOUBLES } from './series/ensemble/layout.ts'
 import { Phase, UPPER_SIZES } from './series/series.ts'
 import type { Device, Series } from './series/series.ts'
 import { Bins } from './series/sketch.ts'
 import type { Summary } from './series/summary.ts'
-import { PartitionState } from './state.ts'
+import { PAGE_SERIES, PartitionState } from './state.ts'
 import { FACTOR_MAX, FACTOR_MIN } from './tuning.ts'
 
 export const SNAPSHOT_VERSION = 7
@@ -29,6 +30,7 @@ export function snapshotVersionOf(state: PartitionState): number {
   if (state.priors.size > 0) return 6
   if (state.tuning.size > 0) return 5
   if (state.flags.has(Flag.forecasts)) return 4
+  if (state.flags.has(Flag.ensemble)) return 3
   return state.flags.size === 0 ? 1 : 2
 }
 
@@ -56,6 +58,8 @@ interface Wire {
   upper: [Uint8Array, Uint8Array, Uint8Array]
   /** From format 2 on: what the log has switched on, ascending. */
   flags?: number[]
+  /** From format 3 on, where the flag is on: the ensembles of `PAGE_SERIES` series in each, the last of fewer. */
+  ensembles?: Uint8Array[]
   /** From format 4 on, where they are switched on, of forecasters: which kind each series has (0 none); rows of the young, of the grown, in the order of series. */
   forecasters?: [Uint8Array, Uint8Array, Uint8Array]
   /** From format 5 on: series and factor by turns. */
@@ -113,11 +117,15 @@ export function writeSnapshot(state: PartitionState): Uint8Array {
     metrics: [...metrics.keys()],
     names: [toBytes(deviceOf), toBytes(metricOf)],
     series: toBytes(numbers),
+    // None once the ensemble is on.
     detectors: toBytes(state.detectors.subarray(0, series.length * DETECTOR_FIELDS)),
     minutes: [toBytes(new Float64Array(minutes)), toBytes(flat)],
     upper: [toBytes(new Float64Array(upper)), toBytes(new Float64Array(values)), toBytes(new Float64Array(bins))],
   }
   if (state.flags.size > 0) wire.flags = [...state.flags].sort((a, b) => a - b)
+  if (state.flags.has(Flag.ensemble)) {
+    wire.ensembles = state.ensembles.map(({ doubles }, i) => toBytes(doubles.subarray(0, Math.min(PAGE_SERIES, series.length - i * PAGE_SERIES) * ENSEMBLE_DOUBLES)))
+  }
   if (state.flags.has(Flag.forecasts)) wire.forecasters = writeForecasters(state)
   if (state.tuning.size > 0) wire.tuning = toBytes(new Float64Array(state.tuning.entries()))
   if (state.priors.size > 0) wire.priors = state.priors.entries().map((p) => [p.of, p.revision, p.scale, p.groups.map((g) => [toBytes(g.centre), g.spread, g.days])])
@@ -199,7 +207,7 @@ function stateOf(wire: Wire, known: readonly number[]): PartitionState {
   const flags = wire.v >= 2 ? wire.flags! : []
   must(Array.isArray(flags) && flags.every(Number.isInteger) && flags.length > 0 === wire.v >= 2, 'it must name its flags')
   assertKnown(flags, known, 'snapshot')
-  for (const flag of flags) state.flags.add(flag)
+  for (const flag of flags) state.switchOn(flag)
   const [hashes, keySeqs, keyTimes] = [wire.keys[0], toFloat64(wire.keys[1]), toFloat64(wire.keys[2])]
   must(Array.isArray(hashes) && hashes.every(isText) && hashes.length === keySeqs.length && hashes.length === keyTimes.length, 'it must hold all of each key')
   for (let i = 0; i < hashes.length; i++) state.keys.restore(hashes[i], { seq: keySeqs[i], atMs: keyTimes[i] })
@@ -253,8 +261,20 @@ function readSeries(wire: Wire, state: PartitionState): void {
     if (s.logBucket !== 0) state.logWheel.put(s, s.logBucket)
   }
   const detectors = toFloat64(wire.detectors)
-  must(detectors.length === deviceOf.length * DETECTOR_FIELDS, 'it must hold the detector of each series')
+  const isEnsemble = state.flags.has(Flag.ensemble)
+  must(detectors.length === (isEnsemble ? 0 : deviceOf.length * DETECTOR_FIELDS), 'it must hold the detector of each series')
   state.detectors.set(detectors)
+  if (isEnsemble) readEnsembles(wire.ensembles!, state)
+}
+
+function readEnsembles(pages: Uint8Array[], state: PartitionState): void {
+  must(Array.isArray(pages) && pages.length === state.ensembles.length, 'it must hold the ensemble of each series')
+  pages.forEach((page, i) => {
+    const doubles = toFloat64(page)
+    const series = Math.min(PAGE_SERIES, state.series.length - i * PAGE_SERIES)
+    must(doubles.length === series * ENSEMBLE_DOUBLES, 'it must hold the ensemble of each series')
+    state.ensembles[i].doubles.set(doubles)
+  })
 }
 
 function readForecasters([kinds, ...rows]: [Uint8Array, Uint8Array, Uint8Array], { series, forecasters }: PartitionState): void {

@@ -8,10 +8,13 @@
 import type { Block, Settings } from '../reading/input.ts'
 import { DEFAULT_SETTINGS } from '../reading/input.ts'
 import type { Driven } from './drivers/driven.ts'
+import { Flag } from './flags.ts'
 import { Priors } from './fleet/priors.ts'
 import { Idempotency } from './idempotency.ts'
 import { LogTime } from './log-time.ts'
 import { DETECTOR_FIELDS } from './series/detector.ts'
+import { makeSlab } from './series/ensemble/layout.ts'
+import type { Slab } from './series/ensemble/layout.ts'
 import { Forecasters } from './series/forecaster/forecaster.ts'
 import type { MinuteWindow } from './series/minute-window.ts'
 import { Series } from './series/series.ts'
@@ -19,12 +22,16 @@ import type { Device } from './series/series.ts'
 import { Tuning } from './tuning.ts'
 import { Wheel } from './wheel.ts'
 
+/** Series in a page of ensembles, as a power of two: memory grows by pages, and nothing is copied. */
+export const PAGE_BITS = 8
+export const PAGE_SERIES = 1 << PAGE_BITS
+
 /** Series of one device that are looked through one by one; beyond, by map. */
 const LOOK_THROUGH_MAX = 8
 
 export class PartitionState {
   settings: Settings = DEFAULT_SETTINGS
-  /** Changes of behaviour that the log has switched on so far (flags.ts). */
+  /** Changes of behaviour that the log has switched on so far (flags.ts): `switchOn` adds to them. */
   readonly flags = new Set<number>()
   readonly time: LogTime
   /** Rows of all blocks so far. */
@@ -42,8 +49,10 @@ export class PartitionState {
   readonly driven = new Map<number, Driven>()
   /** By number. */
   readonly series: Series[] = []
-  /** Detectors of all series, `DETECTOR_FIELDS` doubles each, by number. */
+  /** Detectors of all series, `DETECTOR_FIELDS` doubles each, by number; none once `Flag.ensemble` is on. */
   detectors = new Float64Array(64 * DETECTOR_FIELDS)
+  /** Ensembles of all series by number, `PAGE_SERIES` a page, once `Flag.ensemble` is on. */
+  readonly ensembles: Slab[] = []
   readonly forecasters = new Forecasters()
   /** Wakes series that may have gone quiet, by the activity clock. */
   readonly quietWheel: Wheel<Series>
@@ -61,6 +70,15 @@ export class PartitionState {
     this.time = time
     this.quietWheel = new Wheel(time.activityMs)
     this.logWheel = new Wheel(time.logMs)
+  }
+
+  /** Switches a flag on, and makes what the state needs for it. */
+  switchOn(flag: number): void {
+    if (this.flags.has(flag)) return
+    this.flags.add(flag)
+    if (flag !== Flag.ensemble) return
+    this.detectors = new Float64Array(0)
+    for (let made = 0; made < this.series.length; made += PAGE_SERIES) this.ensembles.push(makeSlab(PAGE_SERIES))
   }
 
   /** Writes the series of the block's dictionary into `table`, in the dictionary's order. */
@@ -128,13 +146,19 @@ export class PartitionState {
       if (byMetric === undefined) this.#byMetric.set(device, new Map(device.series.map((s) => [s.metric, s])))
       else byMetric.set(name, series)
     }
-    const needed = this.series.length * DETECTOR_FIELDS
-    if (needed > this.detectors.length) {
+    this.#makeDetector()
+    return series
+  }
+
+  /** Room for what is known of the newest series. */
+  #makeDetector(): void {
+    if (this.flags.has(Flag.ensemble)) {
+      if (this.series.length > this.ensembles.length * PAGE_SERIES) this.ensembles.push(makeSlab(PAGE_SERIES))
+    } else if (this.series.length * DETECTOR_FIELDS > this.detectors.length) {
       const grown = new Float64Array(this.detectors.length * 2)
       grown.set(this.detectors)
       this.detectors = grown
     }
-    return series
   }
 }
 

@@ -17,6 +17,13 @@ export function shortTime(ms: number): string {
   return (formatTime(ms) ?? String(ms)).replace('.000Z', 'Z').replace(/:00Z$/, 'Z')
 }
 
+const LABEL = 20
+
+/** A line of an explanation: what it is of, and what it says. */
+export function line(label: string, text: string): string {
+  return `  ${label.padEnd(LABEL)}${text}`
+}
+
 /** A number in at most six significant places: what people compare, not what is stored. */
 export function shown(n: number): string {
   return Number.isInteger(n) || !Number.isFinite(n) ? String(n) : String(Number(n.toPrecision(6)))

@@ -4,16 +4,12 @@ import { formatDuration } from '../../runtime/config.ts'
 import { formatTime } from '../analytics/data/times.ts'
 import { STUCK_LIKELIHOOD, TAIL, TAIL_LIKELIHOOD } from '../partition/series/detector.ts'
 import { ALARM_LIKELIHOOD } from '../partition/series/verdict.ts'
+import type { Verdict } from '../partition/series/verdict.ts'
 import { formatAddress } from './address.ts'
 import type { AnomalyAddress } from './address.ts'
-import { shortTime, shown } from './describe.ts'
-import type { Explanation, Met, NotFound } from './explain.ts'
-
-const LABEL = 20
-
-function line(label: string, text: string): string {
-  return `  ${label.padEnd(LABEL)}${text}`
-}
+import { line, shortTime, shown } from './describe.ts'
+import { ensembleWords, judgementWords } from './ensemble-words.ts'
+import type { Explanation, Judged, Met, NotFound } from './explain.ts'
 
 export function wordsOfNotFound(address: AnomalyAddress, { partition, matches, others, sinceMs }: NotFound): string {
   const name = (a: { ts: number; value: number }) => formatAddress({ ...address, ts: a.ts, value: a.value })
@@ -47,30 +43,42 @@ export function wordsOf(e: Explanation): string {
 }
 
 function stateWords(met: Met): string[] {
-  const d = met.detector
-  const believed = met.verdict.kind === 'stuck' ? (d.slowDeviation <= d.fastDeviation ? 'slow' : 'fast') : met.verdict.believed
   const windows = met.windows.map((w) => `${w.size} from ${shortTime(w.start)} (${w.count})`).join(', ')
-  const pace = d.intervalMs > 0 ? `, one every ${formatDuration(d.intervalMs)}` : ''
-  const wrong = (level: number, deviation: number) => `${shown(level)}, usually wrong by ${shown(deviation)}`
-  const rest = `${d.rest} ${d.rest === 1 ? 'reading' : 'readings'} since it last changed`
   const times = `greatest time seen ${formatTime(met.greatestMs)}, log time ${formatTime(met.logMs)}`
   return [
     `State that the reading met (replayed ${met.messages} messages from ${met.from})`,
-    line('seen', `${d.count} readings${pace}; the last was ${shown(d.last)} at ${formatTime(d.lastTs)}`),
-    line('level', `slow ${wrong(d.slow, d.slowDeviation)}; fast ${wrong(d.fast, d.fastDeviation)}; believed: the ${believed} one`),
-    line('spread', `lately wrong by ${shown(d.burstDeviation)}; smallest step of the value ${shown(d.step)}`),
-    line('tail', `misses beyond ${TAIL} deviations exceed them by ${shown(d.excess)}`),
-    line('peak', d.peak > 0 ? `${shown(d.peak)} deviations: what an anomaly before it has left, and decays` : 'none: no anomaly before it'),
-    line('rest', `${rest}; usually ${shown(d.restMean)}, at most ${shown(d.restRecord)}; ${d.changes} changes`),
+    ...(met.judged.by === 'ensemble' ? ensembleWords(met.judged.ensemble) : detectorWords(met.judged)),
     line('watermark', `${formatTime(met.watermarkMs)} (lateness ${formatDuration(met.settings.latenessMs)}); ${times}`),
     line('closed until', met.closedUntilMs === 0 ? 'nothing yet' : String(formatTime(met.closedUntilMs))),
     line('open windows', windows === '' ? 'none' : `${windows}: readings in each beside those of its open parts`),
   ]
 }
 
+function detectorWords({ detector: d, verdict }: Judged & { by: 'detector' }): string[] {
+  const believed = verdict.kind === 'stuck' ? (d.slowDeviation <= d.fastDeviation ? 'slow' : 'fast') : verdict.believed
+  const pace = d.intervalMs > 0 ? `, one every ${formatDuration(d.intervalMs)}` : ''
+  const wrong = (level: number, deviation: number) => `${shown(level)}, usually wrong by ${shown(deviation)}`
+  const rest = `${d.rest} ${d.rest === 1 ? 'reading' : 'readings'} since it last changed`
+  return [
+    line('seen', `${d.count} readings${pace}; the last was ${shown(d.last)} at ${formatTime(d.lastTs)}`),
+    line('level', `slow ${wrong(d.slow, d.slowDeviation)}; fast ${wrong(d.fast, d.fastDeviation)}; believed: the ${believed} one`),
+    line('spread', `lately wrong by ${shown(d.burstDeviation)}; smallest step of the value ${shown(d.step)}`),
+    line('tail', `misses beyond ${TAIL} deviations exceed them by ${shown(d.excess)}`),
+    line('peak', d.peak > 0 ? `${shown(d.peak)} deviations: what an anomaly before it has left, and decays` : 'none: no anomaly before it'),
+    line('rest', `${rest}; usually ${shown(d.restMean)}, at most ${shown(d.restRecord)}; ${d.changes} changes`),
+  ]
+}
+
 function verdictWords(met: Met, value: number): string[] {
-  const v = met.verdict
   const out = ['Verdict, step by step']
+  if (met.judged.by === 'ensemble') out.push(...judgementWords(met.judged.ensemble, met.judged.judgement, value))
+  else out.push(...detectorVerdictWords(met.judged.verdict, value))
+  out.push(line('replayed', met.same ? 'identical to what was committed, to the last bit' : 'DIFFERENT from what was committed'))
+  return out
+}
+
+function detectorVerdictWords(v: Verdict, value: number): string[] {
+  const out: string[] = []
   if (v.kind === 'stuck') {
     out.push(line('rest', `${v.size} readings without a change, this one included; it usually changes after ${shown(v.usual)}`))
     out.push(line('likelihood', `10^-${shown(v.likelihood)}, were each change independent of the others`))
@@ -85,7 +93,6 @@ function verdictWords(met: Met, value: number): string[] {
   out.push(line('an anomaly is', `what is no likelier than 10^-${v.kind === 'stuck' ? STUCK_LIKELIHOOD : ALARM_LIKELIHOOD}`))
   out.push(line('score', `${shown(v.likelihood)} / (${shown(v.likelihood)} + ${ALARM_LIKELIHOOD}) = ${shown(v.score)}`))
   out.push(line('usual', `${shown(v.lower)} to ${shown(v.upper)}: ${shown(v.expected)} ± 3.29 deviations of ${shown(v.deviation)}`))
-  out.push(line('replayed', met.same ? 'identical to what was committed, to the last bit' : 'DIFFERENT from what was committed'))
   return out
 }
 
@@ -105,7 +112,9 @@ export function jsonOfExplanation(e: Explanation): object {
     state: met && {
       from: met.from,
       messages: met.messages,
-      detector: { ...met.detector, lastTs: at(met.detector.lastTs) },
+      ...(met.judged.by === 'ensemble'
+        ? { ensemble: { ...met.judged.ensemble, lastTs: at(met.judged.ensemble.lastTs) } }
+        : { detector: { ...met.judged.detector, lastTs: at(met.judged.detector.lastTs) } }),
       settings: met.settings,
       logTime: at(met.logMs),
       greatest: at(met.greatestMs),
@@ -113,6 +122,6 @@ export function jsonOfExplanation(e: Explanation): object {
       closedUntil: at(met.closedUntilMs),
       windows: met.windows.map((w) => ({ ...w, start: at(w.start) })),
     },
-    verdict: met && { ...met.verdict, same: met.same },
+    verdict: met && { ...(met.judged.by === 'ensemble' ? met.judged.judgement : met.judged.verdict), same: met.same },
   }
 }

@@ -16,10 +16,16 @@ import type { Topology } from '../../runtime/topology.ts'
 import { partitionActor } from '../partition/actor.ts'
 import type { PartitionState } from '../partition/actor.ts'
 import type { AnomalyRow } from '../partition/effects.ts'
+import { Flag } from '../partition/flags.ts'
 import { DETECTOR_FIELDS, lookAt } from '../partition/series/detector.ts'
+import { judgement } from '../partition/series/ensemble/judgement.ts'
+import type { Judgement } from '../partition/series/ensemble/judgement.ts'
+import { ENSEMBLE_DOUBLES } from '../partition/series/ensemble/layout.ts'
+import { lookAtEnsemble } from '../partition/series/ensemble/look.ts'
 import type { Series } from '../partition/series/series.ts'
 import { verdict } from '../partition/series/verdict.ts'
 import type { Verdict } from '../partition/series/verdict.ts'
+import { PAGE_BITS, PAGE_SERIES } from '../partition/state.ts'
 import { encodeBlock } from '../reading/input.ts'
 import type { Block, Settings } from '../reading/input.ts'
 import { WINDOW_SIZE_NAMES } from '../reading/window.ts'
@@ -34,18 +40,22 @@ export interface OpenWindow {
   readonly count: number
 }
 
+/** What was known of the series and what was said of the reading: by the detector, or by the ensemble once its flag was on. */
+export type Judged =
+  | { readonly by: 'detector'; readonly detector: ReturnType<typeof lookAt>; readonly verdict: Verdict }
+  | { readonly by: 'ensemble'; readonly ensemble: ReturnType<typeof lookAtEnsemble>; readonly judgement: Judgement }
+
 /** What the reading met, and what became of it. */
 export interface Met {
   readonly from: string
   readonly messages: number
-  readonly detector: ReturnType<typeof lookAt>
+  readonly judged: Judged
   readonly settings: Settings
   readonly logMs: number
   readonly greatestMs: number
   readonly watermarkMs: number
   readonly closedUntilMs: number
   readonly windows: readonly OpenWindow[]
-  readonly verdict: Verdict
   /** Whether the replay says of the reading what was committed. */
   readonly same: boolean
 }
@@ -120,15 +130,18 @@ async function meet(
   step(rowsOf(block, 0, row))
   const series = state.seriesAt(address.tenant, address.device, address.metric)
   const met = look(state, series)
+  const judges = state.flags.has(Flag.ensemble)
+  const ensemble = judges ? lookAtEnsemble(state.ensembles[series.id >> PAGE_BITS], (series.id & (PAGE_SERIES - 1)) * ENSEMBLE_DOUBLES) : null
+  const detector = judges ? null : lookAt(state.detectors, series.id * DETECTOR_FIELDS)
   const before = effects.anomalies.length
   step(rowsOf(block, row, row + 1))
   const again = effects.anomalies.length > before ? effects.anomalies[before] : null
-  const numbers = ['ts', 'value', 'score', 'expected', 'lower', 'upper', 'reason'] as const
+  const numbers = ['ts', 'value', 'score', 'expected', 'lower', 'upper', 'reason', 'kind', 'part'] as const
   return {
     ...met,
     from: replay.start.snapshot === null ? 'the first message of the log' : `snapshot ${replay.start.snapshot}`,
     messages: replay.tally.messages,
-    verdict: { ...verdict },
+    judged: ensemble !== null ? { by: 'ensemble', ensemble, judgement: { ...judgement } } : { by: 'detector', detector: detector!, verdict: { ...verdict } },
     same: again !== null && numbers.every((key) => Object.is(again[key], found.anomaly[key])),
   }
 }
@@ -140,7 +153,7 @@ function rowsOf(block: Block, from: number, to: number): Block {
   return { ...block, row: block.row.slice(from, to), ts: block.ts.slice(from, to), value: block.value.slice(from, to), keyed }
 }
 
-function look(state: PartitionState, series: Series): Omit<Met, 'from' | 'messages' | 'verdict' | 'same'> {
+function look(state: PartitionState, series: Series): Omit<Met, 'from' | 'messages' | 'judged' | 'same'> {
   const { settings, time } = state
   const windows: OpenWindow[] = []
   for (let minute = series.minutes; minute !== null; minute = minute.next) windows.push({ size: WINDOW_SIZE_NAMES[0], start: minute.start, count: minute.count })
@@ -148,7 +161,6 @@ function look(state: PartitionState, series: Series): Omit<Met, 'from' | 'messag
     for (let w = oldest; w !== null; w = w.next) windows.push({ size: WINDOW_SIZE_NAMES[i + 1], start: w.start, count: w.count })
   })
   return {
-    detector: lookAt(state.detectors, series.id * DETECTOR_FIELDS),
     settings,
     logMs: time.logMs,
     greatestMs: series.greatestMs,

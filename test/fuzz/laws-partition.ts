@@ -9,6 +9,10 @@ import { DETECTOR_FIELDS, observe } from '../../actors/partition/series/detector
 import { Bins, keyOf, valueOf } from '../../actors/partition/series/sketch.ts'
 import { Summary } from '../../actors/partition/series/summary.ts'
 import { MinuteWindow } from '../../actors/partition/series/minute-window.ts'
+import { REPORT } from '../../actors/partition/series/ensemble/calibration.ts'
+import { judge } from '../../actors/partition/series/ensemble/ensemble.ts'
+import { judgement, sentenceOf } from '../../actors/partition/series/ensemble/judgement.ts'
+import { makeSlab, SEEN } from '../../actors/partition/series/ensemble/layout.ts'
 import { reasonOf, verdict } from '../../actors/partition/series/verdict.ts'
 import { decodeInput, encodeBlock, encodeSettings } from '../../actors/reading/input.ts'
 import { pack } from '../../runtime/codec.ts'
@@ -154,6 +158,17 @@ export const partitionLaws: Law[] = [
       assert(verdict.score >= 0.5 && verdict.score < 1 && verdict.lower <= verdict.expected && verdict.expected <= verdict.upper, JSON.stringify(verdict))
       assert(reasonOf(v).length < 300)
     }
+  }),
+  law('the ensemble keeps finite numbers, names and bands, whatever it sees', 60, [fc.array(fc.tuple(ts, value), { minLength: 1, maxLength: 60 }), fc.integer({ min: 0, max: 400 })], (list, calm) => {
+    const slab = makeSlab(1)
+    const observed = [...Array.from({ length: calm }, (_, i) => [NOW_MS + i * 1_000_000, i % 7] as const), ...list]
+    for (const [at, v] of observed) {
+      const score = judge(slab, 0, at, v)
+      assert(score >= 0 && score < 1 && judgement.lower <= judgement.expected && judgement.expected <= judgement.upper, JSON.stringify(judgement))
+      if (score >= REPORT) assert(/^.{10,300}$/.test(sentenceOf(v)) && !/NaN|undefined/.test(sentenceOf(v)), sentenceOf(v))
+    }
+    assert(isFinite(slab.doubles.subarray(0, SEEN / 2)), `${[...slab.doubles]}`)
+    assert(slab.singles.subarray(SEEN).every((n) => !(Math.abs(n) > 3.5e38)), `${[...slab.singles]}`)
   }),
   law('a stranger on the bus is no member, or one that can be shared with', 40, [fc.oneof(anyBytes, fc.tuple(fc.constantFrom(...FIELDS), fc.jsonValue({ maxDepth: 2 })).map(([f, v]) => pack(['beat', { ...STRANGER, [f]: v }])), edits.map((list) => mutate(pack(['hello', STRANGER]), list)))], (bytes) => {
     const clock = new ManualClock({ seed: 1 })

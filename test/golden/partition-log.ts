@@ -76,6 +76,32 @@ export function insightLog(): InputMessage[] {
   return put.map((message, i) => ({ ...message, seq: 3 * i + 1 }))
 }
 
+/**
+ * Nine days of four series by ten minutes, with the ensemble and answers switched on from the beginning, and a fault of each kind in them:
+ * spikes, a step, a drift, a broken day, another noise, a rest, and a silence.
+ */
+export function ensembleLog(): InputMessage[] {
+  const random = seeded(78)
+  const messages: InputMessage[] = []
+  const put = (timeMs: number, data: Uint8Array) => messages.push({ seq: 3 * messages.length + 2, timeMs, data })
+  const noise = () => random() + random() + random() - 1.5
+  const day = (i: number) => Math.abs((i % 144) - 72) / 6
+  put(T0, encodeSettings({ latenessMs: 5_000, idleMs: 60_000, retentionMs: 0 }, [Flag.ageAtReceipt, Flag.ensemble, Flag.feedback]))
+  for (let i = 0; i < 1_296; i++) {
+    const ts = T0 + i * 10 * MINUTE
+    const readings: Reading[] = [
+      { device: 'house', metric: 'temperature', ts, value: 10 + (i >= 1_008 && i < 1_152 ? 6 : day(i)) + 0.2 * noise() },
+      { device: 'house', metric: 'pressure', ts, value: 1_000 + noise() + (i === 500 || i === 900 ? 20 : 0) - (i === 700 ? 20 : 0) + (i >= 1_100 ? 15 : 0) },
+      { device: 'field', metric: 'level', ts, value: 5 + 0.1 * noise() * (i >= 1_100 ? 12 : 1) + (i >= 800 && i < 1_100 ? Math.min(3, (i - 800) / 50) : 0) },
+    ]
+    if (i < 950 || i >= 1_000) readings.push({ device: 'field', metric: 'moisture', ts, value: i >= 600 && i < 700 ? 33 : 30 + noise() })
+    put(ts + 2_000, blockOf(readings))
+    if (i === 520) for (let n = 0; n < 3; n++) put(ts + 3_000, encodeFeedback({ tenant: 'default', device: 'house', metric: 'pressure', ts: T0 + 500 * 10 * MINUTE, value: 1, useful: n > 0 }))
+  }
+  for (let s = 1; s < 90; s++) put(T0 + 1_296 * 10 * MINUTE + s * 5_000, partitionActor.tick())
+  return messages
+}
+
 export function goldenLog(seed = 2_026): InputMessage[] {
   const random = seeded(seed)
   const messages: InputMessage[] = []

@@ -1,5 +1,5 @@
 /**
- * `node test/golden/record.ts NAME golden|flagged|forecast|insight`: keeps a log, a snapshot from its midst, and what this version tells of both, under
+ * `node test/golden/record.ts NAME golden|flagged|forecast|insight|ensemble`: keeps a log, a snapshot from its midst, and what this version tells of both, under
  * `history/NAME`. To be run once for each version before its successor changes what a log leads to; what is there is never written again.
  */
 
@@ -19,14 +19,14 @@ import { drive, Story } from './story.ts'
 const STRETCHES = [[0, 500], [2_440, 2_640], [-160]] as const
 
 const [name, which] = process.argv.slice(2)
-const { flaggedLog, forecastLog, insightLog } = logs as { flaggedLog?: () => InputMessage[]; forecastLog?: () => InputMessage[]; insightLog?: () => InputMessage[] }
-const make = { golden: logs.goldenLog, flagged: flaggedLog, forecast: forecastLog, insight: insightLog }[which as 'golden' | 'flagged' | 'forecast' | 'insight']
+const { flaggedLog, forecastLog, insightLog, ensembleLog } = logs as { [name in 'flaggedLog' | 'forecastLog' | 'insightLog' | 'ensembleLog']?: () => InputMessage[] }
+const make = { golden: logs.goldenLog, flagged: flaggedLog, forecast: forecastLog, insight: insightLog, ensemble: ensembleLog }[which as 'golden' | 'flagged' | 'forecast' | 'insight' | 'ensemble']
 if (name === undefined || make === undefined) {
-  console.error('Cannot record as there must be a name and one of golden, flagged, forecast, insight')
+  console.error('Cannot record as there must be a name and one of golden, flagged, forecast, insight, ensemble')
   process.exit(2)
 }
 const whole = make()
-const messages = which === 'forecast' || which === 'insight' ? whole : STRETCHES.flatMap(([from, to]) => whole.slice(from, to))
+const messages = which === 'golden' || which === 'flagged' ? STRETCHES.flatMap(([from, to]) => whole.slice(from, to)) : whole
 const snapshotAt = 40 * COMMIT_MESSAGES
 
 const story = new Story()

@@ -120,7 +120,7 @@ test('an anomaly is explained by the readings, the state and the sums that led t
   expect(explanation.anomaly).toMatchObject({ ts: shown.ts, value: SPIKE.value, score: shown.score })
   const before = batches().flat().filter((r) => r.device === SPIKE.device && r.ts < SPIKE.ts).map((r) => r.value)
   expect(explanation.readings.map((r: { value: number }) => r.value)).toEqual(before.slice(-5))
-  expect(explanation.state.detector.last).toBe(before.at(-1))
+  expect(explanation.state.ensemble.last).toBe(before.at(-1))
   expect(explanation.verdict).toMatchObject({ kind: 'spike', same: true })
 
   const nothing = await replay('--explain', `default/${shown.device}/${shown.metric}@2026-11-23T00:00:00Z`)

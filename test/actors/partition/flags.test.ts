@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { partitionActor, partitionActorKnowing } from '../../../actors/partition/actor.ts'
 import { Flag, FLAGS } from '../../../actors/partition/flags.ts'
-import { decodeInput, encodeSettings } from '../../../actors/reading/input.ts'
+import { decodeInput, encodeFeedback, encodeSettings } from '../../../actors/reading/input.ts'
 import { isOperating } from '../../../runtime/errors.ts'
-import { unpack } from '../../../runtime/codec.ts'
-import { Bench, blockOf, DAY, HOUR, MINUTE, T0 } from './harness.ts'
+import { pack, unpack } from '../../../runtime/codec.ts'
+import { Bench, blockOf, DAY, gaussian, HOUR, MINUTE, seeded, T0 } from './harness.ts'
 
 const SETTINGS = { latenessMs: 5_000, idleMs: 60_000, retentionMs: 0 }
 const former = partitionActorKnowing([])
@@ -80,6 +80,81 @@ describe('flags', () => {
     bench.feed(partitionActor.introduce(bench.state, null, [1])!)
     expect(introduced(null, [1])).toBe(null)
     expect(introduced({ ...SETTINGS, idleMs: 3 }, [1])).toEqual({ kind: 'settings', settings: { ...SETTINGS, idleMs: 3 }, flags: [] })
+  })
+})
+
+describe('flag 2, the ensemble', () => {
+  const values = (seed: number) => ((g) => (i: number) => 20 + g() + (i === 400 ? 30 : 0))(gaussian(seeded(seed)))
+  const fed = (bench: Bench, next: (i: number) => number, from: number, to: number) => {
+    for (let i = from; i < to; i++) bench.read(T0 + i * 10_000, next(i))
+  }
+
+  test('with it an anomaly says what kind it is; without it the detector says what it said', () => {
+    for (const [flags, reason] of [[[], /^[\d.]+ is [\d.]+ deviations above/], [[Flag.ensemble], /^[\d.]+ is above the expected [\d.]+; /]] as const) {
+      const bench = new Bench()
+      bench.feed(encodeSettings(SETTINGS, flags))
+      fed(bench, values(1), 0, 500)
+      expect(bench.anomalies.map((a) => a.ts)).toEqual([T0 + 4_000_000])
+      expect(bench.anomalies[0].reason).toMatch(reason)
+      expect(bench.anomalies[0].kind).toBe(flags.length === 0 ? undefined : 'spike')
+    }
+  })
+
+  test('where it goes on, series are judged as if they began there', () => {
+    const [late, fresh] = [new Bench(), new Bench()]
+    fed(late, values(2), 0, 300)
+    late.feed(encodeSettings(SETTINGS, [Flag.ensemble]))
+    fresh.feed(encodeSettings(SETTINGS, [Flag.ensemble]))
+    const next = values(3)
+    for (let i = 0; i < 700; i++) {
+      const [ts, value] = [T0 + (300 + i) * 10_000, next(i)]
+      late.read(ts, value)
+      fresh.read(ts, value)
+    }
+    expect(late.anomalies.length).toBe(1)
+    expect(late.anomalies).toEqual(fresh.anomalies)
+    expect(late.state.ensembles).toEqual(fresh.state.ensembles)
+    expect(late.state.detectors.length).toBe(0)
+  })
+
+  test('its snapshot is of format 3, holds each series of many pages, and goes on as if it had never been written', () => {
+    const [straight, restored] = [new Bench(), new Bench()]
+    const g = gaussian(seeded(4))
+    for (const bench of [straight, restored]) bench.feed(encodeSettings(SETTINGS, [Flag.ensemble]))
+    expect(partitionActor.snapshotVersionOf(straight.state)).toBe(3)
+    for (let i = 0; i < 160; i++) {
+      const rows = Array.from({ length: 600 }, (_, s) => ({ device: `d${s}`, metric: 'm', ts: T0 + i * 10_000, value: g() + (i === 150 && s % 100 === 0 ? 50 : 0) }))
+      for (const bench of [straight, restored]) bench.feed(blockOf(rows), T0 + i * 10_000)
+      if (i % 40 === 39) restored.restore()
+    }
+    expect(straight.anomalies.length).toBeGreaterThanOrEqual(6)
+    expect(restored.anomalies).toEqual(straight.anomalies)
+    expect(bytes(partitionActor.snapshot(restored.state))).toBe(bytes(partitionActor.snapshot(straight.state)))
+    const whole = unpack<{ ensembles: Uint8Array[] }>(partitionActor.snapshot(straight.state))
+    expect(() => partitionActor.restore(pack(Object.fromEntries(Object.entries(whole).filter(([key]) => key !== 'ensembles'))))).toThrow(/must hold the ensemble of each series/)
+    for (const ensembles of [[], whole.ensembles.slice(1), whole.ensembles.map((page) => page.slice(8))]) {
+      expect(() => partitionActor.restore(pack({ ...whole, ensembles }))).toThrow(/must hold the ensemble of each series/)
+    }
+  })
+
+  test('answers of people move the bar of its series', () => {
+    const g = gaussian(seeded(5))
+    const noise = Array.from({ length: 3_000 }, () => g())
+    const reported = (useful: boolean | null) => {
+      const bench = new Bench()
+      bench.feed(encodeSettings(SETTINGS, [Flag.ensemble, Flag.feedback]))
+      bench.read(T0, noise[0])
+      const { device, metric } = bench.state.series[0]
+      const said = encodeFeedback({ tenant: device.tenant, device: device.name, metric, ts: T0, value: 1, useful: useful === true })
+      if (useful !== null) for (let n = 0; n < 8; n++) bench.feed(said)
+      // Ever greater spikes, far apart.
+      for (let i = 1; i < 3_000; i++) bench.read(T0 + i * 10_000, noise[i] + (i % 500 === 499 ? 3 + i / 300 : 0))
+      return bench.anomalies.length
+    }
+    const usual = reported(null)
+    expect(usual).toBeGreaterThan(0)
+    expect(reported(false)).toBeLessThan(usual)
+    expect(reported(true)).toBeGreaterThanOrEqual(usual)
   })
 })
 

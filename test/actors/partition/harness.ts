@@ -84,6 +84,8 @@ export interface NamedAnomaly {
   readonly lower: number
   readonly upper: number
   readonly reason: string
+  readonly kind?: string
+  readonly part?: string
 }
 
 export interface NamedFate {

@@ -49,7 +49,9 @@ describe('an explanation', () => {
       const e = await explained(address)
       expect(e.commit.seq).toBe(commit.seq)
       expect(e.met).toMatchObject({ same: true })
-      const { verdict, detector } = e.met!
+      const { judged } = e.met!
+      if (judged.by !== 'detector') throw new Error('this log has switched on no ensemble')
+      const { verdict, detector } = judged
       kinds.add(verdict.kind)
       expect(verdict.score).toBe(score)
       // The arithmetic that the words show is that of the score.

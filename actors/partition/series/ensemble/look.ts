@@ -1,0 +1,69 @@
+/** What an ensemble knows, for people to look at. Deviations are root mean squares; rests are in readings; marks are around what was expected. */
+
+import {
+  AWAY_AGE,
+  AWAY_USUAL,
+  COUNT,
+  ERROR,
+  EXCESS,
+  FAST,
+  INTERVAL,
+  JUMP_AGE,
+  LAST,
+  LAST_TS,
+  PEAK,
+  RECORD_DAY,
+  RECORD_FORECAST,
+  RECORD_LEVEL,
+  RECORD_PROFILE,
+  RECORD_SCATTER,
+  REST,
+  REST_MEAN,
+  REST_RECORD,
+  SCATTER,
+  SCATTER_AGE,
+  SCATTER_LONG,
+  SEEN,
+  SLOW,
+  STEP,
+  USUAL_ERROR,
+  WEIGHT_1,
+  WEIGHT_2,
+} from './layout.ts'
+import type { Slab } from './layout.ts'
+
+export function lookAtEnsemble({ doubles: d, singles }: Slab, at: number) {
+  const s = 2 * at
+  const marks = (record: number): [number, number] => [d[at + record + 1], d[at + record]]
+  return {
+    count: d[at + COUNT],
+    last: d[at + LAST],
+    lastTs: d[at + LAST_TS],
+    intervalMs: d[at + INTERVAL],
+    weights: [d[at + WEIGHT_1], d[at + WEIGHT_2]] as [number, number],
+    slow: d[at + SLOW],
+    fast: d[at + FAST],
+    deviation: Math.sqrt(d[at + ERROR]),
+    excess: d[at + EXCESS],
+    moves: Math.sqrt(d[at + SCATTER]),
+    movesUsually: Math.sqrt(d[at + SCATTER_LONG]),
+    step: d[at + STEP],
+    slots: singles[s + SEEN],
+    missesUsually: d[at + USUAL_ERROR],
+    marks: {
+      forecast: marks(RECORD_FORECAST),
+      level: marks(RECORD_LEVEL),
+      halfHour: marks(RECORD_PROFILE),
+      hour: marks(RECORD_DAY),
+      scatter: marks(RECORD_SCATTER),
+    },
+    peak: d[at + PEAK],
+    rest: d[at + REST],
+    restMean: d[at + REST_MEAN],
+    restRecord: d[at + REST_RECORD],
+    jumpedFor: singles[s + JUMP_AGE],
+    scattersFor: singles[s + SCATTER_AGE],
+    awayFor: singles[s + AWAY_AGE],
+    awayUsually: d[at + AWAY_USUAL],
+  }
+}

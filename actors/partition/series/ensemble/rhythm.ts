@@ -1,0 +1,38 @@
+/**
+ * When readings come: the usual interval, and silences that are longer than it ever is.
+ *
+ * - Y1 A silence is news by how many usual intervals it holds, as if readings came at random: of e^−n of all silences so many.
+ * - Y2 It must be twice as long as any lately: a pause that comes each night is not news.
+ * - Y3 Readings that come out of order say nothing.
+ */
+
+import { COUNT, INTERVAL, INTERVAL_RECORD, LAST_TS } from './layout.ts'
+import { keepOf } from './record.ts'
+
+const RATE = 0.02
+/** In usual intervals: what one silence can teach. */
+const CUT = 4
+const FROM = 8
+const RECORD_KEEP = keepOf(1_000)
+const RECORD_TIMES = 2
+
+/** Usual intervals in the silence before this reading, and whether it is longer than any lately. */
+export let silence = 0
+export let isRecordSilence = false
+
+/** Learns when this reading came; `least` is one over the count of readings. */
+export function passTime(d: Float64Array, at: number, ts: number, least: number): void {
+  silence = 0
+  isRecordSilence = false
+  const gap = ts - d[at + LAST_TS]
+  if (!(gap > 0)) return
+  const usual = d[at + INTERVAL]
+  const count = d[at + COUNT]
+  const record = d[at + INTERVAL_RECORD] * RECORD_KEEP
+  if (usual > 0 && count > FROM) {
+    silence = gap / usual
+    isRecordSilence = gap > RECORD_TIMES * record
+  }
+  d[at + INTERVAL] = usual === 0 ? gap : usual + Math.max(RATE, least) * (Math.min(gap, CUT * usual) - usual)
+  d[at + INTERVAL_RECORD] = gap > record ? gap : record
+}
