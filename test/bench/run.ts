@@ -15,6 +15,7 @@
  * - graph        /v1/graph over a year of one series; runs only where it is named
  * - retention    a month of a made lake leaves by age under a live load; `--readings`, `--dir` as for queries; runs only where it is named
  * - memory       what each process holds over ten minutes of steady load; runs only where it is named
+ * - nab          anomalies of a labelled corpus, scored as the Numenta Anomaly Benchmark does: `--data DIR`, `--out DIR` for its scorer; runs only where it is named
  * - m4           forecasts of the M4 competition's hourly series: `--data DIR`, `--out FILE.csv` for its scorer; runs only where it is named
  * - learning     how soon a new series is forecast well, with what is usual for its kind and without
  *
@@ -42,12 +43,13 @@ const benches: Record<string, () => Promise<{ run: Bench }>> = {
   sql: () => import('./sql.ts'),
   retention: () => import('./retention.ts'),
   memory: () => import('./memory.ts'),
+  nab: () => import('./nab.ts'),
   m4: () => import('./m4.ts'),
   learning: () => import('./learning.ts'),
 }
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { smoke: { type: 'boolean', default: false }, readings: { type: 'string' }, dir: { type: 'string' }, data: { type: 'string' }, out: { type: 'string' } } })
-const names = positionals.length > 0 ? positionals : Object.keys(benches).filter((name) => !['memory', 'graph', 'retention', 'm4'].includes(name))
+const names = positionals.length > 0 ? positionals : Object.keys(benches).filter((name) => !['memory', 'graph', 'retention', 'nab', 'm4'].includes(name))
 const unknown = names.filter((name) => !(name in benches))
 if (unknown.length > 0) {
   console.error(`Cannot run ${unknown.join(', ')} as a benchmark must be one of ${Object.keys(benches).join(', ')}`)
