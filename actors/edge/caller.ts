@@ -90,7 +90,7 @@ export class Caller {
 
   /** Says a comment. */
   say(data: Buffer): void {
-    this.#outgoing.write(data)
+    if (!this.gone) this.#outgoing.write(data)
   }
 
   end(): void {

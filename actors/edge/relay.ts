@@ -19,7 +19,7 @@ import { request as httpRequest } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import type { Clock } from '../../runtime/clock.ts'
-import { LIVE_STALLED_MAX_MS, RELAY_OPENING_MAX, RELAY_OPENING_MAX_MS, RELAY_PATIENCE_MS, RELAY_RETRY_MS, RELAY_RESUME_PATIENCE_MS } from '../../runtime/limits.ts'
+import { LIVE_HEARTBEAT_MS, LIVE_STALLED_MAX_MS, RELAY_OPENING_MAX, RELAY_OPENING_MAX_MS, RELAY_PATIENCE_MS, RELAY_RETRY_MS, RELAY_RESUME_PATIENCE_MS } from '../../runtime/limits.ts'
 import { turnOf } from '../../runtime/turns.ts'
 import { Turnstile } from '../../runtime/turnstile.ts'
 import { Caller } from './caller.ts'
@@ -86,9 +86,24 @@ export class LiveRelay {
       const stop = this.#clock.after(LIVE_STALLED_MAX_MS, () => caller.cut())
       await caller.drained()
       stop()
+      const hush = this.#reassure(caller)
       answer = await this.#again(caller)
+      hush()
       if (answer !== null) this.resumed++
     }
+  }
+
+  /** Says now and then that the stream waits, until the answer is called: a client that hears nothing takes it for dead. */
+  #reassure(caller: Caller): () => void {
+    let cancel = () => {}
+    const later = () => {
+      cancel = this.#clock.after(LIVE_HEARTBEAT_MS, () => {
+        caller.say(WAITS)
+        later()
+      })
+    }
+    later()
+    return () => cancel()
   }
 
   /** The stream from behind the last id, at whichever store; null where the client has been let go instead. */

@@ -85,9 +85,11 @@ export async function segmentSources(db: LakeDatabase, { from, to, endMs, isLast
        FROM (SELECT *, unnest(range(greatest(0, ${step(firstMs)} - 1), ${step(to)} + 1)) AS k FROM memory.main.series))
      WHERE ms >= ${firstMs} AND ms < ${to}`,
   )
+  // A join keeps the order of its larger side, which the rows of a day are.
+  const order = to - from < 86_400_000 ? ' ORDER BY id, r.ms' : ''
   const own = `memory.main.rows r JOIN memory.main.series s USING (id) WHERE r.ms >= ${from}`
   const sources: SegmentSource[] = [
-    { table: 'readings', selects: [`SELECT ${NAMES}, ${moment('r.ms')}, r.value, ${moment('r.ms + 20 + memory.main.drawn(id, k, 3) // 50')} FROM ${own}`] },
+    { table: 'readings', selects: [`SELECT ${NAMES}, ${moment('r.ms')}, r.value, ${moment('r.ms + 20 + memory.main.drawn(id, k, 3) // 50')} FROM ${own}${order}`] },
   ]
   for (const of of sizes) {
     const table = WINDOW_TABLES[WINDOW_SIZES_MS.indexOf(of.sizeMs)]

@@ -64,6 +64,7 @@ async function measure(system: System, { name, seconds, cutMs }: { name: string;
   let ended = false
   const answers = probeAnswers(system, 'probe/retention', () => ended)
   const queryMs: number[] = []
+  let unanswered = 0
   const series = `device=${deviceName(0)}&metric=soil_moisture`
   const paths = [`/v1/graph?${series}&from=-5d&width=800`, '/v1/latest?device=gateway-0/probe-0', `/v1/windows?size=1h&${series}&from=-3d`, `/v1/readings?${series}&from=-3h`, '/v1/windows?size=1m&from=-10m']
   const asking = (async () => {
@@ -71,8 +72,8 @@ async function measure(system: System, { name, seconds, cutMs }: { name: string;
       const begun = performance.now()
       const response = await system.fetch(paths[i % paths.length])
       await response.arrayBuffer()
-      if (response.status !== 200) throw new Error(`${paths[i % paths.length]}: ${response.status}`)
-      queryMs.push(performance.now() - begun)
+      if (response.status === 200) queryMs.push(performance.now() - begun)
+      else unanswered++
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
   })()
@@ -119,6 +120,7 @@ async function measure(system: System, { name, seconds, cutMs }: { name: string;
     row(`${what}, most`, took.at(-1)!)
   }
   row('refused', refused, 'readings')
+  row('not answered', unanswered, 'queries')
   if (leftMs !== null) row('all that is too old has left after', leftMs)
   return rows
 }

@@ -7,6 +7,7 @@ import { run as backlog } from '../bench/backlog.ts'
 import { run as live } from '../bench/live.ts'
 import { run as memory } from '../bench/memory.ts'
 import { run as queries } from '../bench/queries.ts'
+import { run as retention } from '../bench/retention.ts'
 import { run as skew } from '../bench/skew.ts'
 
 function valuesOf(rows: readonly BenchRow[]) {
@@ -57,6 +58,12 @@ test('a made lake is asked by an analyst and over HTTP, and each question has on
   expect(of('analyst: ').length).toBeGreaterThanOrEqual(10)
   expect(of('HTTP: ').length).toBeGreaterThanOrEqual(14)
   expect(of('files of the lake, merged')[0]).toBeLessThan(of('files of the lake, as found')[0])
+})
+
+test('what is too old leaves a made lake while readings come and queries are asked', async () => {
+  const of = valuesOf(await retention({ size: 'smoke' }))
+  expect(of('while a month leaves: all that is too old has left after')[0]).toBeGreaterThan(0)
+  for (const phase of ['without', 'while a month leaves']) expect(of(`${phase}: queries, p50`)[0]).toBeGreaterThan(0)
 })
 
 test('history of living series is loaded whole, and its windows are those of its readings', async () => {

@@ -37,7 +37,9 @@ export class Cohort {
   readonly vector: number[]
   /** The message that the place lies within, until it has been gone through. */
   within: { readonly stream: number; readonly row: number } | null
-  readonly sinceMs: number
+  /** Since when it waits for the hub to come nearer, and how far the hub was then. */
+  sinceMs: number
+  hubAt: readonly number[]
 
   constructor(hub: LiveHub, filter: LiveFilter, place: EventPlace, sinceMs: number) {
     this.filter = filter
@@ -45,6 +47,7 @@ export class Cohort {
     this.vector = [...place.vector]
     this.within = place.row < 0 ? null : { stream: place.stream, row: place.row }
     this.sinceMs = sinceMs
+    this.hubAt = hub.place.vector
   }
 
   /** Whether anyone still waits for it. */

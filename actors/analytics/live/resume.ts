@@ -5,8 +5,8 @@
  * (live/catch-up.ts), LIVE_CATCH_UPS_MAX runs at a time; the others wait, and a comment says so.
  *
  * - U2 Where the place is unknown, of another log, purged or too far back, the stream says so by beginning with a snapshot.
- * - U3 Where the log does not answer, or is still being read up to the place, the stream ends behind what was given, and its client resumes
- *   again: nothing is left out.
+ * - U3 While the log is read up to the place, a stream waits. Where it does not answer, or is not read on, the stream ends behind what was
+ *   given, and its client resumes again: nothing is left out.
  * - U6 A run holds streams of about the same distance, so that none waits for one that comes from far away.
  */
 
@@ -156,10 +156,16 @@ export class LiveStreams {
     } catch {
       return cohorts.forEach((cohort) => endAll(cohort, 'the log does not answer'))
     }
+    const { hub, clock } = this.#sources
+    const { vector } = hub.place
     for (const cohort of cohorts) {
+      const isNearer = vector.some((seq, i) => seq > cohort.hubAt[i])
+      cohort.sinceMs = clock.monotonic()
+      cohort.hubAt = vector
       if (cohort.vector.some((seq, i) => seq > infos[i].lastSeq)) this.#anew(cohort)
-      else if (this.#reaches(cohort)) this.#wait(Symbol(), cohort)
-      else endAll(cohort, 'the log is still being read')
+      // To end thousands that come again at once would take the time that the hub needs to come to their places.
+      else if (isNearer || this.#reaches(cohort)) this.#wait(Symbol(), cohort)
+      else endAll(cohort, 'the log is not read on')
     }
   }
 

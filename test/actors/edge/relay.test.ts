@@ -200,8 +200,15 @@ describe('a live stream', () => {
     fixture.stores = []
     one.die()
     await until('it waits', () => client.text.includes('waits for another'))
-    await fixture.clock.advance(RELAY_RESUME_PATIENCE_MS + 1_000)
+    const words = () => client.text.split('waits for another').length - 1
+    await fixture.clock.advance(60_000)
+    // A client that heard nothing for so long would take the stream for dead.
+    await until('it is told so again', () => words() >= 4)
+    await fixture.clock.advance(RELAY_RESUME_PATIENCE_MS - 55_000)
     await until('the client is at its end', () => client.state === 'ended')
+    const told = words()
+    await fixture.clock.advance(60_000)
+    expect(words()).toBe(told)
     expect(client.text).toContain('resume from the last id\nretry: ')
   })
 
