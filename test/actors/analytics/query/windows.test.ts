@@ -1,28 +1,16 @@
 /** Windows of every size and zone, over a lake that the store's own writer fills from what the real actors wrote: disordered, doubled, late. */
 
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { startAnalytics } from '../../../../actors/analytics/start.ts'
-import type { Analytics } from '../../../../actors/analytics/start.ts'
 import { WindowGrid, parseSize } from '../../../../actors/analytics/query/window-grid.ts'
 import type { Reading } from '../../../../actors/reading/input.ts'
-import { LakeWriter } from '../../../../actors/store/writer.ts'
-import { systemClock } from '../../../../runtime/clock.ts'
-import { Keyring } from '../../../../runtime/keys.ts'
-import { MemoryWorld } from '../../../../runtime/memory-log.ts'
-import { BUCKET_KEYS, topologyOf } from '../../../../runtime/topology.ts'
 import { withLake } from '../../../support/law.ts'
-import { ManualClock } from '../../../support/manual-clock.ts'
 import { seeded } from '../../../support/random.ts'
-import { Feed, makeStreams } from '../../store/feed.ts'
+import { FilledHouse } from '../filled-house.ts'
 import { until } from '../house.ts'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
 const PARTITIONS = 2
-const quiet = { info() {}, warn() {}, error: (fields: object, message: string) => console.error(message, fields) }
 
 /** A zone, a day at which its clocks change, and how far they are put back at most. */
 const ZONES = [
@@ -38,55 +26,11 @@ const SIZES = ['1m', '5m', '10m', '15m', '30m', '1h', '2h', '7h', '6h', '12h', '
 /** Of zones whose clocks are put: what is otherwise there than in UTC. */
 const FEW = ['30m', '1h', '6h', '1d', '1w', '1mo']
 
-let dataDir: string
-let clock: ManualClock
-let keyring: Keyring
-let key: string
-let writer: LakeWriter
-let analytics: Analytics
-let feed: Feed
-
+let house: FilledHouse
 beforeEach(async () => {
-  dataDir = await mkdtemp(join(tmpdir(), 'weir-windows-'))
-  clock = new ManualClock({ nowMs: Date.parse(ZONES[1][1]) - 2 * DAY })
-  const world = new MemoryWorld({ clock })
-  const connection = world.connect()
-  await makeStreams(connection.log, PARTITIONS)
-  keyring = await Keyring.open(await connection.kv(BUCKET_KEYS), systemClock)
-  key = (await keyring.create({ role: 'analyst' })).secret
-  const topology = topologyOf(PARTITIONS)
-  const onManifest = (manifest: Parameters<Analytics['onManifest']>[0]) => void analytics.onManifest(manifest)
-  writer = await LakeWriter.open({ lakeDir: join(dataDir, 'lake'), log: world.connect().log, topology, clock, logger: quiet, compaction: false, onManifest })
-  analytics = await startAnalytics({ connection, topology, dataDir, keyring, membership: { view: () => [] }, clock: systemClock, logger: quiet })
-  await writer.start()
-  feed = new Feed({ log: world.connect().log, clock, partitions: PARTITIONS })
-  await feed.begin({ latenessMs: 5_000, idleMs: 60_000, retentionMs: 0 })
+  house = await FilledHouse.open({ partitions: PARTITIONS, nowMs: Date.parse(ZONES[1][1]) - 2 * DAY })
 })
-
-afterEach(async () => {
-  await writer.stop({ seal: false })
-  await analytics.stop()
-  keyring.close()
-  await rm(dataDir, { recursive: true, force: true })
-})
-
-async function get(path: string): Promise<any> {
-  const answer = await analytics.app.request(path, { headers: { authorization: `Bearer ${key}` } })
-  if (answer.status !== 200) throw new Error(`${path}: ${answer.status} ${await answer.text()}`)
-  return answer.json()
-}
-
-async function whole(path: string, name: string, options: { limit: number; between?: () => Promise<void> }): Promise<any[]> {
-  const rows: any[] = []
-  for (let cursor: string | null = ''; cursor !== null; ) {
-    const page: any = await get(`${path}${path.includes('?') ? '&' : '?'}time=ms&limit=${options.limit}&cursor=${cursor}`)
-    expect(page[name].length).toBeLessThanOrEqual(options.limit)
-    rows.push(...page[name])
-    cursor = page.cursor
-    await options.between?.()
-  }
-  return rows
-}
+afterEach(() => house.close())
 
 /** Two days of two series around each change of clocks: every tenth reading hours late, every twentieth twice. */
 function* story(seed: number): Generator<Reading[]> {
@@ -122,7 +66,7 @@ function labelSql(size: string, zone: string, putBackMs: number, ts: string): st
 async function differences(size: string, zone: string, putBackMs: number, shown: any[]): Promise<unknown[]> {
   const rows = shown.map((w) => `('${w.device}', ${w.start}, ${w.count}, ${w.min}, ${w.max}, ${w.sum}, ${w.mean}, ${w.stddev}, ${w.first}, ${w.last}, ${w.p50}, ${w.p95}, ${w.p99})`)
   const slack = parseSize(size)!.ms !== null && ['1m', '15m', '1h', '1d'].includes(size) ? 0.01 : 0
-  return withLake(dataDir, (query) =>
+  return withLake(house.dataDir, (query) =>
     query(`
       WITH shown(device, start, count, min, max, sum, mean, stddev, first, last, p50, p95, p99) AS (
         SELECT * FROM (VALUES ${rows.join(', ')}, ('', 0, 0, 0, 0, 0, 0, 0::DOUBLE, 0, 0, 0::DOUBLE, 0::DOUBLE, 0::DOUBLE))),
@@ -143,10 +87,10 @@ async function differences(size: string, zone: string, putBackMs: number, shown:
 }
 
 async function settle(): Promise<void> {
-  await feed.quiet()
+  await house.feed.quiet()
   await until('all is sealed', async () => {
-    await writer.seal()
-    return (await get('/v1/status')).settled
+    await house.writer.seal()
+    return (await house.get('/v1/status')).settled
   })
 }
 
@@ -154,15 +98,15 @@ describe('windows of any size and zone', () => {
   it('are, once settled, the same grouping over readings in DuckDB, and no row of an earlier moment says what the readings of that moment do not', async () => {
     let hour = 0
     for (const batch of story(5)) {
-      if (batch.length > 0) clock.stepWall(Math.max(0, Math.max(...batch.map((r) => r.ts)) + 1_000 - clock.now()))
-      await feed.send(batch)
-      if (hour % 2 === 0) await feed.commitAll()
-      if (hour % 40 === 39) await writer.seal()
+      if (batch.length > 0) house.clock.stepWall(Math.max(0, Math.max(...batch.map((r) => r.ts)) + 1_000 - house.clock.now()))
+      await house.feed.send(batch)
+      if (hour % 2 === 0) await house.feed.commitAll()
+      if (hour % 40 === 39) await house.writer.seal()
       if (hour % 60 === 59) {
         const zone = ZONES[hour % ZONES.length][0]
-        const grid = new WindowGrid(parseSize('2h')!, zone, { from: -Infinity, to: clock.now() })
-        const readings = await whole('/v1/readings', 'readings', { limit: 100_000 })
-        for (const w of await whole(`/v1/windows?size=2h&tz=${zone}`, 'windows', { limit: 40 })) {
+        const grid = new WindowGrid(parseSize('2h')!, zone, { from: -Infinity, to: house.clock.now() })
+        const readings = await house.whole('/v1/readings', 'readings', { limit: 100_000 })
+        for (const w of await house.whole(`/v1/windows?size=2h&tz=${zone}`, 'windows', { limit: 40 })) {
           const own: number[] = readings.filter((r) => r.device === w.device && r.ts >= w.start && r.ts < grid.next(w.start)).map((r) => r.value)
           expect([zone, w.device, w.start, w.count, w.min, w.max]).toEqual([zone, w.device, w.start, own.length, Math.min(...own), Math.max(...own)])
         }
@@ -172,18 +116,18 @@ describe('windows of any size and zone', () => {
     await settle()
     for (const [zone, , putBackMs] of ZONES) {
       for (const size of zone === 'UTC' ? SIZES : FEW) {
-        const shown = await whole(`/v1/windows?size=${size}&tz=${zone}`, 'windows', { limit: /[mh]$/.test(size) ? 777 : 7 })
+        const shown = await house.whole(`/v1/windows?size=${size}&tz=${zone}`, 'windows', { limit: /[mh]$/.test(size) ? 777 : 7 })
         expect(await differences(size, zone, putBackMs, shown)).toEqual([])
         expect(shown.every((w) => w.size === size)).toBe(true)
       }
     }
     // The last minutes of each series are shown as open, for its clock stands still; all windows before say how they closed.
-    const sixes = await whole('/v1/windows?size=6h', 'windows', { limit: 500 })
+    const sixes = await house.whole('/v1/windows?size=6h', 'windows', { limit: 500 })
     expect(new Set(sixes.map((w) => w.closed_by))).toEqual(new Set(['watermark', 'late', 'open']))
     expect(sixes.filter((w) => w.closed_by === 'open').map((w) => w.start)).toEqual(sixes.filter((w, i) => w.device !== sixes[i + 1]?.device).map((w) => w.start))
     // Without percentiles nothing is read but the parts, and they say the same.
-    const exact = await whole('/v1/windows?size=1mo&tz=Europe/Vienna', 'windows', { limit: 500 })
-    const merged = await whole('/v1/windows?size=1mo&tz=Europe/Vienna&percentiles=none', 'windows', { limit: 500 })
+    const exact = await house.whole('/v1/windows?size=1mo&tz=Europe/Vienna', 'windows', { limit: 500 })
+    const merged = await house.whole('/v1/windows?size=1mo&tz=Europe/Vienna&percentiles=none', 'windows', { limit: 500 })
     expect(merged).toHaveLength(exact.length)
     for (const [i, { mean, sum, stddev, p50, ...w }] of merged.entries()) {
       const { mean: m, sum: s, stddev: d, p50: _, ...e } = exact[i]
@@ -198,25 +142,25 @@ describe('windows of any size and zone', () => {
       for (let i = 0; i < n; i++) {
         const value: Reading[] | undefined = batches.next().value ?? undefined
         if (value === undefined) return
-        if (value.length > 0) clock.stepWall(Math.max(0, Math.max(...value.map((r) => r.ts)) + 1_000 - clock.now()))
-        await feed.send(value)
-        await feed.commitAll()
+        if (value.length > 0) house.clock.stepWall(Math.max(0, Math.max(...value.map((r) => r.ts)) + 1_000 - house.clock.now()))
+        await house.feed.send(value)
+        await house.feed.commitAll()
       }
     }
     await write(60)
-    await writer.seal()
+    await house.writer.seal()
     for (const asked of ['size=20m&fill=previous&from=2019-12-30&to=2020-01-02', 'size=1m', 'size=10m', 'size=2h&tz=Asia/Kolkata', 'size=1d&tz=Europe/Vienna']) {
       const path = `/v1/windows?${asked}`
       const place = (w: any) => `${w.device} ${w.start}`
-      const before = (await whole(path, 'windows', { limit: 100_000 })).filter((w) => w.count > 0).map(place)
+      const before = (await house.whole(path, 'windows', { limit: 100_000 })).filter((w) => w.count > 0).map(place)
       expect(before.length).toBeGreaterThan(3)
       let page = 0
       const between = async () => {
         if (page++ > 12) return
         await write(1)
-        if (page % 3 === 0) await writer.seal()
+        if (page % 3 === 0) await house.writer.seal()
       }
-      const seen = await whole(path, 'windows', { limit: Math.max(2, Math.ceil(before.length / 9)), between })
+      const seen = await house.whole(path, 'windows', { limit: Math.max(2, Math.ceil(before.length / 9)), between })
       const places = seen.map(place)
       expect(new Set(places).size).toBe(places.length)
       expect(before.filter((p: string) => !places.includes(p))).toEqual([])
