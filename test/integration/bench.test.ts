@@ -1,13 +1,14 @@
-/** The benches on real processes, at their smallest size: they measure what they say, and lose nothing on the way. */
+/**
+ * The benches on real processes, at their smallest size: they measure what they say, and lose nothing on the way. Those of backfill and retention run by
+ * hand (`npm run bench -- backfill retention --smoke`): backfill.test.ts and the compaction's own tests hold what they drive.
+ */
 
 import { expect, test } from 'vitest'
 import type { BenchRow } from '../bench/bench.ts'
-import { run as backfill } from '../bench/backfill.ts'
 import { run as backlog } from '../bench/backlog.ts'
 import { run as live } from '../bench/live.ts'
 import { run as memory } from '../bench/memory.ts'
 import { run as queries } from '../bench/queries.ts'
-import { run as retention } from '../bench/retention.ts'
 import { run as skew } from '../bench/skew.ts'
 
 function valuesOf(rows: readonly BenchRow[]) {
@@ -58,17 +59,4 @@ test('a made lake is asked by an analyst and over HTTP, and each question has on
   expect(of('analyst: ').length).toBeGreaterThanOrEqual(10)
   expect(of('HTTP: ').length).toBeGreaterThanOrEqual(14)
   expect(of('files of the lake, merged')[0]).toBeLessThan(of('files of the lake, as found')[0])
-})
-
-test('what is too old leaves a made lake while readings come and queries are asked', async () => {
-  const of = valuesOf(await retention({ size: 'smoke' }))
-  expect(of('while a month leaves: all that is too old has left after')[0]).toBeGreaterThan(0)
-  for (const phase of ['without', 'while a month leaves']) expect(of(`${phase}: queries, p50`)[0]).toBeGreaterThan(0)
-})
-
-test('history of living series is loaded whole, and its windows are those of its readings', async () => {
-  const of = valuesOf(await backfill({ size: 'smoke' }))
-  expect(of('history in the lake')).toEqual([50_000])
-  expect(of('windows that break the law')).toEqual([0])
-  expect(of('beside it: POST to 202, p50')[0]).toBeGreaterThan(0)
 })
