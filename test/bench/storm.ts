@@ -130,7 +130,7 @@ export async function storm(system: System, clients: Clients, { streams, name }:
   storming = false
   await asking
   const { lateMs, oldestMs } = last
-  row('all streams resumed after SIGKILL: the last event that came more than a second late', lateMs - killedMs, 'ms')
+  row('all streams resumed after SIGKILL: the last event that came more than a second late', Math.max(0, lateMs - killedMs), 'ms')
   row('the event that came latest', oldestMs, 'ms after it was stored')
   row('longest wait for the store meanwhile', longest, 'ms')
   row('longest hold of the event loop of the store', await heldMs(url), 'ms')
