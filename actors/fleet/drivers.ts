@@ -12,14 +12,13 @@ import type { Clock } from '../../runtime/clock.ts'
 import { isOperating } from '../../runtime/errors.ts'
 import { DRIVEN_MAX } from '../../runtime/limits.ts'
 import type { KeyValue, Log } from '../../runtime/log.ts'
+import { TenantValues } from '../../runtime/tenant-values.ts'
+import type { Revised } from '../../runtime/tenant-values.ts'
 import { inputSubject, partitionFor } from '../../runtime/topology.ts'
 import type { Topology } from '../../runtime/topology.ts'
-import { DRIVERS_MAX } from '../partition/drivers/driven.ts'
-import { encodeDriverHour } from '../reading/input.ts'
+import { DRIVERS_MAX, encodeDriverHour } from '../reading/input.ts'
 import { HOUR_MS, WINDOW_SIZES_MS } from '../reading/window.ts'
 import type { CoveredCommit, FollowerLogger } from '../store/follow.ts'
-import { TenantValues } from './tenant-values.ts'
-import type { Revised } from './tenant-values.ts'
 
 export interface SeriesRef {
   readonly device: string
@@ -33,6 +32,13 @@ export interface Driving extends SeriesRef {
 
 /** All of a tenant, in order of their names. */
 export type Drivings = readonly Driving[]
+
+/** What a series drives, and as which of its drivers. */
+interface Driven extends SeriesRef {
+  readonly slot: number
+}
+
+const keyOf = ({ device, metric }: SeriesRef) => `${device}\n${metric}`
 
 const HOUR = WINDOW_SIZES_MS.indexOf(HOUR_MS)
 const GIVE_UP_MS = 60_000
@@ -57,6 +63,8 @@ function decode(json: unknown): Drivings {
 
 export class DriverRegistry {
   readonly #values: TenantValues<Drivings>
+  /** By driver, what it drives: made once of each list. */
+  readonly #byDriver = new WeakMap<Drivings, ReadonlyMap<string, readonly Driven[]>>()
 
   private constructor(values: TenantValues<Drivings>) {
     this.#values = values
@@ -74,8 +82,13 @@ export class DriverRegistry {
     return this.#values.of(tenant)
   }
 
-  all() {
-    return this.#values.all()
+  /** What a series drives. */
+  drivenBy(tenant: string, driver: SeriesRef): readonly Driven[] {
+    const { value } = this.#values.of(tenant)
+    if (value.length === 0) return NOTHING
+    let byDriver = this.#byDriver.get(value)
+    if (byDriver === undefined) this.#byDriver.set(value, (byDriver = inverted(value)))
+    return byDriver.get(keyOf(driver)) ?? NOTHING
   }
 
   /** Names the drivers of a series anew; none removes it. */
@@ -89,14 +102,27 @@ export class DriverRegistry {
       const others = all.filter((d) => !same(d, { device, metric }))
       if (drivers.length === 0) return others
       if (others.length >= DRIVEN_MAX) throw new DriverError(`at most ${DRIVEN_MAX} series of a tenant may have drivers`, String(others.length))
-      const key = (d: SeriesRef) => `${d.device}\n${d.metric}`
-      return [...others, { device, metric, drivers }].sort((a, b) => (key(a) < key(b) ? -1 : 1))
+      return [...others, { device, metric, drivers }].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
     })
   }
 }
 
+const NOTHING: readonly Driven[] = []
+
+function inverted(drivings: Drivings): Map<string, Driven[]> {
+  const byDriver = new Map<string, Driven[]>()
+  for (const { device, metric, drivers } of drivings) {
+    for (const [slot, driver] of drivers.entries()) {
+      const driven = byDriver.get(keyOf(driver))
+      if (driven === undefined) byDriver.set(keyOf(driver), [{ device, metric, slot }])
+      else driven.push({ device, metric, slot })
+    }
+  }
+  return byDriver
+}
+
 export interface RelayOptions {
-  readonly registry: Pick<DriverRegistry, 'all'>
+  readonly registry: Pick<DriverRegistry, 'drivenBy'>
   readonly log: Log
   readonly topology: Topology
   readonly clock: Clock
@@ -121,24 +147,17 @@ export class DriverRelay {
   }
 
   onCommit({ effects }: CoveredCommit): void {
-    const tenants = this.#options.registry.all().filter(({ value }) => value.length > 0)
-    if (tenants.length === 0) return
+    const { registry, topology } = this.#options
     for (const { series, size, start, sum, count, closedBy } of effects.windows) {
       if (size !== HOUR || closedBy === 'open') continue
       const of = effects.series[series]
-      for (const { tenant, value } of tenants) {
-        if (tenant !== of.tenant) continue
-        for (const { device, metric, drivers } of value) {
-          const slot = drivers.findIndex((driver) => same(driver, of))
-          if (slot < 0) continue
-          const data = encodeDriverHour({ tenant, device, metric, slot, driver: `${of.device}\n${of.metric}`, hour: start, value: sum / count })
-          if (this.#waiting.push({ partition: partitionFor(this.#options.topology, tenant, device), data }) > WAITING_MAX) {
-            this.#waiting.shift()
-            this.dropped++
-          }
-        }
+      for (const { device, metric, slot } of registry.drivenBy(of.tenant, of)) {
+        const data = encodeDriverHour({ tenant: of.tenant, device, metric, slot, driver: keyOf(of), hour: start, value: sum / count })
+        this.#waiting.push({ partition: partitionFor(topology, of.tenant, device), data })
       }
     }
+    const tooMany = this.#waiting.length - WAITING_MAX
+    if (tooMany > 0) this.dropped += this.#waiting.splice(0, tooMany).length
     if (this.#waiting.length > 0) this.#sending ??= this.#send().finally(() => (this.#sending = null))
   }
 
@@ -152,13 +171,13 @@ export class DriverRelay {
     const { signal } = this.#ending
     let since = clock.monotonic()
     while (this.#waiting.length > 0 && !signal.aborted) {
-      const { partition, data } = this.#waiting[0]
+      const letter = this.#waiting.shift()!
       try {
-        await log.publish(inputSubject(partition), data)
-        this.#waiting.shift()
+        await log.publish(inputSubject(letter.partition), letter.data)
         since = clock.monotonic()
       } catch (error) {
         if (!isOperating(error)) throw error
+        this.#waiting.unshift(letter)
         if (!error.retry || clock.monotonic() - since > GIVE_UP_MS) {
           this.dropped += this.#waiting.length
           logger.warn({ code: error.code, hours: this.#waiting.length }, 'hours of drivers were dropped: the log does not take them')

@@ -9,7 +9,8 @@
  * - K3 The state is bounded: `GROUPS_MAX` centres of 24 numbers.
  */
 
-import { DAY_HOURS, distanceOf, nearestOf } from '../partition/fleet/profile.ts'
+import { DAY_HOURS } from '../reading/window.ts'
+import { distanceOf, nearestOf } from '../partition/fleet/profile.ts'
 import type { Profile } from '../partition/fleet/profile.ts'
 
 export const GROUPS_MAX = 4

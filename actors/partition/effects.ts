@@ -7,9 +7,8 @@
  */
 
 import { pack, toBytes, toFloat32, toFloat64, told, toUint32, toUint8, unpack } from '../../runtime/codec.ts'
-import { CLOSED_BY, WINDOW_SIZES_MS } from '../reading/window.ts'
+import { CLOSED_BY, DAY_HOURS, WINDOW_SIZES_MS } from '../reading/window.ts'
 import type { ClosedBy } from '../reading/window.ts'
-import { DAY_HOURS } from './fleet/profile.ts'
 import { decodeForecasts, ForecastColumns } from './forecasts.ts'
 import type { Forecast, ForecastWire } from './forecasts.ts'
 

@@ -10,9 +10,9 @@
 
 import { isOperating, OperatingError } from '../../runtime/errors.ts'
 import { pack, toBytes, toFloat64, told, toUint32, unpack } from '../../runtime/codec.ts'
+import { DAY_HOURS } from '../reading/window.ts'
 import { Driven } from './drivers/driven.ts'
 import { assertKnown, Flag } from './flags.ts'
-import { DAY_HOURS } from './fleet/profile.ts'
 import { LogTime } from './log-time.ts'
 import { DETECTOR_FIELDS } from './series/detector.ts'
 import { ENSEMBLE_DOUBLES } from './series/ensemble/layout.ts'
@@ -64,9 +64,9 @@ interface Wire {
   forecasters?: [Uint8Array, Uint8Array, Uint8Array]
   /** From format 5 on: series and factor by turns. */
   tuning?: Uint8Array
-  /** From format 6 on: kind, revision, scale, and of each group centre, spread and days. */
   /** From format 7 on, of what drives a series: its number, names of the slots, numbers. */
   driven?: [number, string[], Uint8Array][]
+  /** From format 6 on: kind, revision, scale, and of each group centre, spread and days. */
   priors?: [string, number, number, [Uint8Array, number, number][]][]
 }
 

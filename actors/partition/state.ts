@@ -103,7 +103,8 @@ export class PartitionState {
 
   /** The series of that name; null where none ever came. */
   find(tenant: string, device: string, metric: string): Series | null {
-    return this.#tenants.get(tenant)?.get(device)?.series.find((series) => series.metric === metric) ?? null
+    const known = this.#tenants.get(tenant)?.get(device)
+    return known === undefined ? null : this.#known(known, metric)
   }
 
   /**
@@ -125,14 +126,14 @@ export class PartitionState {
   }
 
   #seriesOf(device: Device, metric: string): Series {
+    return this.#known(device, metric) ?? this.#makeSeries(device, metric)
+  }
+
+  #known(device: Device, metric: string): Series | null {
     const known = device.series
-    if (known.length <= LOOK_THROUGH_MAX) {
-      for (let i = 0; i < known.length; i++) if (known[i].metric === metric) return known[i]
-    } else {
-      const there = this.#byMetric.get(device)!.get(metric)
-      if (there !== undefined) return there
-    }
-    return this.#makeSeries(device, metric)
+    if (known.length > LOOK_THROUGH_MAX) return this.#byMetric.get(device)!.get(metric) ?? null
+    for (let i = 0; i < known.length; i++) if (known[i].metric === metric) return known[i]
+    return null
   }
 
   #makeSeries(device: Device, metric: string): Series {

@@ -14,6 +14,7 @@
 
 import { pack, toBytes, toFloat64, told, toUint16, toUint32, unpack } from '../../runtime/codec.ts'
 import { VALUE_MAGNITUDE_MAX } from '../../runtime/limits.ts'
+import { DAY_HOURS, HOUR_MS } from './window.ts'
 
 export const SYSTEM_TENANT = 'default'
 /** Furthest date that a clock can show, epoch ms. */
@@ -239,17 +240,15 @@ export function decodeInput(data: Uint8Array): Input {
 }
 
 /** Drivers that a series may have. */
-const SLOTS = 4
+export const DRIVERS_MAX = 4
 
 function decodeDriverHour({ t, d, m, n, o, h, v }: Record<string, unknown>): DriverHour {
   const named = [t, d, m, o].every((name) => typeof name === 'string') && (o as string).split('\n').length === 2
-  const sound = named && Number.isInteger(n) && (n as number) >= 0 && (n as number) < SLOTS && Number.isSafeInteger(h) && (h as number) >= 0 && (h as number) % 3_600_000 === 0
+  const sound = named && Number.isInteger(n) && (n as number) >= 0 && (n as number) < DRIVERS_MAX && Number.isSafeInteger(h) && (h as number) >= 0 && (h as number) % HOUR_MS === 0
   if (!sound || !Number.isFinite(v) || Math.abs(v as number) > VALUE_MAGNITUDE_MAX) throw new RangeError('Cannot read an hour of a driver as it must name a series, a slot, a driver, a whole hour, and a mean')
   return { kind: 'hour', tenant: t as string, device: d as string, metric: m as string, slot: n as number, driver: o as string, hour: h as number, value: v as number }
 }
 
-/** Hours of a profile. */
-const PROFILE_HOURS = 24
 const PRIOR_GROUPS_MAX = 16
 
 function decodePrior({ o, r, s, g }: Record<string, unknown>): Prior {
@@ -257,7 +256,7 @@ function decodePrior({ o, r, s, g }: Record<string, unknown>): Prior {
   const isList = Array.isArray(g) && g.length <= PRIOR_GROUPS_MAX && g.every((group) => Array.isArray(group) && group.length === 3 && isAmount(group[1]) && isAmount(group[2]))
   if (typeof o !== 'string' || !Number.isSafeInteger(r) || !isAmount(s) || s === 0 || !isList) throw new RangeError('Cannot read a prior as it must be of a kind, with a revision, a scale and groups')
   const groups = (g as [unknown, number, number][]).map(([centre, spread, days]) => ({ centre: toFloat64(centre), spread, days }))
-  if (!groups.every(({ centre }) => centre.length === PROFILE_HOURS && centre.every(Number.isFinite))) throw new RangeError(`Cannot read a prior as each centre must be ${PROFILE_HOURS} numbers`)
+  if (!groups.every(({ centre }) => centre.length === DAY_HOURS && centre.every(Number.isFinite))) throw new RangeError(`Cannot read a prior as each centre must be ${DAY_HOURS} numbers`)
   return { kind: 'prior', of: o, revision: r as number, scale: s as number, groups }
 }
 

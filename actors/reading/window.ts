@@ -2,6 +2,7 @@
 
 export const MINUTE_MS = 60_000
 export const HOUR_MS = 60 * MINUTE_MS
+export const DAY_HOURS = 24
 
 /** From the finest up; each divides the next. The index of a size is what travels in the log. */
 export const WINDOW_SIZES_MS = [MINUTE_MS, 15 * MINUTE_MS, HOUR_MS, 24 * HOUR_MS] as const

@@ -20,6 +20,7 @@ import { join } from 'node:path'
 import type { Clock } from '../../../runtime/clock.ts'
 import { ErrorCode, OperatingError } from '../../../runtime/errors.ts'
 import { LAKE_CONNECTIONS, LAKE_MEMORY_MIB, LAKE_QUERIES_WAITING_MAX, LAKE_QUERY_MAX_MS, LAKE_THREADS } from '../../../runtime/limits.ts'
+import { HOUR_MS } from '../../reading/window.ts'
 import { HORIZON_MAX } from '../../partition/forecasts.ts'
 import { segmentsDir } from '../../store/manifest.ts'
 import type { Manifest, Segment } from '../../store/manifest.ts'
@@ -321,7 +322,6 @@ export class Lake {
   }
 }
 
-const HOUR_MS = 3_600_000
 const CHUNK_ROWS = 2_048
 const INTERRUPT_AGAIN_MS = 250
 

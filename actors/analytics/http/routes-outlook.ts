@@ -11,6 +11,7 @@ import { parseDuration } from '../../../runtime/config.ts'
 import { problem, requireKey } from '../../../runtime/http.ts'
 import type { KeyedEnv } from '../../../runtime/http.ts'
 import { FORECAST_HORIZON_MAX_MS } from '../../../runtime/limits.ts'
+import { HOUR_MS } from '../../reading/window.ts'
 import { formatTime } from '../data/times.ts'
 import { expectedHours } from '../query/forecasts.ts'
 import type { ExpectedHour } from '../query/forecasts.ts'
@@ -20,7 +21,6 @@ import { LIST_FORMATS, ParameterError, decodeCursor, listReply, numberColumn, te
 import type { AnalyticsSources, Get } from './route.ts'
 import * as shapes from './schemas.ts'
 
-const HOUR_MS = 3_600_000
 const DAY_MS = 86_400_000
 export const ALERT_STATES = ['open', 'acked', 'resolved'] as const
 

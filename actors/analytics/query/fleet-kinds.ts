@@ -7,7 +7,7 @@
 
 import type { StoredKind } from '../../fleet/learner.ts'
 import { sortOf } from '../../partition/fleet/kinds.ts'
-import { text } from '../data/lake.ts'
+import { text, timestamp } from '../data/lake.ts'
 import type { Tail } from '../data/tail.ts'
 
 const OUTLIER_SPREADS = 3
@@ -90,7 +90,7 @@ async function newestProfiles(tail: Tail, tenant: string, sinceMs: number): Prom
   try {
     const columns = await tail.lake.query(
       `SELECT device, metric, epoch_ms(max(day))::DOUBLE, arg_max(level, day), arg_max_null(cluster, day)::DOUBLE, arg_max_null(distance, day)
-       FROM ${view.version.relation('profiles')} WHERE tenant = ${text(tenant)} AND epoch_ms(day) >= ${sinceMs} GROUP BY device, metric`,
+       FROM ${view.version.relation('profiles')} WHERE tenant = ${text(tenant)} AND day >= ${timestamp(sinceMs)} GROUP BY device, metric`,
     )
     for (let i = 0; i < (columns[0]?.length ?? 0); i++) {
       const [device, metric, day, level, cluster, distance] = columns.map((column) => column[i])

@@ -5,16 +5,12 @@
  *   long ones are made less often.
  */
 
-import { HORIZON_MAX, rowsOf } from '../../partition/forecasts.ts'
+import { rowsOf } from '../../partition/forecasts.ts'
 import type { Range } from '../data/fresh.ts'
 import type { Tail, View } from '../data/tail.ts'
 import { rangeSql, scopeSql } from './readings.ts'
 import type { Scope } from './readings.ts'
 
-const HOUR_MS = 3_600_000
-
-/** The hours that a forecast reaches to at most, ms. */
-export const FORECAST_HORIZON_MS = HORIZON_MAX * HOUR_MS
 
 /** An hour that is expected. Times are epoch ms; `lower` and `upper` hold 95 %, those of 80 % lie within. */
 export interface ExpectedHour {

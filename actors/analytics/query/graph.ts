@@ -10,7 +10,7 @@
  */
 
 import { GRAPH_ANOMALIES_MAX } from '../../../runtime/limits.ts'
-import { WINDOW_SIZES_MS, WINDOW_SIZE_NAMES } from '../../reading/window.ts'
+import { HOUR_MS, WINDOW_SIZES_MS, WINDOW_SIZE_NAMES } from '../../reading/window.ts'
 import type { Range } from '../data/fresh.ts'
 import { eachFresh, freshReadings } from '../data/fresh.ts'
 import { expectedHours } from './forecasts.ts'
@@ -60,7 +60,6 @@ export interface Outlook {
   readonly upper80: number[]
 }
 
-const HOUR_MS = 3_600_000
 const POINTS_PER_PIXEL = 2
 /** A range that should hold so many times as many readings as there may be points is not asked whether it does. */
 const SURELY_MANY = 2

@@ -15,7 +15,7 @@ import type { Range } from '../data/fresh.ts'
 import { text, timestamp } from '../data/lake.ts'
 import type { GivenTable } from '../data/lake.ts'
 import type { Tail, View } from '../data/tail.ts'
-import { WINDOW_SIZES_MS } from '../../reading/window.ts'
+import { HOUR_MS, WINDOW_SIZES_MS } from '../../reading/window.ts'
 import { freshAnomalies, rangeSql } from './readings.ts'
 import type { Scope } from './readings.ts'
 import { CLOSED_BY_AT, freshWindows } from './stored-windows.ts'
@@ -37,7 +37,6 @@ export interface Asked {
 }
 
 const QUARTER_MS = 900_000
-const HOUR_MS = 3_600_000
 const [QUARTERS, HOURS] = [QUARTER_MS, HOUR_MS].map((ms) => (WINDOW_SIZES_MS as readonly number[]).indexOf(ms))
 /** How long after its end the windows of an hour may be missing still: lateness, idleness, and a commit. */
 const CLOSING_MS = 300_000

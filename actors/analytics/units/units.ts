@@ -8,14 +8,14 @@
  *
  * Invariants
  * - V1 For a metric holds, among edited entries before built-in ones, the entry of its very name, else that of the longest beginning (`temp*`).
- * - V2 All of a tenant's edited entries are one value in the log's key-value store (fleet/tenant-values.ts).
+ * - V2 All of a tenant's edited entries are one value in the log's key-value store (runtime/tenant-values.ts).
  * - V3 What is stored was checked; bytes that can't be read count as no edits, and are overwritten by the next one.
  */
 
 import { UNITS_MAX } from '../../../runtime/limits.ts'
 import type { KeyValue } from '../../../runtime/log.ts'
-import { TenantValues } from '../../fleet/tenant-values.ts'
-import type { Revised } from '../../fleet/tenant-values.ts'
+import { TenantValues } from '../../../runtime/tenant-values.ts'
+import type { Revised } from '../../../runtime/tenant-values.ts'
 
 export interface Unit {
   /** Empty: the metric's own name, in words. */

@@ -12,14 +12,14 @@
  * - D4 A slot whose driver is another one than before begins anew, and with it all that was learned.
  */
 
+import { DRIVERS_MAX } from '../../reading/input.ts'
+import { DAY_HOURS } from '../../reading/window.ts'
 import { Regression } from './regression.ts'
 
-export const DRIVERS_MAX = 4
 /** Features of a driver: its last hour, and two averages. */
 export const FEATURES = 3
 /** Shares of a new hour in the averages. */
 const SHARES = [1, 1 / 6, 1 / 24] as const
-const DAY_HOURS = 24
 /** Hours of a driver that are kept. */
 const KEPT_HOURS = 48
 /** Share of a new day in what is usual of an hour of the day, and of a new hour in the mean of a driver. */

@@ -5,7 +5,8 @@
  * - P2 Distances are root mean squares over the hours, so that a kind's scale is distance 1 from a flat line.
  */
 
-export const DAY_HOURS = 24
+import { DAY_HOURS } from '../../reading/window.ts'
+
 /** Known hours of a day, at least. */
 export const HOURS_MIN = 20
 

@@ -4,17 +4,16 @@
  * - F1 Where several hours close at once, only the last of them is forecast behind; and nothing is, whose hours the log's time has all passed.
  * - F2 Each hour a day is forecast, each sixth hour of the UTC day a week; of a series that is too young for models of its own a day, as its kind
  *   usually goes, where that is known.
- * - F4 Where drivers of the series help, its forecast is corrected by what they say (drivers/); what they do is told once a day.
  * - F3 The hour that ends a UTC day ends a day of the series: its profile is told (fleet/).
+ * - F4 Where drivers of the series help, its forecast is corrected by what they say (drivers/); what they do is told once a day.
  */
 
-import { HOUR_MS } from '../../reading/window.ts'
+import { DAY_HOURS, HOUR_MS } from '../../reading/window.ts'
 import { GRADED_AHEAD } from '../drivers/driven.ts'
 import type { Driven } from '../drivers/driven.ts'
 import type { EffectsBuilder } from '../effects.ts'
 import { Flag } from '../flags.ts'
 import { endDay } from '../fleet/day.ts'
-import { DAY_HOURS } from '../fleet/profile.ts'
 import { HORIZON_MAX } from '../forecasts.ts'
 import type { PartitionState } from '../state.ts'
 import { forecasted } from './forecaster/forecaster.ts'

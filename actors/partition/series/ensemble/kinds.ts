@@ -5,6 +5,7 @@
  * - K2 Of several things in one reading the one of the highest score is told; of equals, what lasts.
  */
 
+import { HOUR_MS } from '../../../reading/window.ts'
 import { EVEN, likelihoodOf, scoreOf } from './calibration.ts'
 import { judgement } from './judgement.ts'
 import type { Kind, Part } from './judgement.ts'
@@ -34,7 +35,6 @@ import { scatterRatio } from './scatter.ts'
 const SUDDEN = 4
 /** A day's course is there where the profile's span is so many times its usual miss. */
 const COURSE = 4
-const HOUR_MS = 3_600_000
 const HOURS = 24
 
 /** What is known of the reading beside its judgement. */

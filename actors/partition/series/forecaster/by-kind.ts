@@ -6,8 +6,8 @@
  * - B2 The doubt begins as the group's own spread and becomes that of the hours seen; it grows with the distance.
  */
 
+import { DAY_HOURS } from '../../../reading/window.ts'
 import type { PriorGroup } from '../../../reading/input.ts'
-import { DAY_HOURS } from '../../fleet/profile.ts'
 
 /** Hours known, at least. */
 export const KIND_HOURS_MIN = 3

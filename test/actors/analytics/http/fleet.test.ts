@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { nearestOf, profileOf } from '../../../../actors/partition/fleet/profile.ts'
 import { decodeInput } from '../../../../actors/reading/input.ts'
 import type { Prior } from '../../../../actors/reading/input.ts'
-import { inputStream, inputStreams } from '../../../../runtime/topology.ts'
+import { inputStreams } from '../../../../runtime/topology.ts'
 import { House, until } from '../house.ts'
 import type { NamedProfile } from '../house.ts'
 
@@ -41,7 +41,6 @@ describe('a fleet', () => {
     expect(prior.of).toBe('default\nfield-#/probe-#\nm')
     expect(prior.groups.length).toBe(1)
     expect(nearestOf(profileOf(hoursOf(5.2))!.course, prior.scale, prior.groups.map((g) => g.centre)).distance).toBeLessThan(0.05)
-    expect(inputStream(house.topology, 2)).toBe('READINGS_2')
   })
 
   it('shows its kinds, their groups and who is unlike the others, fresh as sealed, and each tenant its own', async () => {

@@ -5,8 +5,8 @@
  * - T1 What is stored was checked by whoever stored it; bytes that `decode` refuses count as none, and are overwritten by the next change.
  */
 
-import { ErrorCode, isOperating } from '../../runtime/errors.ts'
-import type { KeyValue } from '../../runtime/log.ts'
+import { ErrorCode, isOperating } from './errors.ts'
+import type { KeyValue } from './log.ts'
 
 /** `revision` grows with each change; 0 where nothing was ever stored. */
 export interface Revised<T> {
@@ -34,7 +34,7 @@ export interface TenantValuesOptions<T> {
 export class TenantValues<T> {
   readonly #options: TenantValuesOptions<T>
   /** By key of the store. */
-  #known = new Map<string, Revised<T> & { readonly tenant: string }>()
+  #known = new Map<string, Revised<T>>()
   #unwatch: () => void = () => {}
 
   private constructor(options: TenantValuesOptions<T>) {
@@ -57,11 +57,6 @@ export class TenantValues<T> {
 
   of(tenant: string): Revised<T> {
     return this.#known.get(this.#keyOf(tenant)) ?? { revision: 0, value: this.#options.none }
-  }
-
-  /** Each tenant that has a value. */
-  all(): readonly (Revised<T> & { readonly tenant: string })[] {
-    return [...this.#known.values()]
   }
 
   /** Stores what `change` makes of the value; null, and nothing is stored, where it makes nothing. `known`: the revision that must still hold, null for any. */
@@ -88,8 +83,7 @@ export class TenantValues<T> {
   }
 
   #learn(key: string, revised: Revised<T>): void {
-    if ((this.#known.get(key)?.revision ?? 0) > revised.revision) return
-    this.#known.set(key, { ...revised, tenant: Buffer.from(key.slice(this.#options.name.length + 1), 'base64url').toString() })
+    if ((this.#known.get(key)?.revision ?? 0) <= revised.revision) this.#known.set(key, revised)
   }
 
   #read(bytes: Uint8Array | null): T {
