@@ -225,3 +225,21 @@ export function wantedSeries(entries: readonly SeriesEntry[], filter: SeriesFilt
   }
   return any ? wanted : null
 }
+
+type FreshAnomaly = [device: string, metric: string, ts: number, value: number, ...rest: unknown[]]
+
+/** Fresh anomalies that pass, as rows `[device, metric, ts, value, score, expected, lower, upper, reason, kind, part]`, in no order. */
+export function freshAnomalies(view: FreshView, { tenant, filter }: { readonly tenant: string; readonly filter: SeriesFilter }, range: Range, minScore: number): FreshAnomaly[] {
+  const rows: FreshAnomaly[] = []
+  for (const commits of view) {
+    for (const { effects } of commits) {
+      for (const a of effects.anomalies) {
+        const name = effects.series[a.series]
+        if (name.tenant !== tenant || a.score < minScore || a.ts < range.from || a.ts >= range.to) continue
+        if (!matches(filter, name.device, name.metric)) continue
+        rows.push([name.device, name.metric, a.ts, a.value, a.score, a.expected, a.lower, a.upper, a.reason, a.kind ?? null, a.part ?? null])
+      }
+    }
+  }
+  return rows
+}

@@ -2,8 +2,8 @@
 
 import type { Range } from '../data/fresh.ts'
 import type { Tail, View } from '../data/tail.ts'
-import { rangeSql, scopeSql } from './readings.ts'
-import type { Scope } from './readings.ts'
+import { rangeSql, scopeSql } from './scope.ts'
+import type { Scope } from './scope.ts'
 
 /** Names an anomaly, as its row does. */
 export const anomalyKey = (device: string, metric: string, ts: number, value: number): string => `${device}\n${metric}\n${ts}\n${value}`

@@ -15,7 +15,8 @@ import { FLEET_FRESH_MS, FLEET_SLICE_SERIES, FLEET_SUMS_MS } from '../../../runt
 import { text } from '../data/lake.ts'
 import { ledgerByDevice, noLedger } from './ledger.ts'
 import type { Ledger } from './ledger.ts'
-import { freshAnomalies, rangeSql } from './readings.ts'
+import { rangeSql } from './scope.ts'
+import { freshAnomalies } from '../data/fresh.ts'
 import type { SeriesEntry } from '../data/series-catalog.ts'
 import type { Tail } from '../data/tail.ts'
 

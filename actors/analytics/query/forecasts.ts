@@ -8,8 +8,8 @@
 import { rowsOf } from '../../partition/forecasts.ts'
 import type { Range } from '../data/fresh.ts'
 import type { Tail, View } from '../data/tail.ts'
-import { rangeSql, scopeSql } from './readings.ts'
-import type { Scope } from './readings.ts'
+import { rangeSql, scopeSql } from './scope.ts'
+import type { Scope } from './scope.ts'
 
 
 /** An hour that is expected. Times are epoch ms; `lower` and `upper` hold 95 %, those of 80 % lie within. */

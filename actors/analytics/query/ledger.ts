@@ -8,7 +8,7 @@
 import type { FreshView, Range } from '../data/fresh.ts'
 import { FATE_DUPLICATE, FATE_EXPIRED, FATE_KEPT, FATE_OLD } from '../data/fresh.ts'
 import { text } from '../data/lake.ts'
-import { rangeSql } from './readings.ts'
+import { rangeSql } from './scope.ts'
 import type { Tail } from '../data/tail.ts'
 
 export interface Ledger {

@@ -16,8 +16,9 @@ import { text, timestamp } from '../data/lake.ts'
 import type { GivenTable } from '../data/lake.ts'
 import type { Tail, View } from '../data/tail.ts'
 import { HOUR_MS, WINDOW_SIZES_MS } from '../../reading/window.ts'
-import { freshAnomalies, rangeSql } from './readings.ts'
-import type { Scope } from './readings.ts'
+import { rangeSql } from './scope.ts'
+import { freshAnomalies } from '../data/fresh.ts'
+import type { Scope } from './scope.ts'
 import { CLOSED_BY_AT, freshWindows } from './stored-windows.ts'
 
 export interface Neighbours {

@@ -12,7 +12,7 @@
 
 import type { Range } from '../data/fresh.ts'
 import { composedWindows } from './composed-windows.ts'
-import type { Scope } from './readings.ts'
+import type { Scope } from './scope.ts'
 import { storedWindows } from './stored-windows.ts'
 import type { From, WindowCells, WindowPage } from './stored-windows.ts'
 import type { Tail, View } from '../data/tail.ts'
