@@ -46,9 +46,13 @@ const WAITING_MAX = 50_000
 
 /** Why drivers can't be stored, in words that say what to do. */
 export class DriverError extends Error {
-  constructor(must: string, current: string) {
+  /** Place in the body (RFC 6901): `/drivers/1`; `/drivers` for the whole of them. */
+  readonly pointer: string
+
+  constructor(must: string, current: string, pointer = '/drivers') {
     super(`Cannot name these drivers as ${must}: current value is ${current}`)
     this.name = 'DriverError'
+    this.pointer = pointer
   }
 }
 
@@ -95,8 +99,8 @@ export class DriverRegistry {
   set(tenant: string, { device, metric, drivers }: Driving): Promise<Revised<Drivings>> {
     if (drivers.length > DRIVERS_MAX) throw new DriverError(`there may be at most ${DRIVERS_MAX} of one series`, String(drivers.length))
     for (const [i, driver] of drivers.entries()) {
-      if (same(driver, { device, metric })) throw new DriverError('no series may drive itself', `${device}/${metric}`)
-      if (drivers.slice(0, i).some((d) => same(d, driver))) throw new DriverError('each may be named once', `${driver.device}/${driver.metric}`)
+      if (same(driver, { device, metric })) throw new DriverError('no series may drive itself', `${device}/${metric}`, `/drivers/${i}`)
+      if (drivers.slice(0, i).some((d) => same(d, driver))) throw new DriverError('each may be named once', `${driver.device}/${driver.metric}`, `/drivers/${i}`)
     }
     return this.#values.change(tenant, null, (all) => {
       const others = all.filter((d) => !same(d, { device, metric }))

@@ -24,9 +24,11 @@ const Drivers = z
     device: z.string(),
     metric: z.string(),
     gain: z.number().nullable().openapi({ description: 'Error of forecasts six hours ahead with the drivers over that without: below 1 they help, 1 they are not used; null while too little was graded.' }),
+    used: z.boolean().openapi({ description: 'Whether the forecast uses them, as of learned_at.' }),
     hours: z.int().openapi({ description: 'Hours learned.' }),
     learned_at: z.union([z.string(), z.number()]).nullable().openapi({ description: 'Effects are told at the end of each UTC day; null before the first.' }),
     drivers: z.array(z.object({ ...ref, last_hour: effect('in the hour before'), last_6h: effect('of its average of about 6 hours'), last_24h: effect('of its average of about 24 hours') }).partial({ last_hour: true, last_6h: true, last_24h: true })),
+    mayEdit: z.boolean().openapi({ description: 'Whether the key of this request may name drivers.' }),
   })
   .openapi('Drivers')
 
@@ -42,7 +44,10 @@ export function driversRoutes({ get, post }: { get: Get; post: Post }, { tail, d
       const newest = told.reduce<KnownEffect | null>((best, { effect: e }) => (e !== undefined && (best === null || e.learnedAt > best.learnedAt) ? e : best), null)
       const learned_at = newest === null ? null : timeMs ? newest.learnedAt : formatTime(newest.learnedAt)
       const shown = told.map(({ driver, effect: e }) => ({ ...driver, ...(e === undefined ? {} : { last_hour: pair(e, 0), last_6h: pair(e, 1), last_24h: pair(e, 2) }) }))
-      return c.json({ device, metric, gain: newest?.gain ?? null, hours: newest?.hours ?? 0, learned_at, drivers: shown }, 200, { 'cache-control': 'no-store' })
+      const gain = newest?.gain ?? null
+      // A correction that does not help is not made, and told as a gain of 1 (partition/drivers/driven.ts, D3).
+      const answer = { device, metric, gain, used: gain !== null && gain < 1, hours: newest?.hours ?? 0, learned_at, drivers: shown, mayEdit: principal.role === 'admin' }
+      return c.json(answer, 200, { 'cache-control': 'no-store' })
     },
   )
   post(
@@ -57,19 +62,22 @@ export function driversRoutes({ get, post }: { get: Get; post: Post }, { tail, d
     },
     async ({ c, body, principal }) => {
       if (principal.role !== 'admin') return problem(c, { status: 403, title: 'Not allowed', detail: 'Drivers are named by admins: use a key of that role.' })
-      for (const { device, metric } of [body, ...body.drivers]) {
+      for (const [i, { device, metric }] of [body, ...body.drivers].entries()) {
         if (isDevice(device) && isMetric(metric)) continue
-        return problem(c, { status: 400, title: 'Bad body', detail: `Cannot use ${JSON.stringify(`${device}/${metric}`.slice(0, 80))}: it must be the names of a series.`, extra: { parameter: 'drivers' } })
+        const pointer = `${i === 0 ? '' : `/drivers/${i - 1}`}/${isDevice(device) ? 'metric' : 'device'}`
+        return badDrivers('Bad body', `Cannot use ${JSON.stringify(`${device}/${metric}`.slice(0, 80))}: it must be the names of a series.`, pointer)
       }
       try {
         await drivers.set(principal.tenant, body)
       } catch (error) {
         if (!(error instanceof DriverError)) throw error
-        return problem(c, { status: 400, title: 'Bad drivers', detail: error.message, extra: { parameter: 'drivers' } })
+        return badDrivers('Bad drivers', error.message, error.pointer)
       }
       return c.json(body, 200, { 'cache-control': 'no-store' })
     },
   )
 }
 
+/** `pointer` leads to the place in the body that can't be used. */
+const badDrivers = (title: string, detail: string, pointer: string) => problem(null, { status: 400, title, detail, extra: { parameter: 'drivers', pointer } })
 const pair = ({ effects, errors }: KnownEffect, i: number) => ({ effect: effects[i], error: errors[i] })

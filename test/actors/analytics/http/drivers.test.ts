@@ -36,12 +36,13 @@ describe('drivers', () => {
 
   it('show what they were found to do, fresh as sealed, the newest of several', async () => {
     await name(soil)
-    expect(await house.json('/v1/drivers?device=probe&metric=moisture')).toEqual({ device: 'probe', metric: 'moisture', gain: null, hours: 0, learned_at: null, drivers: [{ device: 'mast', metric: 'wind' }, rain] })
-    const row = (at: number, effect: number) => ({ device: 'probe', metric: 'moisture', at, driverDevice: 'mast', driverMetric: 'rain', effects: [effect, 0, 0], errors: [0.1, 0.2, 0.3], gain: 0.8, hours: 200 })
-    await house.commit({ drivers: [row(T0, 0.5)] })
+    expect(await house.json('/v1/drivers?device=probe&metric=moisture')).toEqual({ device: 'probe', metric: 'moisture', gain: null, used: false, hours: 0, learned_at: null, drivers: [{ device: 'mast', metric: 'wind' }, rain], mayEdit: false })
+    const row = (at: number, effect: number, gain = 0.8) => ({ device: 'probe', metric: 'moisture', at, driverDevice: 'mast', driverMetric: 'rain', effects: [effect, 0, 0], errors: [0.1, 0.2, 0.3], gain, hours: 200 })
+    await house.commit({ drivers: [row(T0, 0.5, 1)] })
+    expect(await house.json('/v1/drivers?device=probe&metric=moisture')).toMatchObject({ gain: 1, used: false })
     await house.commit({ drivers: [row(T0 + 86_400_000, 0.6)] })
     const shown = await house.json('/v1/drivers?device=probe&metric=moisture&time=ms')
-    expect(shown).toMatchObject({ gain: 0.8, hours: 200, learned_at: T0 + 86_400_000 })
+    expect(shown).toMatchObject({ gain: 0.8, used: true, hours: 200, learned_at: T0 + 86_400_000 })
     expect(shown.drivers[1]).toEqual({ ...rain, last_hour: { effect: 0.6, error: 0.1 }, last_6h: { effect: 0, error: 0.2 }, last_24h: { effect: 0, error: 0.3 } })
     await house.seal()
     expect(await house.json('/v1/drivers?device=probe&metric=moisture&time=ms')).toEqual(shown)
@@ -51,12 +52,16 @@ describe('drivers', () => {
 
   it('are named by admins alone, and only such as can drive', async () => {
     expect((await name(soil, house.keys['default analyst'])).status).toBe(403)
-    for (const bad of [
-      { ...soil, drivers: [{ device: 'probe', metric: 'moisture' }] }, { ...soil, drivers: [rain, rain] }, { ...soil, drivers: ['a', 'b', 'c', 'd', 'e'].map((device) => ({ device, metric: 'm' })) },
-      { ...soil, device: 'a b' }, { ...soil, drivers: [{ device: 'mast', metric: '1' }] }, { device: 'probe' }, { ...soil, more: 1 },
-    ]) {
-      expect([bad, (await name(bad)).status]).toEqual([bad, 400])
+    for (const [bad, pointer] of [
+      [{ ...soil, drivers: [rain, { device: 'probe', metric: 'moisture' }] }, '/drivers/1'], [{ ...soil, drivers: [rain, rain] }, '/drivers/1'],
+      [{ ...soil, drivers: ['a', 'b', 'c', 'd', 'e'].map((device) => ({ device, metric: 'm' })) }, '/drivers'], [{ ...soil, device: 'a b' }, '/device'],
+      [{ ...soil, drivers: [{ device: 'mast', metric: '1' }] }, '/drivers/0/metric'], [{ ...soil, drivers: [rain, { device: '', metric: 'm' }] }, '/drivers/1/device'],
+      [{ device: 'probe' }, undefined], [{ ...soil, more: 1 }, undefined],
+    ] as const) {
+      const answer = await name(bad)
+      expect([bad, answer.status, ((await answer.json()) as { pointer?: string }).pointer]).toEqual([bad, 400, pointer])
     }
+    expect((await (await house.get('/v1/drivers?device=probe&metric=moisture', { key: admin })).json()) as object).toMatchObject({ mayEdit: true })
     expect((await house.json('/v1/drivers?device=probe&metric=moisture')).drivers).toEqual([])
   })
 })
