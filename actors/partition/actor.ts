@@ -139,7 +139,8 @@ function applyBlock(state: PartitionState, { seq, timeMs }: InputMessage, block:
           speak(state, series)
           if (judges) {
             const slab = state.ensembles[series.id >> PAGE_BITS]
-            if (judge(slab, (series.id & (PAGE_SERIES - 1)) * ENSEMBLE_DOUBLES, ts, value) >= barOf(state.tuning.factorOf(series.id))) reportJudgement(series, ts, value, effects)
+            const isStrange = judge(slab, (series.id & (PAGE_SERIES - 1)) * ENSEMBLE_DOUBLES, ts, value)
+            if (isStrange && judgement.score >= barOf(state.tuning.factorOf(series.id))) reportJudgement(series, ts, value, effects)
           } else if (observe(state.detectors, series.id * DETECTOR_FIELDS, ts, value)) reportAnomaly(series, ts, value, effects)
           if (minute.count >= MINUTE_READINGS_MAX) closeUntil(state, series, minute.start + MINUTE_MS, 'watermark', effects)
           followWatermark(state, series, effects)

@@ -163,7 +163,8 @@ export const partitionLaws: Law[] = [
     const slab = makeSlab(1)
     const observed = [...Array.from({ length: calm }, (_, i) => [NOW_MS + i * 1_000_000, i % 7] as const), ...list]
     for (const [at, v] of observed) {
-      const score = judge(slab, 0, at, v)
+      judge(slab, 0, at, v)
+      const { score } = judgement
       assert(score >= 0 && score < 1 && judgement.lower <= judgement.expected && judgement.expected <= judgement.upper, JSON.stringify(judgement))
       if (score >= REPORT) assert(/^.{10,300}$/.test(sentenceOf(v)) && !/NaN|undefined/.test(sentenceOf(v)), sentenceOf(v))
     }

@@ -9,10 +9,12 @@
 const double = new Float64Array(1)
 const words = new Uint32Array(double.buffer)
 
-/** Fraction in [1, 2) of the double last given to `exponentOf`. */
-export let fraction = 1
+/** Fraction in [1, 2) of the double last given to `exponentOf`, until anything else here is called. */
+export function fraction(): number {
+  return double[0]
+}
 
-/** The exponent e of a positive finite `x` = fraction · 2^e, denormals included; sets `fraction`. */
+/** The exponent e of a positive finite `x` = fraction · 2^e, denormals included; `fraction` gives the other part. */
 export function exponentOf(x: number): number {
   let shift = 0
   if (x < 2.2250738585072014e-308) {
@@ -22,7 +24,6 @@ export function exponentOf(x: number): number {
   double[0] = x
   const high = words[1]
   words[1] = (high & 0xfffff) | 0x3ff00000
-  fraction = double[0]
   return (high >>> 20) - 1023 - shift
 }
 
@@ -41,7 +42,7 @@ function powerOfTwo(e: number): number {
 /** log10 of a positive finite number, to about 1e-15 of its size or of 1. */
 export function log10(x: number): number {
   let e = exponentOf(x)
-  let m = fraction
+  let m = fraction()
   if (m > Math.SQRT2) {
     m /= 2
     e++

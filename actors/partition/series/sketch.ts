@@ -48,8 +48,9 @@ export function keyOf(value: number): number {
   if (value > 0) {
     if (value < EXACT_BELOW) return Math.round(value / UNIT)
     const exponent = exponentOf(value)
-    let bin = FIRST_BIN[((fraction - 1) * 128) | 0]
-    while (fraction >= EDGES[bin + 1]) bin++
+    const part = fraction()
+    let bin = FIRST_BIN[((part - 1) * 128) | 0]
+    while (part >= EDGES[bin + 1]) bin++
     return (exponent - EXPONENT_MIN) * BINS + bin + EXACT_UNITS
   }
   if (value < 0) return -keyOf(-value)

@@ -11,6 +11,7 @@
  */
 
 import { COUNT, ERROR, INVERSE_11, INVERSE_12, INVERSE_22, LAST, PREVIOUS, SLOW, SPREAD, WEIGHT_1, WEIGHT_2 } from './layout.ts'
+import { seen } from './seen.ts'
 
 const FORGET = 0.99
 /** A value's square enters the spread cut to so many times it, once there is one. */
@@ -37,9 +38,10 @@ export function forecast(d: Float64Array, at: number): number {
   return slow + d[at + WEIGHT_1] * (d[at + LAST] - slow) + d[at + WEIGHT_2] * (d[at + PREVIOUS] - slow)
 }
 
-/** Learns from the error of the forecast, before the slow mean and the last values move on. `deviation` is that of errors so far,
- * or the gauge's step where that is more; `least` is one over the count of readings, and `slowRate` the slow mean's rate. */
-export function learnForecast(d: Float64Array, at: number, error: number, deviation: number, least: number, slowRate: number): void {
+/** Learns from the error of the forecast, or of `isCut` that there is none, before the slow mean and the last values move on. */
+export function learnForecast(d: Float64Array, at: number, isCut: boolean): void {
+  const { deviation, least, slowRate } = seen
+  const error = isCut ? 0 : seen.error
   const count = d[at + COUNT]
   const squared = d[at + ERROR]
   let cut = error

@@ -5,7 +5,7 @@
  * much it trembles. Whichever sense is most surprised speaks; and having called once, the keeper calls again only for what is stranger
  * still, until the call has faded.
  *
- * Five parts watch a number each by a decaying record (record.ts), a sixth by the tail of its errors:
+ * Five parts watch a number each by a decaying record (records.ts), a sixth by the tail of its errors:
  *   forecast   the error of an autoregression of the last two values
  *   level      a mean of a dozen readings less a mean of hundreds
  *   half-hour  the value less the mean of its half-hour of the day
@@ -27,6 +27,7 @@
 import { beginAutoregression, forecast, learnForecast } from './autoregression.ts'
 import { likelihoodOf, scoreOf, SURPRISE_EVEN, SURPRISE_NAMED } from './calibration.ts'
 import { judgement } from './judgement.ts'
+import type { Part } from './judgement.ts'
 import { nameSurprise, tellAway, tellGap, tellNoise, tellStep, tellStuck } from './kinds.ts'
 import { awayLasts, scatterLasts, stepOf } from './lasting.ts'
 import {
@@ -41,22 +42,19 @@ import {
   ORIGIN,
   PEAK,
   PREVIOUS,
-  RECORD_DAY,
   RECORD_FORECAST,
-  RECORD_LEVEL,
-  RECORD_PROFILE,
-  RECORD_SCATTER,
   REST,
   SLOW,
   SPREAD,
   STEP,
 } from './layout.ts'
 import type { Slab } from './layout.ts'
-import { beginProfile, hourDeviation, hourMiss, isProfileSettled, missOf, slotMiss } from './profile.ts'
-import { keepOf, surprise } from './record.ts'
+import { beginProfile, isProfileSettled, passProfile } from './profile.ts'
+import { asked, askRecords, FORECAST, HALF_HOUR, HOUR, keepOf, LEVEL, RECORDED, SCATTER } from './records.ts'
 import { becomesStuck, CHANGES_MIN, isResting, passRest } from './rest.ts'
-import { isRecordSilence, passTime, silence } from './rhythm.ts'
-import { scatterOf, scatterRatio } from './scatter.ts'
+import { passTime } from './rhythm.ts'
+import { passScatter } from './scatter.ts'
+import { seen } from './seen.ts'
 
 export const WARM_UP = 128
 
@@ -72,11 +70,9 @@ const KEEP_LONG = keepOf(3_500)
 const FADE_LONG = 1 - KEEP_LONG
 const FADE_MS = Math.LN2 / (12 * 86_400_000)
 
-const WEIGHT_FORECAST = 0.5
-const WEIGHT_LEVEL = 2
-const WEIGHT_HALF_HOUR = 2.5
-const WEIGHT_HOUR = 2.5
-const WEIGHT_SCATTER = 1
+/** Of the parts that have a record. */
+const WEIGHTS = Float64Array.of(0.5, 2, 2.5, 2.5, 1)
+asked.keep.set([KEEP_QUICK, KEEP_LONG, KEEP_LONG, KEEP_LONG, KEEP_QUICK])
 
 /** Deviations from which the tail is looked at, and −log10 of their likelihood. */
 const TAIL = 3
@@ -104,39 +100,38 @@ const PEAK_GAIN = 1.25
 /** A silence of so many usual intervals: the forecast was not for what comes after it. */
 const SILENCE_ENDS = 10
 
-/** Feeds one reading to the ensemble of the series at `at` doubles of the slab, and gives its score; the rest stands in `judgement`. */
-export function judge(slab: Slab, at: number, ts: number, value: number): number {
+/** Feeds one reading to the ensemble of the series at `at` doubles of the slab. True where its score is above 0; all else stands in `judgement`. */
+export function judge(slab: Slab, at: number, ts: number, value: number): boolean {
   const d = slab.doubles
   const count = ++d[at + COUNT]
-  if (count === 1) return begin(slab, at, ts, value)
+  seen.ts = ts
+  seen.value = value
+  if (count === 1) return begin(slab, at)
   const isNew = count <= WARM_UP
   const least = 1 / count
+  const last = d[at + LAST]
   const elapsedMs = Math.max(0, ts - d[at + LAST_TS])
-  passTime(d, at, ts, least)
-  const moved = value - d[at + LAST]
-  const wasStuck = passRest(slab, at, moved)
+  seen.least = least
+  seen.moved = value - last
+  const isRecordSilence = passTime(d, at)
+  const wasStuck = passRest(slab, at)
+  const isCut = seen.silence > SILENCE_ENDS || wasStuck
   const step = d[at + STEP]
-  const isCut = silence > SILENCE_ENDS || wasStuck
 
   const expected = forecast(d, at)
   const error = value - expected
-  const deviation = Math.max(Math.sqrt(d[at + ERROR]), step)
+  seen.expected = expected
+  seen.error = error
+  seen.deviation = Math.max(Math.sqrt(d[at + ERROR]), step)
   judgement.expected = expected
   judgement.upper = expected + d[at + RECORD_FORECAST]
   judgement.lower = expected + d[at + RECORD_FORECAST + 1]
-
-  let byForecast = 0
-  let byTail = 0
-  let byScatter = 0
-  let log2 = 0
+  seen.scatterLog = 0
+  if (!isCut) passScatter(d, at)
+  let all = isCut ? 0 : tailOf(slab, at, count)
   const slowRate = Math.max(SLOW_RATE, least)
-  if (!isCut) {
-    byForecast = surprise(d, at + RECORD_FORECAST, error, KEEP_QUICK, step, isNew)
-    byTail = tailOf(slab, at, count, Math.abs(error) / deviation)
-    log2 = scatterOf(d, at, moved, least)
-    byScatter = surprise(d, at + RECORD_SCATTER, log2, KEEP_QUICK, 0, isNew)
-  }
-  if (!isResting(d, at)) learnForecast(d, at, isCut ? 0 : error, deviation, least, slowRate)
+  seen.slowRate = slowRate
+  if (!isResting(d, at)) learnForecast(d, at, isCut)
 
   const fast = d[at + FAST] + Math.max(FAST_RATE, least) * (value - d[at + FAST])
   const far = value - d[at + SLOW]
@@ -144,76 +139,73 @@ export function judge(slab: Slab, at: number, ts: number, value: number): number
   const slow = d[at + SLOW] + slowRate * (far > reach ? reach : far < -reach ? -reach : far)
   d[at + FAST] = fast
   d[at + SLOW] = slow
-  const byLevel = surprise(d, at + RECORD_LEVEL, fast - slow, KEEP_LONG, step, isNew)
 
-  missOf(slab, at, ts, value, least)
-  let byHalfHour = 0
-  let byHour = 0
+  passProfile(slab, at)
   const isSettled = isProfileSettled(slab, at)
-  if (hourMiss === hourMiss) {
-    const keep = 1 - Math.min(FADE_LONG, FADE_MS * elapsedMs)
-    const learns = isNew || !isSettled
-    if (slotMiss === slotMiss) byHalfHour = surprise(d, at + RECORD_PROFILE, slotMiss, keep, step, learns)
-    if (hourDeviation > 0) byHour = surprise(d, at + RECORD_DAY, hourMiss / hourDeviation, keep, 0, learns)
-    if (!isSettled) byHalfHour = byHour = 0
-  }
+  const { residual, keep, floor, surprise } = asked
+  residual[FORECAST] = isCut ? NaN : error
+  residual[LEVEL] = fast - slow
+  residual[HALF_HOUR] = seen.slotMiss
+  residual[HOUR] = seen.hourDeviation > 0 ? seen.hourMiss / seen.hourDeviation : NaN
+  residual[SCATTER] = isCut ? NaN : seen.scatterLog
+  floor[FORECAST] = floor[LEVEL] = floor[HALF_HOUR] = step
+  keep[HALF_HOUR] = keep[HOUR] = 1 - Math.min(FADE_LONG, FADE_MS * elapsedMs)
+  asked.isNew.fill(isNew ? 1 : 0)
+  if (!isSettled) asked.isNew[HALF_HOUR] = asked.isNew[HOUR] = 1
+  askRecords(d, at)
+  if (!isSettled) surprise[HALF_HOUR] = surprise[HOUR] = 0
+
   // What comes after a silence goes on from itself.
-  d[at + PREVIOUS] = isCut ? value : d[at + LAST]
+  d[at + PREVIOUS] = isCut ? value : last
   d[at + LAST] = value
   if (ts > d[at + LAST_TS]) d[at + LAST_TS] = ts
 
-  const all = Math.min(SURPRISE_MAX, Math.max(
-    WEIGHT_FORECAST * byForecast,
-    byTail,
-    WEIGHT_LEVEL * byLevel,
-    WEIGHT_HALF_HOUR * byHalfHour,
-    WEIGHT_HOUR * byHour,
-    WEIGHT_SCATTER * byScatter,
-  ))
-  judgement.surprise = all
+  let part: Part = 'tail'
+  for (let i = 0; i < WEIGHTS.length; i++) {
+    const weighed = WEIGHTS[i] * surprise[i]
+    if (weighed > all) {
+      all = weighed
+      part = RECORDED[i]
+    }
+  }
+  all = Math.min(SURPRISE_MAX, all)
+  seen.surprise = judgement.surprise = all
   judgement.score = 0
   judgement.part = 'none'
   const peak = d[at + PEAK] * PEAK_KEEP
   const height = all > 0 ? all / (all + PEAK_HALF) : 0
   const isAbove = height > peak
   d[at + PEAK] = isAbove ? height * PEAK_GAIN : peak
-  const isReady = !isNew && slab.singles[2 * at + CHANGES] >= CHANGES_MIN
-  if (isAbove && (isReady || (all === byTail && count > TAIL_FROM && slab.singles[2 * at + CHANGES] >= CHANGES_MIN))) {
+  const changesEnough = slab.singles[2 * at + CHANGES] >= CHANGES_MIN
+  const isReady = !isNew && changesEnough
+  if (isAbove && (isReady || (part === 'tail' && count > TAIL_FROM && changesEnough))) {
     judgement.score = scoreOf(likelihoodOf(all))
-    if (all >= SURPRISE_NAMED) {
-      const part =
-        all === byTail ? 'tail'
-        : all === WEIGHT_FORECAST * byForecast ? 'forecast'
-        : all === WEIGHT_LEVEL * byLevel ? 'level'
-        : all === WEIGHT_HALF_HOUR * byHalfHour ? 'half-hour'
-        : all === WEIGHT_HOUR * byHour ? 'hour'
-        : 'scatter'
-      nameSurprise(slab, at, part, ts, value, { error, deviation, log2 })
-    }
+    if (all >= SURPRISE_NAMED) nameSurprise(slab, at, part)
   }
   if (!isCut) {
-    const size = stepOf(slab, at, value, expected, deviation, all)
+    const size = stepOf(slab, at)
     if (size !== 0 && isReady) tellStep(d, at, size)
     // A value that rests says nothing of how it scatters when it moves: rest.ts has an eye on that.
-    const noise = moved === 0 && log2 < 0 ? 0 : scatterLasts(slab, at, scatterRatio, log2, byScatter > 0)
-    if (noise > 0 && isReady) tellNoise(noise, scatterRatio)
+    const noise = seen.moved === 0 && seen.scatterLog < 0 ? 0 : scatterLasts(slab, at, surprise[SCATTER] > 0)
+    if (noise > 0 && isReady) tellNoise(noise)
   }
-  if (isSettled && slotMiss === slotMiss) {
-    const away = awayLasts(slab, at, slotMiss, hourDeviation)
-    if (away !== 0 && isReady) tellAway(slab, at, ts, value, away)
+  if (isSettled && seen.slotMiss === seen.slotMiss) {
+    const away = awayLasts(slab, at)
+    if (away !== 0 && isReady) tellAway(slab, at, away)
   }
-  if (moved === 0) {
+  if (seen.moved === 0) {
     const stuck = becomesStuck(slab, at)
     if (stuck > 0) tellStuck(d, at, stuck)
   }
-  if (isRecordSilence && silence > SILENCE_ENDS && isReady) tellGap(silence)
-  return judgement.score
+  if (isRecordSilence && seen.silence > SILENCE_ENDS && isReady) tellGap()
+  return judgement.score > 0
 }
 
-/** The surprise of an error of so many deviations, by the tail that this series showed so far; what it shows fades as marks do. */
-function tailOf({ doubles: d, singles }: Slab, at: number, count: number, deviations: number): number {
+/** The surprise of the forecast's error, by the tail that this series showed so far; what it shows fades as marks do. */
+function tailOf({ doubles: d, singles }: Slab, at: number, count: number): number {
   const excess = Math.max(EXCESS_MIN, d[at + EXCESS] * EXCESS_KEEP)
   d[at + EXCESS] = excess
+  const deviations = Math.abs(seen.error) / seen.deviation
   if (!(deviations > TAIL) || count <= TAIL_FROM) return 0
   const over = Math.min(deviations, DISTANCE_MAX) - TAIL
   const likelihood = TAIL_LIKELIHOOD + (over / excess) * Math.LOG10E
@@ -222,8 +214,9 @@ function tailOf({ doubles: d, singles }: Slab, at: number, count: number, deviat
   return likelihood > TAIL_SPEAKS ? (SURPRISE_EVEN / (TAIL_EVEN - TAIL_SPEAKS)) * (likelihood - TAIL_SPEAKS) : 0
 }
 
-function begin(slab: Slab, at: number, ts: number, value: number): number {
+function begin(slab: Slab, at: number): boolean {
   const d = slab.doubles
+  const { ts, value } = seen
   d[at + LAST] = d[at + PREVIOUS] = d[at + SLOW] = d[at + FAST] = d[at + ORIGIN] = value
   d[at + LAST_TS] = ts
   d[at + REST] = 1
@@ -233,5 +226,5 @@ function begin(slab: Slab, at: number, ts: number, value: number): number {
   judgement.expected = judgement.lower = judgement.upper = value
   judgement.surprise = judgement.score = 0
   judgement.part = 'none'
-  return 0
+  return false
 }

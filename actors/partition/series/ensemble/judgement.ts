@@ -1,7 +1,7 @@
 /**
  * What the ensemble says of a reading: its score, what was expected, the band, which part spoke, the kind of event, and a sentence.
  *
- * - J1 `lower` and `upper` are the marks that the part which spoke kept up to this reading (record.ts), around what it expected; where none
+ * - J1 `lower` and `upper` are the marks that the part which spoke kept up to this reading (records.ts), around what it expected; where none
  *   spoke, those of the forecast. So the band is what the series did lately, not what a normal distribution would.
  * - J2 `kind` and the figures of the sentence are set where the surprise is at least `SURPRISE_NAMED` or a rule has spoken, which every score that is reported is above.
  */

@@ -28,8 +28,7 @@ import {
 } from './layout.ts'
 import type { Slab } from './layout.ts'
 import { endStep } from './lasting.ts'
-import { hourDeviation, hourMiss, slotMiss } from './profile.ts'
-import { scatterRatio } from './scatter.ts'
+import { seen } from './seen.ts'
 
 /** Deviations of the forecast's error from which a reading is sudden. */
 const SUDDEN = 4
@@ -37,37 +36,31 @@ const SUDDEN = 4
 const COURSE = 4
 const HOURS = 24
 
-/** What is known of the reading beside its judgement. */
-export interface Seen {
-  readonly error: number
-  readonly deviation: number
-  readonly log2: number
-}
-
 /** Names what made the ensemble speak. */
-export function nameSurprise(slab: Slab, at: number, part: Part, ts: number, value: number, { error, deviation, log2 }: Seen): void {
+export function nameSurprise(slab: Slab, at: number, part: Part): void {
   const d = slab.doubles
+  const { value, error } = seen
   judgement.part = part
   judgement.size = 0
   judgement.usual = 0
   const moment: Kind = error > 0 ? 'spike' : 'dip'
-  if (part === 'tail' || part === 'forecast' || Math.abs(error) >= SUDDEN * deviation) {
+  if (part === 'tail' || part === 'forecast' || Math.abs(error) >= SUDDEN * seen.deviation) {
     judgement.kind = moment
     return
   }
   if (part === 'scatter') {
-    judgement.kind = log2 > 0 ? 'noise change' : 'flat-line'
-    judgement.size = Math.sqrt(scatterRatio)
+    judgement.kind = seen.scatterLog > 0 ? 'noise change' : 'flat-line'
+    judgement.size = Math.sqrt(seen.scatterRatio)
     return
   }
   if (part === 'half-hour' || part === 'hour') {
-    const miss = part === 'hour' ? hourMiss : slotMiss
+    const miss = part === 'hour' ? seen.hourMiss : seen.slotMiss
     const marks = at + (part === 'hour' ? RECORD_DAY : RECORD_PROFILE)
-    const unit = part === 'hour' ? hourDeviation : 1
+    const unit = part === 'hour' ? seen.hourDeviation : 1
     band(value - miss, unit * d[marks + 1], unit * d[marks])
     if (hasCourse(slab, at)) {
       judgement.kind = 'pattern'
-      judgement.hour = hourOf(ts)
+      judgement.hour = hourOf(seen.ts)
       return
     }
   } else band(d[at + SLOW], d[at + RECORD_LEVEL + 1], d[at + RECORD_LEVEL])
@@ -75,7 +68,7 @@ export function nameSurprise(slab: Slab, at: number, part: Part, ts: number, val
   if (slab.singles[2 * at + JUMP_AGE] > 0 || Math.abs(value - d[at + FAST]) > Math.abs(gone) / 2) {
     judgement.kind = 'level shift'
     judgement.size = value - d[at + SLOW]
-    endStep(slab, at, value)
+    endStep(slab, at)
   } else {
     judgement.kind = 'drift'
     judgement.size = gone
@@ -105,15 +98,17 @@ export function tellStep(d: Float64Array, at: number, size: number): void {
   if (tells('level shift', 'step', likelihoodOf(d[at + JUMP_SURPRISE]), size, 0)) band(from, d[at + RECORD_FORECAST + 1], d[at + RECORD_FORECAST])
 }
 
-export function tellNoise(likelihood: number, ratio: number): void {
+export function tellNoise(likelihood: number): void {
+  const ratio = seen.scatterRatio
   tells(ratio < FLAT ? 'flat-line' : 'noise change', 'noise', likelihood, Math.sqrt(ratio), 0)
 }
 
 /** Below this ratio of mean squares next to nothing moves. */
 const FLAT = 1 / 100
 
-export function tellAway(slab: Slab, at: number, ts: number, value: number, times: number): void {
+export function tellAway(slab: Slab, at: number, times: number): void {
   const d = slab.doubles
+  const { ts, value, slotMiss } = seen
   const expected = value - slotMiss
   const inDay = hasCourse(slab, at) && value >= dayLow - d[at + USUAL_ERROR] && value <= dayHigh + d[at + USUAL_ERROR]
   if (!tells(inDay ? 'pattern' : 'drift', 'away', Math.abs(times), times, 1)) return
@@ -129,7 +124,8 @@ export function tellStuck(d: Float64Array, at: number, likelihood: number): void
   tells('stuck', 'rest', likelihood, d[at + REST], d[at + REST_MEAN])
 }
 
-export function tellGap(intervals: number): void {
+export function tellGap(): void {
+  const intervals = seen.silence
   if (intervals * Math.LOG10E >= EVEN) tells('gap', 'rhythm', intervals * Math.LOG10E, intervals, 1)
 }
 

@@ -9,6 +9,7 @@ import { AWAY_AGE, AWAY_USUAL, FAST, JUMP_AGE, JUMP_FROM, JUMP_SIZE, JUMP_SURPRI
 import type { Slab } from './layout.ts'
 import { EVEN, SURPRISE_EVEN } from './calibration.ts'
 import { REVISITS_ENOUGH } from './profile.ts'
+import { seen } from './seen.ts'
 
 /** A jump is an error of so many deviations … */
 const JUMP = 5
@@ -33,8 +34,9 @@ const AWAY_OVER = 2
 const AWAY_RATE = 0.001
 const AWAY_CUT = 4
 
-/** The size of the step where the jump has now lasted; 0 otherwise. `surprise` is of this reading. */
-export function stepOf({ doubles: d, singles }: Slab, at: number, value: number, expected: number, deviation: number, surprise: number): number {
+/** The size of the step where the jump has now lasted; 0 otherwise. */
+export function stepOf(slab: Slab, at: number): number {
+  const { doubles: d, singles } = slab
   const s = 2 * at
   const age = singles[s + JUMP_AGE]
   if (age < 0) {
@@ -42,44 +44,44 @@ export function stepOf({ doubles: d, singles }: Slab, at: number, value: number,
     return 0
   }
   if (age === 0) {
-    const error = value - expected
-    if (Math.abs(error) < JUMP * deviation) return 0
+    if (Math.abs(seen.error) < JUMP * seen.deviation) return 0
     singles[s + JUMP_AGE] = 1
-    d[at + JUMP_FROM] = expected
-    d[at + JUMP_SIZE] = error
-    d[at + JUMP_SURPRISE] = surprise
+    d[at + JUMP_FROM] = seen.expected
+    d[at + JUMP_SIZE] = seen.error
+    d[at + JUMP_SURPRISE] = seen.surprise
     return 0
   }
   const size = d[at + JUMP_SIZE]
-  const gone = value - d[at + JUMP_FROM]
+  const gone = seen.value - d[at + JUMP_FROM]
   if (size > 0 ? gone < size / 2 : gone > size / 2) {
     singles[s + JUMP_AGE] = -JUMP_ECHO
     return 0
   }
-  if (surprise > d[at + JUMP_SURPRISE]) d[at + JUMP_SURPRISE] = surprise
+  if (seen.surprise > d[at + JUMP_SURPRISE]) d[at + JUMP_SURPRISE] = seen.surprise
   if (age + 1 < JUMP_LASTS) {
     singles[s + JUMP_AGE] = age + 1
     return 0
   }
   singles[s + JUMP_AGE] = 0
   if (d[at + JUMP_SURPRISE] < SURPRISE_EVEN) return 0
-  endStep({ doubles: d, singles }, at, value)
+  endStep(slab, at)
   return size
 }
 
 /** What follows is measured from the new level, and is not told again as a drift. */
-export function endStep({ doubles: d, singles }: Slab, at: number, value: number): void {
-  d[at + SLOW] = d[at + FAST] = value
+export function endStep({ doubles: d, singles }: Slab, at: number): void {
+  d[at + SLOW] = d[at + FAST] = seen.value
   singles[2 * at + JUMP_AGE] = 0
   singles[2 * at + AWAY_AGE] = AWAY_LASTS + 1
 }
 
 /** −log10 of the likelihood of the scatter where it has now lasted; 0 otherwise. `isRecord`: beyond its marks with this reading. */
-export function scatterLasts({ singles }: Slab, at: number, ratio: number, log2: number, isRecord: boolean): number {
+export function scatterLasts({ singles }: Slab, at: number, isRecord: boolean): number {
   const s = 2 * at + SCATTER_AGE
   const age = singles[s]
   if (age === 0 && !isRecord) return 0
-  const likelihood = (log2 > 0 ? RISE_WORTH : FALL_WORTH) * Math.LOG10E * (ratio - 1 - log2 * Math.LN2)
+  const log2 = seen.scatterLog
+  const likelihood = (log2 > 0 ? RISE_WORTH : FALL_WORTH) * Math.LOG10E * (seen.scatterRatio - 1 - log2 * Math.LN2)
   const side = log2 > 0 ? 1 : -1
   if (likelihood < EVEN || age * side < 0) {
     singles[s] = 0
@@ -90,8 +92,9 @@ export function scatterLasts({ singles }: Slab, at: number, ratio: number, log2:
   return Math.abs(age) === SCATTER_LASTS ? likelihood : 0
 }
 
-/** How many times the usual the value has been away from the profile where that has now lasted, with its sign; 0 otherwise. `deviation` is the hour's. */
-export function awayLasts({ doubles: d, singles }: Slab, at: number, miss: number, deviation: number): number {
+/** How many times the usual the value has been away from the profile where that has now lasted, with its sign; 0 otherwise. */
+export function awayLasts({ doubles: d, singles }: Slab, at: number): number {
+  const miss = seen.slotMiss
   const s = 2 * at + AWAY_AGE
   const usual = d[at + AWAY_USUAL]
   const size = Math.abs(miss)
@@ -104,7 +107,7 @@ export function awayLasts({ doubles: d, singles }: Slab, at: number, miss: numbe
     if (size < AWAY_OVER * usual) singles[s] = 0
     return 0
   }
-  if (size < AWAY * usual || (age === 0 && size < AWAY_DEVIATIONS * deviation) || age * side < 0) {
+  if (size < AWAY * usual || (age === 0 && size < AWAY_DEVIATIONS * seen.hourDeviation) || age * side < 0) {
     singles[s] = 0
     return 0
   }

@@ -41,7 +41,7 @@ export const EXCESS = 13
 export const SCATTER = 14
 export const SCATTER_LONG = 15
 
-/** Upper and lower record of each part, by turns (record.ts). */
+/** Upper and lower record of each part, by turns (records.ts). */
 export const RECORD_FORECAST = 16
 export const RECORD_LEVEL = 18
 export const RECORD_PROFILE = 20

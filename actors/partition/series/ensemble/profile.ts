@@ -9,6 +9,7 @@
 
 import { COUNT, DEVIATION, FRESH, LAST_TS, ORIGIN, PROFILE, REVISITS, SEEN, SETTLED, SLOTS, USUAL_ERROR } from './layout.ts'
 import type { Slab } from './layout.ts'
+import { seen } from './seen.ts'
 
 export const SLOT_MS = 1_800_000
 
@@ -28,11 +29,6 @@ export const REVISITS_ENOUGH = 2 * SLOTS
 /** Single precision holds no more; what is beyond it is as strange at this size. */
 const SINGLE_MAX = 1e38
 
-/** Of the value last given to `missOf`: its distance from the half-hour's mean and from the hour's, and the hour's blended deviation; NaN where unknown. */
-export let slotMiss = NaN
-export let hourMiss = NaN
-export let hourDeviation = 0
-
 export function beginProfile({ singles }: Slab, at: number): void {
   const from = 2 * at + PROFILE
   for (let i = from; i < from + SLOTS; i++) singles[i] = NaN
@@ -43,8 +39,9 @@ export function isProfileSettled({ singles }: Slab, at: number): boolean {
   return singles[2 * at + SETTLED] >= SETTLED_ENOUGH && singles[2 * at + REVISITS] >= singles[2 * at + SEEN]
 }
 
-/** Measures the value against the profile, and learns it. `ts` may go back in time; `least` is one over the count of readings. */
-export function missOf({ doubles: d, singles }: Slab, at: number, ts: number, value: number, least: number): void {
+/** Measures the value against the profile, and learns it. Its time may go back. */
+export function passProfile({ doubles: d, singles }: Slab, at: number): void {
+  const { ts, value, least } = seen
   const visit = Math.floor(ts / SLOT_MS)
   const slot = visit - Math.floor(visit / SLOTS) * SLOTS
   const s = 2 * at
@@ -61,22 +58,25 @@ export function missOf({ doubles: d, singles }: Slab, at: number, ts: number, va
   const from = value - d[at + ORIGIN]
   const other = singles[s + PROFILE + (slot ^ 1)]
   const ofHour = isFilled ? (other === other ? (held + other) / 2 : held) : other
-  slotMiss = isFilled ? from - held : NaN
-  hourMiss = from - ofHour
+  const slotMiss = isFilled ? from - held : NaN
+  const hourMiss = from - ofHour
   const usual = d[at + USUAL_ERROR]
   if (fresh === 1 && singles[hour] < usual) singles[hour] = Math.min(usual, SINGLE_MAX)
-  hourDeviation = singles[hour] + BLEND * usual
+  const hourDeviation = singles[hour] + BLEND * usual
+  seen.slotMiss = slotMiss
+  seen.hourMiss = hourMiss
+  seen.hourDeviation = hourDeviation
 
   const count = d[at + COUNT]
-  const seen = singles[s + SEEN]
-  const visits = fresh > 0 ? fresh : 1 + count / Math.max(1, seen)
+  const known = singles[s + SEEN]
+  const visits = fresh > 0 ? fresh : 1 + count / Math.max(1, known)
   if (hourMiss === hourMiss) {
-    let miss = Math.abs(hourMiss)
-    if (count > CUT_FROM && hourDeviation > 0) miss = Math.min(miss, CUT * hourDeviation)
-    singles[hour] = Math.min(singles[hour] + Math.max(RATE_DEVIATION, 1 / visits) * (miss - singles[hour]), SINGLE_MAX)
-    d[at + USUAL_ERROR] = usual + Math.max(RATE_USUAL, least) * (miss - usual)
+    let size = Math.abs(hourMiss)
+    if (count > CUT_FROM && hourDeviation > 0) size = Math.min(size, CUT * hourDeviation)
+    singles[hour] = Math.min(singles[hour] + Math.max(RATE_DEVIATION, 1 / visits) * (size - singles[hour]), SINGLE_MAX)
+    d[at + USUAL_ERROR] = usual + Math.max(RATE_USUAL, least) * (size - usual)
   }
   const mean = isFilled ? held + Math.max(RATE, 1 / visits) * slotMiss : from
   singles[mine] = mean > SINGLE_MAX ? SINGLE_MAX : mean < -SINGLE_MAX ? -SINGLE_MAX : mean
-  if (!isFilled) singles[s + SEEN] = seen + 1
+  if (!isFilled) singles[s + SEEN] = known + 1
 }

@@ -9,6 +9,7 @@
 import { log10 } from '../arithmetic.ts'
 import { CHANGES, COUNT, REST, REST_MEAN, REST_RECORD, STEP, STUCK } from './layout.ts'
 import type { Slab } from './layout.ts'
+import { seen } from './seen.ts'
 
 /** Changes before which nothing is said of a series at all. */
 export const CHANGES_MIN = 8
@@ -23,8 +24,9 @@ const COUNT_MIN = 128
 /** Steps grow back by so much a change. */
 const STEP_GROWTH = 1.01
 
-/** Counts a reading that differs from the last by `moved`. True where that frees a value that was stuck. */
-export function passRest({ doubles: d, singles }: Slab, at: number, moved: number): boolean {
+/** Counts the reading. True where it frees a value that was stuck. */
+export function passRest({ doubles: d, singles }: Slab, at: number): boolean {
+  const { moved } = seen
   if (moved === 0) {
     d[at + REST]++
     return false

@@ -7,7 +7,8 @@
  */
 
 import { COUNT, INTERVAL, INTERVAL_RECORD, LAST_TS } from './layout.ts'
-import { keepOf } from './record.ts'
+import { keepOf } from './records.ts'
+import { seen } from './seen.ts'
 
 const RATE = 0.02
 /** In usual intervals: what one silence can teach. */
@@ -16,23 +17,20 @@ const FROM = 8
 const RECORD_KEEP = keepOf(1_000)
 const RECORD_TIMES = 2
 
-/** Usual intervals in the silence before this reading, and whether it is longer than any lately. */
-export let silence = 0
-export let isRecordSilence = false
-
-/** Learns when this reading came; `least` is one over the count of readings. */
-export function passTime(d: Float64Array, at: number, ts: number, least: number): void {
-  silence = 0
-  isRecordSilence = false
-  const gap = ts - d[at + LAST_TS]
-  if (!(gap > 0)) return
+/** Learns when this reading came. True where the silence before it is longer than any lately. */
+export function passTime(d: Float64Array, at: number): boolean {
+  seen.silence = 0
+  const gap = seen.ts - d[at + LAST_TS]
+  if (!(gap > 0)) return false
+  let isRecord = false
   const usual = d[at + INTERVAL]
   const count = d[at + COUNT]
   const record = d[at + INTERVAL_RECORD] * RECORD_KEEP
   if (usual > 0 && count > FROM) {
-    silence = gap / usual
-    isRecordSilence = gap > RECORD_TIMES * record
+    seen.silence = gap / usual
+    isRecord = gap > RECORD_TIMES * record
   }
-  d[at + INTERVAL] = usual === 0 ? gap : usual + Math.max(RATE, least) * (Math.min(gap, CUT * usual) - usual)
+  d[at + INTERVAL] = usual === 0 ? gap : usual + Math.max(RATE, seen.least) * (Math.min(gap, CUT * usual) - usual)
   d[at + INTERVAL_RECORD] = gap > record ? gap : record
+  return isRecord
 }

@@ -6,6 +6,7 @@
 
 import { exponentOf, fraction } from '../arithmetic.ts'
 import { COUNT, SCATTER, SCATTER_LONG } from './layout.ts'
+import { seen } from './seen.ts'
 
 /** Of some two dozen readings. */
 const RATE = 2 / 25
@@ -16,21 +17,19 @@ const CUT_FROM = 8
 /** Keeps the logarithm of a scatter that has vanished bounded. */
 const RATIO_MIN = 0.01
 
-/** The ratio that `scatterOf` gave the logarithm of. */
-export let scatterRatio = 1
-
-/** Learns a change, `least` of it at the least: one over the count of readings. The logarithm to base two of the ratio, 0 while nothing has scattered. */
-export function scatterOf(d: Float64Array, at: number, change: number, least: number): number {
+/** Learns the change. The logarithm is 0 while nothing has scattered. */
+export function passScatter(d: Float64Array, at: number): void {
+  const { moved, least } = seen
   const count = d[at + COUNT]
-  const squared = change * change
+  const squared = moved * moved
   const long = d[at + SCATTER_LONG]
   const cuts = count > CUT_FROM && long > 0
   const now = d[at + SCATTER] + Math.max(RATE, least) * ((cuts ? Math.min(squared, CUT * long) : squared) - d[at + SCATTER])
   const usual = long + Math.max(RATE_LONG, least) * ((cuts ? Math.min(squared, CUT_LONG * long) : squared) - long)
   d[at + SCATTER] = now
   d[at + SCATTER_LONG] = usual
-  scatterRatio = usual > 0 ? now / usual : 1
-  if (!(usual > 0)) return 0
+  const ratio = usual > 0 ? now / usual : 1
+  seen.scatterRatio = ratio
   // The fraction stands for its own logarithm: continuous, rising, and right to 0.09.
-  return exponentOf(scatterRatio + RATIO_MIN) + fraction - 1
+  seen.scatterLog = usual > 0 ? exponentOf(ratio + RATIO_MIN) + fraction() - 1 : 0
 }

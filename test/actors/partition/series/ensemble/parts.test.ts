@@ -3,10 +3,36 @@
 import { describe, expect, test } from 'vitest'
 import { forecast } from '../../../../../actors/partition/series/ensemble/autoregression.ts'
 import { judge } from '../../../../../actors/partition/series/ensemble/ensemble.ts'
-import { LAST, makeSlab, ORIGIN, PROFILE, SLOTS } from '../../../../../actors/partition/series/ensemble/layout.ts'
+import { LAST, makeSlab, ORIGIN, PROFILE, RECORD_LEVEL, SLOTS } from '../../../../../actors/partition/series/ensemble/layout.ts'
 import { SLOT_MS } from '../../../../../actors/partition/series/ensemble/profile.ts'
-import { keepOf, surprise } from '../../../../../actors/partition/series/ensemble/record.ts'
+import { asked, askRecords, keepOf, LEVEL } from '../../../../../actors/partition/series/ensemble/records.ts'
 import { DAY, gaussian, seeded, T0 } from '../../harness.ts'
+
+/** The marks of one part, all others silent. */
+class Marks {
+  readonly #d = makeSlab(1).doubles
+
+  constructor(above: number, below: number) {
+    this.#d[RECORD_LEVEL] = above
+    this.#d[RECORD_LEVEL + 1] = below
+  }
+
+  ask(residual: number, { keep = 1, floor = 0, isNew = false } = {}): number {
+    const usualKeep = asked.keep[LEVEL]
+    asked.residual.fill(NaN)
+    asked.residual[LEVEL] = residual
+    asked.keep[LEVEL] = keep
+    asked.floor[LEVEL] = floor
+    asked.isNew[LEVEL] = isNew ? 1 : 0
+    askRecords(this.#d, 0)
+    asked.keep[LEVEL] = usualKeep
+    return asked.surprise[LEVEL]
+  }
+
+  both(): [number, number] {
+    return [this.#d[RECORD_LEVEL], this.#d[RECORD_LEVEL + 1]]
+  }
+}
 
 describe('a decaying record', () => {
   test('keeps half of a mark for its half-life, to one part in a million million a reading', () => {
@@ -14,31 +40,33 @@ describe('a decaying record', () => {
   })
 
   test('is surprised by the overshoot over the distance of its marks, on either side, and by nothing within', () => {
-    const d = Float64Array.of(3, -1)
-    expect(surprise(d, 0, 2, 1, 0, false)).toBe(0)
-    expect([...d]).toEqual([3, -1])
-    expect(surprise(d, 0, 5, 1, 0, false)).toBe(0.5)
+    const marks = new Marks(3, -1)
+    expect(marks.ask(2)).toBe(0)
+    expect(marks.both()).toEqual([3, -1])
+    expect(marks.ask(5)).toBe(0.5)
     // A fifth of the distance of four.
-    expect(d[0]).toBeCloseTo(3.8, 12)
-    expect(surprise(d, 0, -1 - 4.8, 1, 0, false)).toBeCloseTo(1, 12)
-    expect(d[1]).toBeCloseTo(-1.96, 12)
+    expect(marks.both()[0]).toBeCloseTo(3.8, 12)
+    expect(marks.ask(-1 - 4.8)).toBeCloseTo(1, 12)
+    expect(marks.both()[1]).toBeCloseTo(-1.96, 12)
   })
 
   test('moves a mark all the way while it is new, or by less than its reach; and by nothing less than the floor', () => {
-    const d = Float64Array.of(1, -1)
-    surprise(d, 0, 100, 1, 0, true)
-    expect(d[0]).toBe(100)
-    surprise(d, 0, 101, 1, 0, false)
-    expect(d[0]).toBe(101)
-    expect(surprise(Float64Array.of(0, 0), 0, 3, 1, 10, false)).toBe(0.3)
+    const marks = new Marks(1, -1)
+    marks.ask(100, { isNew: true })
+    expect(marks.both()[0]).toBe(100)
+    marks.ask(101)
+    expect(marks.both()[0]).toBe(101)
+    expect(new Marks(0, 0).ask(3, { floor: 10 })).toBe(0.3)
   })
 
-  test('fades toward zero', () => {
-    const d = Float64Array.of(8, -4)
-    const keep = keepOf(100)
-    for (let i = 0; i < 200; i++) surprise(d, 0, 0, keep, 0, false)
-    expect(d[0]).toBeCloseTo(2, 9)
-    expect(d[1]).toBeCloseTo(-1, 9)
+  test('fades toward zero, and not where nothing is asked of it', () => {
+    const marks = new Marks(8, -4)
+    for (let i = 0; i < 200; i++) marks.ask(0, { keep: keepOf(100) })
+    expect(marks.both()[0]).toBeCloseTo(2, 9)
+    expect(marks.both()[1]).toBeCloseTo(-1, 9)
+    const before = marks.both()
+    expect(marks.ask(NaN, { keep: keepOf(100) })).toBe(0)
+    expect(marks.both()).toEqual(before)
   })
 })
 

@@ -26,7 +26,8 @@ export class Watch {
   feed(value: number | null): number {
     const at = this.at++
     if (value === null) return 0
-    const score = judge(this.slab, 0, T0 + at * this.stepMs, value)
+    judge(this.slab, 0, T0 + at * this.stepMs, value)
+    const { score } = judgement
     if (score >= REPORT) this.found.push({ at, ...judgement, reason: sentenceOf(value) })
     return score
   }
