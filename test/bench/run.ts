@@ -15,12 +15,14 @@
  * - graph        /v1/graph over a year of one series; runs only where it is named
  * - retention    a month of a made lake leaves by age under a live load; `--readings`, `--dir` as for queries; runs only where it is named
  * - memory       what each process holds over ten minutes of steady load; runs only where it is named
+ * - series       memory of a million series in one worker, and the time of their snapshots; runs only where it is named
  * - nab          anomalies of a labelled corpus, scored as the Numenta Anomaly Benchmark does: `--data DIR`, `--out DIR` for its scorer; runs only where it is named
  * - m4           forecasts of the M4 competition's hourly series: `--data DIR`, `--out FILE.csv` for its scorer; runs only where it is named
  * - learning     how soon a new series is forecast well, with what is usual for its kind and without
  *
  * `WEIR_BENCH_SHAPE` names one shape of live to run alone, and `WEIR_BENCH_TIMELINE=1` prints each half second of its storm.
- * `WEIR_BENCH_SECONDS` (skew, memory, live), `WEIR_BENCH_RATE` (skew, readings a second) and `WEIR_BENCH_ROWS` (backlog, backfill) choose other sizes.
+ * `WEIR_BENCH_SECONDS` (skew, memory, live), `WEIR_BENCH_RATE` (skew, readings a second) `WEIR_BENCH_ROWS` (backlog, backfill) and `WEIR_BENCH_SERIES`
+ * (series) choose other sizes.
  */
 
 import { parseArgs } from 'node:util'
@@ -43,13 +45,14 @@ const benches: Record<string, () => Promise<{ run: Bench }>> = {
   sql: () => import('./sql.ts'),
   retention: () => import('./retention.ts'),
   memory: () => import('./memory.ts'),
+  series: () => import('./series.ts'),
   nab: () => import('./nab.ts'),
   m4: () => import('./m4.ts'),
   learning: () => import('./learning.ts'),
 }
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { smoke: { type: 'boolean', default: false }, readings: { type: 'string' }, dir: { type: 'string' }, data: { type: 'string' }, out: { type: 'string' } } })
-const names = positionals.length > 0 ? positionals : Object.keys(benches).filter((name) => !['memory', 'graph', 'retention', 'nab', 'm4'].includes(name))
+const names = positionals.length > 0 ? positionals : Object.keys(benches).filter((name) => !['memory', 'series', 'graph', 'retention', 'nab', 'm4'].includes(name))
 const unknown = names.filter((name) => !(name in benches))
 if (unknown.length > 0) {
   console.error(`Cannot run ${unknown.join(', ')} as a benchmark must be one of ${Object.keys(benches).join(', ')}`)
