@@ -17,9 +17,9 @@ import { LogTime } from './log-time.ts'
 import { DETECTOR_FIELDS } from './series/detector.ts'
 import { ENSEMBLE_DOUBLES } from './series/ensemble/layout.ts'
 import { Phase, UPPER_SIZES } from './series/series.ts'
-import type { Device, Series } from './series/series.ts'
+import type { Device } from './series/series.ts'
 import { Bins } from './series/sketch.ts'
-import type { Summary } from './series/summary.ts'
+import { SUMMARY_NUMBERS } from './series/summary.ts'
 import { PAGE_SERIES, PartitionState } from './state.ts'
 import { FACTOR_MAX, FACTOR_MIN } from './tuning.ts'
 
@@ -37,7 +37,7 @@ export function snapshotVersionOf(state: PartitionState): number {
 /** Doubles of a series, of a minute, of a window above. */
 const SERIES_NUMBERS = 6
 const MINUTE_NUMBERS = 3
-const UPPER_NUMBERS = 14
+const UPPER_NUMBERS = SUMMARY_NUMBERS + 3
 
 interface Wire {
   v: number
@@ -85,28 +85,10 @@ export function writeSnapshot(state: PartitionState): Uint8Array {
   const deviceOf = new Uint32Array(series.length)
   const metricOf = new Uint32Array(series.length)
   const numbers = new Float64Array(series.length * SERIES_NUMBERS)
-  const minutes: number[] = []
-  const readings: number[][] = []
-  const upper: number[] = []
-  const values: number[] = []
-  const bins: number[] = []
   for (const s of series) {
     deviceOf[s.id] = numberOf(devices, s.device)
     metricOf[s.id] = numberOf(metrics, s.metric)
     numbers.set([s.closedUntilMs, s.greatestMs, s.spokeAtMs, s.phase, s.quietBucket, s.logBucket], s.id * SERIES_NUMBERS)
-    for (let minute = s.minutes; minute !== null; minute = minute.next) {
-      minutes.push(s.id, minute.start, minute.count)
-      readings.push(minute.readings())
-    }
-    for (let size = 1; size <= UPPER_SIZES; size++) {
-      for (let window = s.upper[size - 1]; window !== null; window = window.next) writeUpper(s, size, window, upper, values, bins)
-    }
-  }
-  const flat = new Float64Array(readings.reduce((sum, r) => sum + r.length, 0))
-  let at = 0
-  for (const r of readings) {
-    flat.set(r, at)
-    at += r.length
   }
   const wire: Wire = {
     v: snapshotVersionOf(state),
@@ -119,8 +101,8 @@ export function writeSnapshot(state: PartitionState): Uint8Array {
     series: toBytes(numbers),
     // None once the ensemble is on.
     detectors: toBytes(state.detectors.subarray(0, series.length * DETECTOR_FIELDS)),
-    minutes: [toBytes(new Float64Array(minutes)), toBytes(flat)],
-    upper: [toBytes(new Float64Array(upper)), toBytes(new Float64Array(values)), toBytes(new Float64Array(bins))],
+    minutes: writeMinutes(state),
+    upper: writeUpper(state),
   }
   if (state.flags.size > 0) wire.flags = [...state.flags].sort((a, b) => a - b)
   if (state.flags.has(Flag.ensemble)) {
@@ -156,11 +138,64 @@ function writeForecasters({ series, forecasters }: PartitionState): [Uint8Array,
   return [kinds, rows[0], rows[1]]
 }
 
-function writeUpper(series: Series, size: number, w: Summary, upper: number[], values: number[], bins: number[]): void {
-  const length = w.bins === null ? -1 : w.bins.length
-  upper.push(series.id, size, w.start, w.count, w.sum, w.carry, w.m2, w.min, w.max, w.firstTs, w.first, w.lastTs, w.last, length)
-  if (w.bins === null) for (let i = 0; i < w.count; i++) values.push(w.values[i])
-  else for (let i = 0; i < length; i++) bins.push(w.bins.keys[i], w.bins.counts[i])
+function writeMinutes({ series }: PartitionState): Wire['minutes'] {
+  let windows = 0
+  let count = 0
+  for (const s of series) {
+    for (let minute = s.minutes; minute !== null; minute = minute.next) {
+      windows++
+      count += minute.count
+    }
+  }
+  const minutes = new Float64Array(windows * MINUTE_NUMBERS)
+  const readings = new Float64Array(count * 2)
+  let m = 0
+  let r = 0
+  for (const s of series) {
+    for (let minute = s.minutes; minute !== null; minute = minute.next) {
+      minutes[m++] = s.id
+      minutes[m++] = minute.start
+      minutes[m++] = minute.count
+      r = minute.write(readings, r)
+    }
+  }
+  return [toBytes(minutes), toBytes(readings)]
+}
+
+function writeUpper({ series }: PartitionState): Wire['upper'] {
+  const room = { windows: 0, values: 0, bins: 0 }
+  for (const s of series) {
+    for (const oldest of s.upper) {
+      for (let w = oldest; w !== null; w = w.next) {
+        room.windows++
+        if (w.bins === null) room.values += w.count
+        else room.bins += w.bins.length
+      }
+    }
+  }
+  const upper = new Float64Array(room.windows * UPPER_NUMBERS)
+  const values = new Float64Array(room.values)
+  const bins = new Float64Array(room.bins * 2)
+  let u = 0
+  let v = 0
+  let b = 0
+  for (const s of series) {
+    for (let size = 1; size <= UPPER_SIZES; size++) {
+      for (let w = s.upper[size - 1]; w !== null; w = w.next, u += UPPER_NUMBERS) {
+        const length = w.bins === null ? -1 : w.bins.length
+        upper[u] = s.id
+        upper[u + 1] = size
+        w.write(upper, u + 2)
+        upper[u + UPPER_NUMBERS - 1] = length
+        if (w.bins === null) for (let i = 0; i < w.count; i++) values[v++] = w.values[i]
+        for (let i = 0; i < length; i++) {
+          bins[b++] = w.bins!.keys[i]
+          bins[b++] = w.bins!.counts[i]
+        }
+      }
+    }
+  }
+  return [toBytes(upper), toBytes(values), toBytes(bins)]
 }
 
 /** Number of `item` in order of first appearance. */
@@ -324,10 +359,11 @@ function readUpper(wire: Wire, state: PartitionState): void {
   let bin = 0
   for (let i = 0; i < upper.length; i += UPPER_NUMBERS) {
     must(Number.isInteger(upper[i + 2]), 'each open window must begin somewhere')
-    const w = state.series[upper[i]].upperAt(upper[i + 1], upper[i + 2])
+    const w = state.series[upper[i]].upperAt(upper[i + 1], upper[i + 2], state.summaries)
     must(w.count === 0, 'it must hold each open window once')
-    ;[w.count, w.sum, w.carry, w.m2, w.min, w.max, w.firstTs, w.first, w.lastTs, w.last] = upper.subarray(i + 3, i + 13)
-    const length = upper[i + 13]
+    const [start, count, sum, carry, m2, min, max, firstTs, first, lastTs, last] = upper.subarray(i + 2, i + 2 + SUMMARY_NUMBERS)
+    w.set(start, count, sum, carry, m2, min, max, firstTs, first, lastTs, last)
+    const length = upper[i + UPPER_NUMBERS - 1]
     const fits = length < 0 ? value + w.count <= values.length : Number.isInteger(length) && bin + 2 * length <= bins.length
     must(isCount(w.count) && fits, 'it must hold the values of each open window')
     if (length < 0) for (let n = 0; n < w.count; n++) w.values.push(values[value++])

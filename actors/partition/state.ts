@@ -14,11 +14,13 @@ import { Idempotency } from './idempotency.ts'
 import { LogTime } from './log-time.ts'
 import { DETECTOR_FIELDS } from './series/detector.ts'
 import { makeSlab } from './series/ensemble/layout.ts'
-import type { Slab } from './series/ensemble/layout.ts'
+import type { Slab as EnsembleSlab } from './series/ensemble/layout.ts'
 import { Forecasters } from './series/forecaster/forecaster.ts'
+import { Slab } from './series/forecaster/slab.ts'
 import type { MinuteWindow } from './series/minute-window.ts'
-import { Series } from './series/series.ts'
+import { Series, SERIES_TIMES } from './series/series.ts'
 import type { Device } from './series/series.ts'
+import { SummaryPool } from './series/summary.ts'
 import { Tuning } from './tuning.ts'
 import { Wheel } from './wheel.ts'
 
@@ -52,7 +54,7 @@ export class PartitionState {
   /** Detectors of all series, `DETECTOR_FIELDS` doubles each, by number; none once `Flag.ensemble` is on. */
   detectors = new Float64Array(64 * DETECTOR_FIELDS)
   /** Ensembles of all series by number, `PAGE_SERIES` a page, once `Flag.ensemble` is on. */
-  readonly ensembles: Slab[] = []
+  readonly ensembles: EnsembleSlab[] = []
   readonly forecasters = new Forecasters()
   /** Wakes series that may have gone quiet, by the activity clock. */
   readonly quietWheel: Wheel<Series>
@@ -60,8 +62,10 @@ export class PartitionState {
   readonly logWheel: Wheel<Series>
   /** Empty windows for use; no part of the state. */
   readonly minutePool: MinuteWindow[] = []
+  readonly summaries = new SummaryPool()
   readonly #tenants = new Map<string, Map<string, Device>>()
   readonly #byMetric = new Map<Device, Map<string, Series>>()
+  readonly #times = new Slab({ doubles: SERIES_TIMES, floats: 0, shorts: 0 })
   #lastDevice: Device | null = null
   /** One copy of each metric's name. */
   readonly #metrics = new Map<string, string>()
@@ -139,7 +143,8 @@ export class PartitionState {
   #makeSeries(device: Device, metric: string): Series {
     let name = this.#metrics.get(metric)
     if (name === undefined) this.#metrics.set(metric, (name = metric))
-    const series = new Series(this.series.length, device, name)
+    const { doubles, d } = this.#times.open(this.#times.take())
+    const series = new Series(this.series.length, device, name, doubles, d)
     this.series.push(series)
     device.series.push(series)
     if (device.series.length > LOOK_THROUGH_MAX) {

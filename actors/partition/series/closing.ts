@@ -19,6 +19,7 @@ import { foresee, learnHour } from './foresee.ts'
 import { Phase, summaryAt, UPPER_SIZES } from './series.ts'
 import type { Series } from './series.ts'
 import { Summary } from './summary.ts'
+import type { SummaryPool } from './summary.ts'
 
 /** Index of the size whose windows forecasts are made of. */
 const HOUR = WINDOW_SIZES_MS.indexOf(HOUR_MS)
@@ -35,7 +36,7 @@ export function closeUntil(state: PartitionState, series: Series, untilMs: numbe
     minute.summarize(minuteSummary)
     series.dropMinute(state.minutePool)
     emit(series, 0, minuteSummary, closedBy, effects)
-    series.upperAt(1, windowStart(minuteSummary.start, WINDOW_SIZES_MS[1])).absorb(minuteSummary)
+    series.upperAt(1, windowStart(minuteSummary.start, WINDOW_SIZES_MS[1]), state.summaries).absorb(minuteSummary)
   }
   for (let size = 1; size <= UPPER_SIZES; size++) {
     const last = untilMs - WINDOW_SIZES_MS[size]
@@ -43,7 +44,12 @@ export function closeUntil(state: PartitionState, series: Series, untilMs: numbe
       series.upper[size - 1] = window.next
       emit(series, size, window, closedBy, effects)
       if (size === HOUR && state.flags.has(Flag.forecasts)) learntUntilMs = learnHour(state, series, window, effects)
-      if (size < UPPER_SIZES) series.upperAt(size + 1, windowStart(window.start, WINDOW_SIZES_MS[size + 1])).absorb(window)
+      if (size < UPPER_SIZES) {
+        const parent = series.upperAt(size + 1, windowStart(window.start, WINDOW_SIZES_MS[size + 1]), state.summaries)
+        parent.absorb(window)
+        parent.trim()
+      }
+      state.summaries.give(window)
     }
   }
   if (learntUntilMs > 0) foresee(state, series, learntUntilMs, effects)
@@ -108,7 +114,7 @@ export function rearmAll(state: PartitionState): void {
 
 function goQuiet(state: PartitionState, series: Series, effects: EffectsBuilder): void {
   closeIdle(state, series, effects)
-  emitOpen(series, effects)
+  emitOpen(state, series, effects)
   setPhase(state, series, minuteClosesSoon(state, series) ? Phase.settling : Phase.rest)
   armLogTime(state, series)
 }
@@ -137,11 +143,11 @@ function lastEndOf(start: number, size: number, passedMs: number): number {
 }
 
 /** Emits all that is open as provisional rows, each window with all that is open below it. */
-function emitOpen(series: Series, effects: EffectsBuilder): void {
+function emitOpen({ summaries }: PartitionState, series: Series, effects: EffectsBuilder): void {
   let below: Summary | null = null
   let lastBelow: Summary | null = null
   for (let minute = series.minutes; minute !== null; minute = minute.next) {
-    const summary = new Summary(minute.start)
+    const summary = summaries.take(minute.start)
     minute.summarize(summary)
     emit(series, 0, summary, 'open', effects)
     if (lastBelow === null) below = summary
@@ -150,17 +156,19 @@ function emitOpen(series: Series, effects: EffectsBuilder): void {
   }
   for (let size = 1; size <= UPPER_SIZES; size++) {
     let copies: Summary | null = null
-    for (let window = series.upper[size - 1]; window !== null; window = window.next) copies = absorbInto(copies, window.start, window)
+    for (let window = series.upper[size - 1]; window !== null; window = window.next) copies = absorbInto(copies, window.start, window, summaries)
     const ms = WINDOW_SIZES_MS[size]
-    for (let part = below; part !== null; part = part.next) copies = absorbInto(copies, windowStart(part.start, ms), part)
+    for (let part = below; part !== null; part = part.next) copies = absorbInto(copies, windowStart(part.start, ms), part, summaries)
     for (let window = copies; window !== null; window = window.next) emit(series, size, window, 'open', effects)
+    summaries.giveAll(below)
     below = copies
   }
+  summaries.giveAll(below)
 }
 
 /** Merges `part` into the window of `start` in the chain; gives the chain's head. */
-function absorbInto(chain: Summary | null, start: number, part: Summary): Summary | null {
-  const { summary, head } = summaryAt(chain, start)
+function absorbInto(chain: Summary | null, start: number, part: Summary, pool: SummaryPool): Summary | null {
+  const { summary, head } = summaryAt(chain, start, pool)
   summary.absorb(part)
   return head ?? chain
 }

@@ -20,8 +20,8 @@ export class MinuteWindow {
   start: number
   /** The next later open minute. */
   next: MinuteWindow | null = null
-  /** Time and value by turns; only the first 2 · `count` places count. */
-  #shelf: number[] = []
+  /** Time and value by turns; only the first 2 · `count` places count. Room for one at first, which is all that a slow series needs; of doubles from the start. */
+  #shelf: number[] = [0.5, 0.5]
   #count = 0
   #side: number[] | null = null
   #sideCount = 0
@@ -116,24 +116,17 @@ export class MinuteWindow {
       residue += distance
     }
     sortAscending(values, n)
-    summary.start = this.start
-    summary.count = n
-    summary.sum = sum
-    summary.carry = carry
-    summary.m2 = squares - (residue * residue) / n
-    summary.min = values[0]
-    summary.max = values[n - 1]
-    summary.firstTs = shelf[0]
-    summary.first = shelf[1]
-    summary.lastTs = shelf[2 * n - 2]
-    summary.last = shelf[2 * n - 1]
+    const m2 = squares - (residue * residue) / n
+    summary.set(this.start, n, sum, carry, m2, values[0], values[n - 1], shelf[0], shelf[1], shelf[2 * n - 2], shelf[2 * n - 1])
     summary.bins = null
   }
 
-  /** Readings in order, time and value by turns: for snapshots. */
-  readings(): number[] {
+  /** Writes its readings in order, time and value by turns, to `to` from `at` on; gives the place behind them. */
+  write(to: Float64Array, at: number): number {
     this.#settle()
-    return this.#shelf.slice(0, this.#count * 2)
+    const n = this.#count * 2
+    for (let i = 0; i < n; i++) to[at + i] = this.#shelf[i]
+    return at + n
   }
 
   /** Makes it an empty window of another minute. False where its memory had better be let go. */

@@ -10,7 +10,7 @@
 import type { EffectsBuilder } from '../effects.ts'
 import { MINUTE_MS, WINDOW_SIZES_MS } from '../../reading/window.ts'
 import { MinuteWindow } from './minute-window.ts'
-import { Summary } from './summary.ts'
+import type { Summary, SummaryPool } from './summary.ts'
 
 /** A device of a tenant, with its series. */
 export interface Device {
@@ -35,19 +35,14 @@ export type Phase = (typeof Phase)[keyof typeof Phase]
 /** Sizes above the minute. */
 export const UPPER_SIZES = WINDOW_SIZES_MS.length - 1
 
+/** Times of a series: they stand apart, since an object for each would be what a collector of garbage is busy with. */
+export const SERIES_TIMES = 4
+
 export class Series {
   /** Number in order of first appearance. */
   readonly id: number
   readonly device: Device
   readonly metric: string
-  /** Epoch ms (T1). */
-  closedUntilMs = 0
-  /** Greatest event time that was on time, epoch ms. */
-  greatestMs = -Infinity
-  /** Activity clock at the last reading that changed something. */
-  spokeAtMs = 0
-  /** Epoch ms (T3). */
-  nextEndMs = Infinity
   phase: Phase = Phase.rest
   /** Bucket of the quiet wheel in which it waits; 0: in none. */
   quietBucket = 0
@@ -64,11 +59,47 @@ export class Series {
   /** Which builder `index` belongs to; no part of the state. */
   #generation = 0
   #index = 0
+  readonly #times: Float64Array
+  readonly #at: number
 
-  constructor(id: number, device: Device, metric: string) {
+  /** Its times stand in `times` from `at` on: `SERIES_TIMES` doubles. */
+  constructor(id: number, device: Device, metric: string, times: Float64Array, at: number) {
     this.id = id
     this.device = device
     this.metric = metric
+    this.#times = times
+    this.#at = at
+    this.greatestMs = -Infinity
+    this.nextEndMs = Infinity
+  }
+
+  /** Epoch ms (T1). */
+  get closedUntilMs(): number {
+    return this.#times[this.#at]
+  }
+  set closedUntilMs(ms: number) {
+    this.#times[this.#at] = ms
+  }
+  /** Greatest event time that was on time, epoch ms. */
+  get greatestMs(): number {
+    return this.#times[this.#at + 1]
+  }
+  set greatestMs(ms: number) {
+    this.#times[this.#at + 1] = ms
+  }
+  /** Activity clock at the last reading that changed something. */
+  get spokeAtMs(): number {
+    return this.#times[this.#at + 2]
+  }
+  set spokeAtMs(ms: number) {
+    this.#times[this.#at + 2] = ms
+  }
+  /** Epoch ms (T3). */
+  get nextEndMs(): number {
+    return this.#times[this.#at + 3]
+  }
+  set nextEndMs(ms: number) {
+    this.#times[this.#at + 3] = ms
   }
 
   /** Index of its name in the dictionary of `effects`. */
@@ -112,9 +143,9 @@ export class Series {
     if (minute.reset() && pool.length < POOL_MAX) pool.push(minute)
   }
 
-  /** The open window of size `size` (1 and up) that begins at `start`, made where there is none. */
-  upperAt(size: number, start: number): Summary {
-    const made = summaryAt(this.upper[size - 1], start)
+  /** The open window of size `size` (1 and up) that begins at `start`, taken from `pool` where there is none. */
+  upperAt(size: number, start: number, pool: SummaryPool): Summary {
+    const made = summaryAt(this.upper[size - 1], start, pool)
     if (made.head !== null) this.upper[size - 1] = made.head
     return made.summary
   }
@@ -133,8 +164,8 @@ export class Series {
 /** Empty minutes kept for use. */
 const POOL_MAX = 4_096
 
-/** Finds or makes the summary of `start` in a chain; `head` is set where the chain has a new first. */
-export function summaryAt(chain: Summary | null, start: number): { summary: Summary; head: Summary | null } {
+/** Finds the summary of `start` in a chain, or puts one of the pool there; `head` is set where the chain has a new first. */
+export function summaryAt(chain: Summary | null, start: number, pool: SummaryPool): { summary: Summary; head: Summary | null } {
   let before: Summary | null = null
   let at = chain
   while (at !== null && at.start < start) {
@@ -142,7 +173,7 @@ export function summaryAt(chain: Summary | null, start: number): { summary: Summ
     at = at.next
   }
   if (at !== null && at.start === start) return { summary: at, head: null }
-  const summary = new Summary(start)
+  const summary = pool.take(start)
   summary.next = at
   if (before !== null) before.next = summary
   return { summary, head: before === null ? summary : null }
