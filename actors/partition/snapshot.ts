@@ -4,8 +4,9 @@
  * - S1 A restored state gives the same effects for the same messages as the one that was written, forever.
  * - S2 The bytes are a function of the state, whichever way the state came about.
  * - S3 A state is written in the least format that holds it, and every older format is read: 1 is that of a state whose log has
- *   switched no flag on, 2 names the flags, 3 holds ensembles in place of detectors, 4 what forecasts need, 5 answers to anomalies, 6 what is
- *   known of kinds, 7 what drives series. So the version before reads what this one writes until a flag is on.
+ *   switched no flag on, 2 names the flags, 3 holds ensembles in place of detectors, 5 answers to anomalies, 6 what is known of kinds, 7 what
+ *   drives series, 8 what forecasts need. So the version before reads what this one writes until a flag is on. (4 was what forecasts needed before
+ *   any release had them.)
  */
 
 import { isOperating, OperatingError } from '../../runtime/errors.ts'
@@ -23,13 +24,13 @@ import { SUMMARY_NUMBERS } from './series/summary.ts'
 import { PAGE_SERIES, PartitionState } from './state.ts'
 import { FACTOR_MAX, FACTOR_MIN } from './tuning.ts'
 
-export const SNAPSHOT_VERSION = 7
+export const SNAPSHOT_VERSION = 8
 
 export function snapshotVersionOf(state: PartitionState): number {
+  if (state.flags.has(Flag.forecasts)) return 8
   if (state.driven.size > 0) return 7
   if (state.priors.size > 0) return 6
   if (state.tuning.size > 0) return 5
-  if (state.flags.has(Flag.forecasts)) return 4
   if (state.flags.has(Flag.ensemble)) return 3
   return state.flags.size === 0 ? 1 : 2
 }
@@ -60,7 +61,7 @@ interface Wire {
   flags?: number[]
   /** From format 3 on, where the flag is on: the ensembles of `PAGE_SERIES` series in each, the last of fewer. */
   ensembles?: Uint8Array[]
-  /** From format 4 on, where they are switched on, of forecasters: which kind each series has (0 none); rows of the young, of the grown, in the order of series. */
+  /** From format 8 on, where they are switched on, of forecasters: which kind each series has (0 none); rows of the young, of the grown, in the order of series. */
   forecasters?: [Uint8Array, Uint8Array, Uint8Array]
   /** From format 5 on: series and factor by turns. */
   tuning?: Uint8Array
@@ -247,7 +248,7 @@ function stateOf(wire: Wire, known: readonly number[]): PartitionState {
   must(Array.isArray(hashes) && hashes.every(isText) && hashes.length === keySeqs.length && hashes.length === keyTimes.length, 'it must hold all of each key')
   for (let i = 0; i < hashes.length; i++) state.keys.restore(hashes[i], { seq: keySeqs[i], atMs: keyTimes[i] })
   readSeries(wire, state)
-  must(state.flags.has(Flag.forecasts) === (wire.v >= 4 && wire.forecasters !== undefined), 'it must hold what forecasts need exactly if they are switched on')
+  must(state.flags.has(Flag.forecasts) === (wire.v >= 8 && wire.forecasters !== undefined), 'it must hold what forecasts need exactly if they are switched on')
   if (wire.forecasters !== undefined) readForecasters(wire.forecasters, state)
   readMinutes(wire, state)
   readUpper(wire, state)

@@ -57,14 +57,17 @@ export function forecastLog(): InputMessage[] {
   return messages
 }
 
-/** The same with each flag switched on, a prior of the kind of two of the series, another one of a lesser revision, and hours of the rain that drives the field. */
+/**
+ * The same with each flag switched on but that of the ensemble, which has a recording of its own, a prior of the kind of two of the series,
+ * another one of a lesser revision, and hours of the rain that drives the field.
+ */
 export function insightLog(): InputMessage[] {
   const random = seeded(78)
   const put: InputMessage[] = []
   const centre = Float64Array.from({ length: 24 }, (_, h) => (Math.abs(h - 12) - 6) / 4)
   for (const [i, message] of forecastLog().entries()) {
     const { timeMs } = message
-    put.push(i === 0 ? { ...message, data: encodeSettings({ latenessMs: 5_000, idleMs: 60_000, retentionMs: 0 }, FLAGS) } : message)
+    put.push(i === 0 ? { ...message, data: encodeSettings({ latenessMs: 5_000, idleMs: 60_000, retentionMs: 0 }, FLAGS.filter((flag) => flag !== Flag.ensemble)) } : message)
     for (const [at, revision] of [[5, 7], [9, 3], [400, 8]]) {
       if (i === at) put.push({ seq: 0, timeMs, data: encodePrior({ of: 'default\nfield\ntemperature', revision, scale: revision, groups: [{ centre, spread: 0.25, days: 9 }, { centre: centre.map((c) => -c), spread: 0.5, days: 2 }] }) })
     }

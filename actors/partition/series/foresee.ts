@@ -16,6 +16,7 @@ import { Flag } from '../flags.ts'
 import { endDay } from '../fleet/day.ts'
 import { HORIZON_MAX } from '../forecasts.ts'
 import type { PartitionState } from '../state.ts'
+import type { Kind } from './forecaster/by-kind.ts'
 import { forecasted } from './forecaster/forecaster.ts'
 import type { Series } from './series.ts'
 import type { Summary } from './summary.ts'
@@ -27,13 +28,17 @@ const WEEK_EVERY_MS = 6 * HOUR_MS
 /** Gives the end of the hour. */
 export function learnHour(state: PartitionState, series: Series, hour: Summary, effects: EffectsBuilder): number {
   // By its number, so that of many series that began together some learn in each hour of the day.
-  series.forecaster = state.forecasters.learn(series.forecaster, series.id, hour.start, (hour.sum + hour.carry) / hour.count)
+  series.forecaster = state.forecasters.learn(series.forecaster, series.id, hour.start, (hour.sum + hour.carry) / hour.count, kindOf(state, series))
   const end = hour.start + HOUR_MS
   const driven = state.driven.size === 0 ? undefined : state.driven.get(series.id)
   driven?.learn(hour.start / HOUR_MS, (hour.sum + hour.carry) / hour.count)
   if (driven !== undefined && end % DAY_MS === 0) tellDrivers(series, driven, end, effects)
   if (end % DAY_MS === 0 && state.flags.has(Flag.fleet)) tellDay(state, series, end - DAY_MS, effects)
   return end
+}
+
+function kindOf(state: PartitionState, { device, metric }: Series): Kind | null {
+  return state.priors.of(device.tenant, device.name, metric)
 }
 
 function tellDrivers(series: Series, driven: Driven, at: number, effects: EffectsBuilder): void {
@@ -56,8 +61,8 @@ function tellDay(state: PartitionState, series: Series, day: number, effects: Ef
 export function foresee(state: PartitionState, series: Series, madeAt: number, effects: EffectsBuilder): void {
   if (madeAt + STEPS * HOUR_MS <= state.time.logMs) return
   const steps = madeAt % WEEK_EVERY_MS === 0 ? HORIZON_MAX : STEPS
-  if (!state.forecasters.forecast(series.forecaster, steps)) {
-    const kind = state.priors.of(series.device.tenant, series.device.name, series.metric)
+  const kind = kindOf(state, series)
+  if (!state.forecasters.forecast(series.forecaster, kind, steps)) {
     // A day, since what is usual for a kind says nothing of how a series drifts.
     if (kind === null || !state.forecasters.forecastYoung(series.forecaster, kind, STEPS)) return
   }

@@ -60,6 +60,22 @@ describe('groups of a kind', () => {
     expect(mainGroup(model)!.centre.indexOf(Math.max(...mainGroup(model)!.centre))).toBe(18)
   })
 
+  test('and their unit are not bent by a device that is broken for a tenth of all days, from the first day on', () => {
+    const fold = (broken: boolean) => {
+      const draw = gaussian(seeded(10))
+      let model = EMPTY_KIND
+      for (let i = 0; i < 300; i++) {
+        const hours = day({ noise: 0.3 }, draw)
+        model = learn(model, profileOf(broken && i % 10 === 0 ? hours.map((_, h) => (h === i % 24 ? 1e6 : h)) : hours)!)
+      }
+      return model
+    }
+    const [sound, bent] = [fold(false), fold(true)]
+    expect(bent.scale / sound.scale).toBeGreaterThan(0.9)
+    expect(bent.scale / sound.scale).toBeLessThan(1.1)
+    expect(distanceOf(Float64Array.from(mainGroup(bent)!.centre), 1, mainGroup(sound)!.centre)).toBeLessThan(0.1)
+  })
+
   test('are never more than there may be, and the same whoever folds the same days', () => {
     const random = seeded(9)
     const days = Array.from({ length: 500 }, () => profileOf(Array.from({ length: 24 }, () => 10 * random()))!)

@@ -8,23 +8,23 @@
  * - F3 It learns once in 23 hours, at an hour of its own, so that not all series learn in the same one.
  */
 
-import type { PriorGroup } from '../../../reading/input.ts'
 import { HOUR_MS } from '../../../reading/window.ts'
 import { exponentOf, scale } from '../arithmetic.ts'
 import { BASE, ERRORS, FILLED, FIT_HOUR, GRADED, GROWN_DOUBLES, GROWN_FLOATS, GROWN_HOURS, GROWN_RING, HEAD, HITS95, HOLT_WINTERS, LAST_HOUR } from './layout.ts'
-import { MISSED_SUM, SCALE, SHAPES, STRETCH80, STRETCH95, THETA, TREND, UNIT, WINDOW, YOUNG_DOUBLES, YOUNG_HOURS, YOUNG_RING } from './layout.ts'
+import { MISSED_SUM, SAID, SAID_HOURS, SCALE, SHAPES, STRETCH80, STRETCH95, THETA, TREND, UNIT, WINDOW, YOUNG_DOUBLES, YOUNG_HOURS, YOUNG_RING } from './layout.ts'
 import { gradeIntervals, measureSpreads, spreadsOf, stepOf, STRETCH_AT_FIRST, widthsOf } from './interval.ts'
-import { fitModels, floor, forecastMixture, gradeModels, guessErrors, load, MODELS, namesOfLeaders } from './mixture.ts'
-import { forecastByKind } from './by-kind.ts'
+import { fitModels, floor, forecastMixture, gradeModels, guessErrors, load, MODELS, namesOfLeaders, NO_ERROR, sayByKind } from './mixture.ts'
+import type { Kind } from './by-kind.ts'
 import { DAY } from './naive.ts'
-import { append, known, read, readLast, refine, span, values } from './ring.ts'
+import { append, known, lend, read, readLast, readLent, refine, span, unlend, values } from './ring.ts'
 import type { RingPlace } from './ring.ts'
 import { HOLT_WINTERS_SETTINGS, THETA_SETTINGS, TREND_SETTINGS } from './smoothing.ts'
+import { forecastYoung } from './young.ts'
 import { Slab } from './slab.ts'
 import type { Row } from './slab.ts'
 
 const YOUNG: RingPlace = { at: YOUNG_RING, hours: YOUNG_HOURS }
-const GROWN: RingPlace = { at: GROWN_RING, hours: GROWN_HOURS }
+const GROWN: RingPlace = { at: GROWN_RING, hours: GROWN_HOURS, lent: SAID }
 /** Silence after which a series begins anew. */
 const SILENCE_HOURS = 168
 /** Between two fits: an hour less than a day, so that what is graded begins at each hour of the day in turn. */
@@ -49,6 +49,8 @@ export const forecasted = {
 
 const spreads = new Float64Array(168)
 const youngHours = new Float64Array(YOUNG_HOURS)
+/** What was said by kind. */
+const said = new Float64Array(SAID_HOURS)
 
 export class Forecasters {
   readonly young = new Slab({ doubles: YOUNG_DOUBLES, floats: 0, shorts: YOUNG_RING + YOUNG_HOURS })
@@ -56,21 +58,22 @@ export class Forecasters {
 
   /**
    * Takes in the mean of the hour that starts at `startMs`. `place` is where the series' memory is: 0 nowhere yet, above 0 a grown row, below 0
-   * a young one; the place that it has from now on is the answer. `turn` sets the hour of the day at which it learns.
+   * a young one; the place that it has from now on is the answer. `turn` sets the hour of the day at which it learns; `kind` is what is known of its
+   * kind.
    */
-  learn(place: number, turn: number, startMs: number, mean: number): number {
+  learn(place: number, turn: number, startMs: number, mean: number, kind: Kind | null): number {
     const hour = Math.floor(startMs / HOUR_MS)
     const at = place === 0 ? -1 - this.young.take() : this.#awake(place, hour)
     if (at < 0) {
       const row = this.young.open(-at - 1)
       append(row, YOUNG, hour, mean)
-      return row.shorts[row.s + FILLED] < YOUNG_HOURS ? at : this.#grow(at, hour)
+      return row.shorts[row.s + FILLED] < YOUNG_HOURS ? at : this.#grow(at, hour, kind)
     }
     const row = this.grown.open(at - 1)
     append(row, GROWN, hour, mean)
     const last = row.doubles[row.d + FIT_HOUR]
     const isTurn = Math.floor((hour + turn) / FIT_HOURS) > Math.floor((last + turn) / FIT_HOURS)
-    if (isTurn && hour - last >= FIT_HOURS_MIN) fit(row, hour)
+    if (isTurn && hour - last >= FIT_HOURS_MIN) fit(row, hour, kind)
     return at
   }
 
@@ -91,7 +94,7 @@ export class Forecasters {
     return -1 - this.young.take()
   }
 
-  #grow(at: number, hour: number): number {
+  #grow(at: number, hour: number, kind: Kind | null): number {
     const young = this.young.open(-at - 1)
     const place = this.grown.take()
     const row = this.grown.open(place)
@@ -99,8 +102,9 @@ export class Forecasters {
     for (let i = 0; i < YOUNG_HOURS; i++) row.shorts[row.s + GROWN_RING + i] = young.shorts[young.s + YOUNG_RING + ((young.shorts[young.s + HEAD] + i) % YOUNG_HOURS)]
     row.shorts[row.s + FILLED] = row.shorts[row.s + HEAD] = YOUNG_HOURS
     row.floats[row.f + STRETCH95] = row.floats[row.f + STRETCH80] = STRETCH_AT_FIRST
+    unlend(row, GROWN)
     this.young.give(-at - 1)
-    fit(row, hour)
+    fit(row, hour, kind)
     return place + 1
   }
 
@@ -112,10 +116,10 @@ export class Forecasters {
   }
 
   /** Forecasts a young series as its kind usually goes, into `forecasted`; false where there is too little of it, or it is no longer young. */
-  forecastYoung(place: number, kind: { readonly scale: number; readonly groups: readonly PriorGroup[] }, steps: number): boolean {
+  forecastYoung(place: number, kind: Kind, steps: number): boolean {
     if (place >= 0) return false
     const { count, lastHour } = this.lastHours(place, youngHours)
-    if (!forecastByKind(youngHours.subarray(0, count), lastHour, kind, steps, forecasted)) return false
+    if (!forecastYoung(youngHours.subarray(0, count), lastHour, kind, steps, forecasted)) return false
     forecasted.steps = steps
     forecasted.model = 'kind'
     forecasted.coverage = NaN
@@ -123,14 +127,14 @@ export class Forecasters {
     return true
   }
 
-  /** Forecasts `steps` hours behind the last that was learnt into `forecasted`; false where the series is too young. */
-  forecast(place: number, steps: number): boolean {
+  /** Forecasts `steps` hours behind the last that was learnt into `forecasted`, with what is known of its kind; false where the series is too young. */
+  forecast(place: number, kind: Kind | null, steps: number): boolean {
     if (place <= 0) return false
     const row = this.grown.open(place - 1)
     const { floats, f } = row
     const unit = row.doubles[row.d + SCALE]
     const count = read(row, GROWN, unit)
-    load(row)
+    load(row, kind)
     const { mean, lower, upper, lower80, upper80 } = forecasted
     forecastMixture(values, { from: Math.max(0, count - WINDOW), until: count }, steps, mean)
     const [wide, narrow] = widthsOf(row)
@@ -182,11 +186,11 @@ function rescale(row: Row): void {
   if (wanted < former * SCALE_FAR && wanted * SCALE_FAR > former) return
   const ratio = former / wanted
   doubles[d + SCALE] = wanted
-  for (const i of [MISSED_SUM, ...MODELS.map((_, m) => ERRORS + m)]) floats[f + i] = Math.min(1e38, floats[f + i] * ratio)
+  for (const i of [MISSED_SUM, ...MODELS.map((_, m) => ERRORS + m)]) if (floats[f + i] !== NO_ERROR) floats[f + i] = Math.min(1e38, floats[f + i] * ratio)
 }
 
 /** Grades what was forecast at the last fit, and fits anew. */
-function fit(row: Row, hour: number): void {
+function fit(row: Row, hour: number, kind: Kind | null): void {
   const { doubles, d } = row
   const last = doubles[d + FIT_HOUR]
   if (last === 0) doubles[d + SCALE] = scaleOf(row)
@@ -197,7 +201,7 @@ function fit(row: Row, hour: number): void {
     if (origin >= 2 * DAY) {
       const span = { from: Math.max(0, origin - WINDOW), until: origin }
       const steps = Math.min(DAY, count - origin)
-      load(row)
+      load(row, readLent(row, GROWN, doubles[d + SCALE], said) ? said : null)
       gradeIntervals(row, values, known, span, last, steps)
       gradeModels(row, values, known, span, steps)
     }
@@ -207,7 +211,10 @@ function fit(row: Row, hour: number): void {
   read(row, GROWN, doubles[d + SCALE])
   const span = { from: Math.max(0, count - WINDOW), until: count }
   fitModels(row, values, known, span)
-  load(row)
+  load(row, kind)
+  if (sayByKind(row, values, count, said)) lend(row, GROWN, said, doubles[d + SCALE])
+  else unlend(row, GROWN)
+  load(row, kind)
   measureSpreads(row, values, known, span, hour)
   doubles[d + FIT_HOUR] = hour
 }

@@ -38,9 +38,12 @@ export const HOUR_FACTORS = 7
 export const FACTOR_UNITS = 256
 export const YOUNG_RING = 2
 export const GROWN_RING = HOUR_FACTORS + 24
+/** Hours of the ring's end, and where they begin in it: until they are needed, they keep what was last said by kind. */
+export const SAID_HOURS = 24
+export const SAID = GROWN_HOURS - SAID_HOURS
 
 /** Models of the mixture, in the order of `MODELS` (mixture.ts). */
-export const MODEL_COUNT = 9
+export const MODEL_COUNT = 11
 
 /** In floats. */
 export const WEEK_COEFFICIENTS = 0

@@ -5,6 +5,7 @@
  * - R2 A value beyond what can be written widens the span. It counts at most `JUMP` spans outside of what was there, so that one false reading
  *   of 1e9 does not flatten three weeks; what really rose gets there within hours.
  * - R3 What is nearer to zero than half a step reads as zero.
+ * - R4 What is not filled yet of a ring may be lent to other values of the series: they are in the same steps, and go when the hours come.
  */
 
 import { BASE, FILLED, HEAD, LAST_HOUR, UNIT } from './layout.ts'
@@ -22,6 +23,8 @@ export interface RingPlace {
   /** First of its shorts in the row. */
   readonly at: number
   readonly hours: number
+  /** Hours from which on it keeps something else while no more than so many are filled (R4). */
+  readonly lent?: number
 }
 
 /** What `read` found: values by time, oldest first, gaps filled; and which of them are known. */
@@ -93,6 +96,31 @@ export function span(row: Row, ring: RingPlace): { least: number; greatest: numb
   return { least: base + low * doubles[d + UNIT], greatest: base + high * doubles[d + UNIT] }
 }
 
+/** Lends the end of the ring to `values`, in units of `scale`: as many as there is room for. Nothing where `lent` hours are filled. */
+export function lend({ doubles, shorts, d, s }: Row, ring: RingPlace, values: ArrayLike<number>, scale: number): void {
+  const lent = ring.lent!
+  if (shorts[s + FILLED] > lent) return
+  const base = doubles[d + BASE] / scale
+  const unit = doubles[d + UNIT] / scale
+  for (let i = lent; i < ring.hours; i++) {
+    const code = unit > 0 ? Math.round((values[i - lent] - base) / unit) : 0
+    shorts[s + ring.at + i] = Math.max(-CODE_MAX, Math.min(CODE_MAX, code))
+  }
+}
+
+/** Takes back what was lent. */
+export function unlend({ shorts, s }: Row, ring: RingPlace): void {
+  if (shorts[s + FILLED] <= ring.lent!) shorts[s + ring.at + ring.lent!] = GAP
+}
+
+/** Writes what is lent into `out`, in units of `scale`; false where nothing is. */
+export function readLent({ doubles, shorts, d, s }: Row, ring: RingPlace, scale: number, out: Float64Array): boolean {
+  const lent = ring.lent!
+  if (shorts[s + FILLED] > lent || shorts[s + ring.at + lent] === GAP) return false
+  for (let i = lent; i < ring.hours; i++) out[i - lent] = (doubles[d + BASE] + shorts[s + ring.at + i] * doubles[d + UNIT]) / scale
+  return true
+}
+
 function rescale(row: Row, ring: RingPlace, least: number, greatest: number): void {
   const { doubles, shorts, d, s } = row
   const formerBase = doubles[d + BASE]
@@ -100,11 +128,14 @@ function rescale(row: Row, ring: RingPlace, least: number, greatest: number): vo
   const base = least + (greatest - least) / 2
   // A step that is too small to be told beside the base would be none.
   const unit = Math.max(((greatest - least) * (0.5 + MARGIN)) / CODE_MAX, Math.abs(base) * 1e-15, Number.MIN_VALUE)
-  for (let i = 0; i < shorts[s + FILLED]; i++) {
-    const code = shorts[s + ring.at + i]
-    if (code === GAP) continue
-    shorts[s + ring.at + i] = Math.max(-CODE_MAX, Math.min(CODE_MAX, Math.round((formerBase + code * formerUnit - base) / unit)))
+  const recode = (from: number, until: number) => {
+    for (let i = ring.at + from; i < ring.at + until; i++) {
+      const code = shorts[s + i]
+      if (code !== GAP) shorts[s + i] = Math.max(-CODE_MAX, Math.min(CODE_MAX, Math.round((formerBase + code * formerUnit - base) / unit)))
+    }
   }
+  recode(0, shorts[s + FILLED])
+  if (ring.lent !== undefined && shorts[s + FILLED] <= ring.lent) recode(ring.lent, ring.hours)
   doubles[d + BASE] = base
   doubles[d + UNIT] = unit
 }

@@ -94,12 +94,12 @@ describe('the close of an hour', () => {
     expect(Buffer.from(partitionActor.snapshot(restored.state)).equals(partitionActor.snapshot(straight.state))).toBe(true)
   })
 
-  test('leaves a snapshot of format 4, which is refused where its rows are not whole or not sound', () => {
+  test('leaves a snapshot of format 8, which is refused where its rows are not whole or not sound', () => {
     const farm = new Farm(2).hours(0, 50)
     farm.feed(blockOf([{ device: 'young', metric: 'm', ts: T0 + 50 * HOUR, value: 1 }]), T0 + 50 * HOUR)
     farm.feed(blockOf([{ device: 'young', metric: 'm', ts: T0 + 52 * HOUR, value: 1 }]), T0 + 52 * HOUR)
     const { young, grown } = farm.state.forecasters
-    expect([young.count, grown.count, partitionActor.snapshotVersionOf(farm.state)]).toEqual([1, 2, 4])
+    expect([young.count, grown.count, partitionActor.snapshotVersionOf(farm.state)]).toEqual([1, 2, 8])
     const bytes = partitionActor.snapshot(farm.state)
     expect(Buffer.from(partitionActor.snapshot(partitionActor.restore(bytes))).equals(bytes)).toBe(true)
     const at = Buffer.from(bytes).indexOf(Buffer.from(grown.bytesOf(0)))

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { forecasted, Forecasters } from '../../../../../actors/partition/series/forecaster/forecaster.ts'
-import { FIT_HOUR, GROWN_HOURS, WINDOW } from '../../../../../actors/partition/series/forecaster/layout.ts'
+import type { Kind } from '../../../../../actors/partition/series/forecaster/by-kind.ts'
+import { ERRORS, FIT_HOUR, GROWN_HOURS, SCALE, WINDOW } from '../../../../../actors/partition/series/forecaster/layout.ts'
+import { MODELS } from '../../../../../actors/partition/series/forecaster/mixture.ts'
 import { gaussian, HOUR, seeded, T0 } from '../../harness.ts'
 
 interface Told {
@@ -20,18 +22,20 @@ class Series {
   place = 0
   hour = T0 / HOUR
   readonly turn: number
+  kind: Kind | null
 
-  constructor(turn = 0, all = new Forecasters()) {
+  constructor(turn = 0, all = new Forecasters(), kind: Kind | null = null) {
     this.turn = turn
     this.all = all
+    this.kind = kind
   }
 
   put(value: number): void {
-    this.place = this.all.learn(this.place, this.turn, this.hour++ * HOUR, value)
+    this.place = this.all.learn(this.place, this.turn, this.hour++ * HOUR, value, this.kind)
   }
 
   tell(steps = 168): Told | null {
-    if (!this.all.forecast(this.place, steps)) return null
+    if (!this.all.forecast(this.place, this.kind, steps)) return null
     const { mean, lower, upper, lower80, upper80, model, coverage, error } = forecasted
     const cut = (column: Float64Array) => [...column.subarray(0, steps)]
     return { mean: cut(mean), lower: cut(lower), upper: cut(upper), lower80: cut(lower80), upper80: cut(upper80), model, coverage, error }
@@ -132,6 +136,25 @@ describe('the forecaster of a series', () => {
       expect(scaled.mean.map((v) => v / factor)).toEqual(plain.mean)
       expect(scaled.upper.map((v) => v / factor)).toEqual(plain.upper)
     }
+  })
+
+  test('of two to seven days is forecast clearly better than by its last day, and no worse for having a week\'s models to come', () => {
+    let [missed, naive] = [0, 0]
+    for (let seed = 1; seed <= 10; seed++) {
+      const normal = gaussian(seeded(seed))
+      let stays = 0
+      const values = made(192, (h) => 30 + 4 * day(h) + (stays = 0.8 * stays + normal()))
+      const series = new Series(seed)
+      for (let h = 0; h < 168; h++) {
+        series.put(values[h])
+        const told = h < 48 ? null : series.tell(24)
+        if (told !== null) for (let i = 0; i < 24; i++) {
+          missed += Math.abs(values[h + 1 + i] - told.mean[i])
+          naive += Math.abs(values[h + 1 + i] - values[h - 23 + i])
+        }
+      }
+    }
+    expect(missed / naive).toBeLessThan(0.85)
   })
 
   test('begins anew after a silence of a week, and gives its memory back', () => {
@@ -247,5 +270,76 @@ describe('the forecaster of a series', () => {
     expect(all.grown.rowBytes).toBeLessThanOrEqual(1_400)
     expect(all.young.rowBytes).toBeLessThanOrEqual(160)
     expect(GROWN_HOURS - WINDOW).toBeGreaterThanOrEqual(24)
+  })
+})
+
+describe('what is known of a kind', () => {
+  const KIND = MODELS.indexOf('kind')
+  const kindOf = (peak: number, scale = 4 / Math.SQRT2): Kind => ({
+    scale,
+    groups: [{ centre: Float64Array.from({ length: 24 }, (_, h) => Math.SQRT2 * Math.cos(((h - peak) / 24) * 2 * Math.PI)), spread: 0.5, days: 100 }],
+  })
+  /** A course of days that is greatest at 15, under weather of its own: what each series' last days have in common tells of it only slowly. */
+  function* weather(seed: number): Generator<number> {
+    const normal = gaussian(seeded(seed))
+    const clouds = Array.from({ length: 32 }, () => Array.from({ length: 24 }, () => 2 * normal()))
+    for (let h = 0; ; h++) yield 20 + 4 * Math.cos(((h - 15) / 24) * 2 * Math.PI) + clouds[Math.floor(h / 24)][h % 24]
+  }
+
+  function missesOf(kind: Kind | null, from: number, until: number): number {
+    let missed = 0
+    for (let seed = 1; seed <= 12; seed++) {
+      const source = weather(seed)
+      const values = Array.from({ length: until + 24 }, () => source.next().value as number)
+      const series = new Series(seed, new Forecasters(), kind)
+      for (let h = 0; h < until; h++) {
+        series.put(values[h])
+        const told = h < from ? null : series.tell(24)
+        if (told !== null) for (let i = 0; i < 24; i++) missed += Math.abs(told.mean[i] - (20 + 4 * Math.cos(((h + 1 + i - 15) / 24) * 2 * Math.PI)))
+      }
+    }
+    return missed
+  }
+
+  test('makes a series\' first week better where it goes so, and costs little where it does not', () => {
+    const [right, none, wrong] = [kindOf(15), null, kindOf(3)].map((kind) => missesOf(kind, 48, 168))
+    expect(right / none).toBeLessThan(0.9)
+    expect(wrong / none).toBeLessThan(1.1)
+  })
+
+  test('is graded by what was said of it, not by what came to be known since', () => {
+    const errors = [kindOf(15), kindOf(3)].map((later) => {
+      const source = weather(5)
+      const series = new Series(0, new Forecasters(), kindOf(15))
+      const errorOf = () => {
+        const row = series.all.grown.open(series.place - 1)
+        return { hour: row.doubles[row.d + FIT_HOUR], error: row.floats[row.f + ERRORS + KIND], scale: row.doubles[row.d + SCALE] }
+      }
+      for (let h = 0; h < 100; h++) series.put(source.next().value as number)
+      const before = errorOf()
+      expect(before.error).toBeGreaterThan(0)
+      // Between two fits something else comes to be known: the next grade is still that of what was said before.
+      series.kind = later
+      for (let h = 0; h < 23 && errorOf().hour === before.hour; h++) series.put(source.next().value as number)
+      expect(errorOf().hour).toBeGreaterThan(before.hour)
+      return errorOf().error * errorOf().scale
+    })
+    expect(errors[0]).toBe(errors[1])
+  })
+
+  test('that comes later, or goes on for more than three weeks, does no harm to what is forecast', () => {
+    const source = weather(6)
+    const series = new Series(3)
+    for (let h = 0; h < 700; h++) {
+      if (h === 90) series.kind = kindOf(15)
+      if (h === 130) series.kind = kindOf(15, 1e250)
+      if (h === 160) series.kind = kindOf(15)
+      series.put(source.next().value as number)
+      const told = series.tell()
+      if (told !== null && ![...told.mean, ...told.lower, ...told.upper].every(Number.isFinite)) expect.fail(`hour ${h}`)
+      if (h === 140) expect(told!.model).not.toMatch(/kind/)
+    }
+    const row = series.all.grown.open(series.place - 1)
+    expect(row.floats[row.f + ERRORS + KIND]).toBe(-1)
   })
 })

@@ -6,6 +6,7 @@ import type { Fit } from '../../../../../actors/partition/series/forecaster/auto
 import { DAY_LAGS, DAY_PRIOR, WEEK_LAGS, WEEK_PRIOR } from '../../../../../actors/partition/series/forecaster/lags.ts'
 import { repeat } from '../../../../../actors/partition/series/forecaster/naive.ts'
 import { dampedTrend, HOLT_WINTERS_SETTINGS, holtWinters, takeCourse, theta, THETA_SETTINGS, TREND_SETTINGS } from '../../../../../actors/partition/series/forecaster/smoothing.ts'
+import { usual } from '../../../../../actors/partition/series/forecaster/usual.ts'
 import { gaussian, seeded } from '../../harness.ts'
 
 const STEPS = 168
@@ -175,5 +176,45 @@ describe('smoothing', () => {
       theta(span, setting, STEPS, out)
       expectClose(out, Array.from({ length: STEPS }, (_, h) => level + 0.5 * slope * (h + 1) + season[(y.length + h) % 24]))
     })
+  })
+})
+
+describe('what is usual', () => {
+  /** The same from its definition. */
+  function plainly(y: readonly number[], steps: number): number[] {
+    const root = Math.min(...y) >= 0
+    const z = root ? y.map(Math.sqrt) : y
+    const days = Array.from({ length: Math.min(14, Math.floor(z.length / 24)) }, (_, k) => z.slice(z.length - 24 * (k + 1), z.length - 24 * k))
+    const mean = (list: readonly number[]) => list.reduce((a, b) => a + b, 0) / list.length
+    const weighted = (list: readonly number[], stays: number) => list.reduce((a, v, k) => a + v * stays ** k, 0) / list.reduce((a, _, k) => a + stays ** k, 0)
+    const level = weighted(days.map(mean), 0.2)
+    const raw = Array.from({ length: 24 }, (_, h) => weighted(days.map((d) => d[h] - mean(d)), 0.8))
+    const power = raw.reduce((a, c) => a + c * c, 0)
+    const squares = weighted(days.map((d) => d.reduce((a, v, h) => a + (v - mean(d) - raw[h]) ** 2, 0)), 0.8)
+    const shares = days.map((_, k) => 0.8 ** k)
+    const left = shares.reduce((a, w) => a + w * w, 0) / shares.reduce((a, w) => a + w, 0) ** 2
+    const share = Math.max(0, 1 - (days.length > 1 ? (squares * left) / (1 - left) : power / 2) / power)
+    const off = days.toReversed().flatMap((d) => d.map((v, h) => v - level - share * raw[h]))
+    const [both, own] = [off.slice(1).reduce((a, v, i) => a + v * off[i], 0), off.slice(0, -1).reduce((a, v) => a + v * v, 0)]
+    const fading = squares < 1e-12 ? 0.8 : Math.min(0.98, Math.max(0, (both + (12 * 0.8 * squares) / 24) / (own + (12 * squares) / 24)))
+    const told = Array.from({ length: steps }, (_, h) => level + share * raw[h % 24] + fading ** (h + 1) * off.at(-1)!)
+    return root ? told.map((v) => (v > 0 ? v * v : 0)) : told
+  }
+
+  test('is what its definition says, of a few days and of many, above zero and not', () => {
+    const out = new Float64Array(STEPS)
+    for (const [seed, level, hours] of [[5, 0, 48], [6, 0, 75], [7, 30, 60], [8, 30, 200], [9, 4, 480]] as const) {
+      const values = course(seed, hours, { level }).map((v) => (level === 4 ? Math.max(0, v) : v))
+      usual(values, { from: 10, until: hours }, STEPS, out)
+      expectClose(out, plainly([...values.subarray(10)], STEPS))
+    }
+  })
+
+  test('of two days that have nothing in common is no course, and what never moves stays', () => {
+    const out = new Float64Array(STEPS)
+    usual(Float64Array.from({ length: 48 }, (_, h) => (h < 24 ? 1 : -1) * Math.sin((h * Math.PI) / 12)), { from: 0, until: 48 }, STEPS, out)
+    expect(Math.max(...out.subarray(24).map(Math.abs))).toBeLessThan(0.1)
+    usual(new Float64Array(48).fill(-7), { from: 0, until: 48 }, STEPS, out)
+    expectClose(out, new Array(STEPS).fill(-7), 1e-14)
   })
 })

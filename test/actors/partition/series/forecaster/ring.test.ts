@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { append, known, read, refine, values } from '../../../../../actors/partition/series/forecaster/ring.ts'
+import { append, known, lend, read, readLent, refine, unlend, values } from '../../../../../actors/partition/series/forecaster/ring.ts'
 import { FILLED, UNIT, YOUNG_DOUBLES } from '../../../../../actors/partition/series/forecaster/layout.ts'
 import { Slab } from '../../../../../actors/partition/series/forecaster/slab.ts'
 import { seeded } from '../../harness.ts'
@@ -111,5 +111,35 @@ describe('rows', () => {
     expect(slab.take()).toBe(7)
     expect([...slab.bytesOf(7)].every((b) => b === 0)).toBe(true)
     expect(slab.bytesOf(8).some((b) => b !== 0)).toBe(true)
+  })
+
+  test('lends its end while that is not filled: what is there stays what it is through changes of steps, and goes when the hours come', () => {
+    const lending = { ...RING, lent: 76 }
+    const { row } = ring()
+    const kept = Float64Array.from({ length: 24 }, (_, i) => 10 * Math.sin(i))
+    const got = new Float64Array(24)
+    for (let hour = 0; hour < 76; hour++) {
+      append(row, lending, hour, hour < 40 ? 10 * Math.sin(hour) : 30 * Math.sin(hour))
+      if (hour === 30) lend(row, lending, kept, 0.5)
+      if (hour < 30) continue
+      expect(readLent(row, lending, 0.5, got)).toBe(true)
+      kept.forEach((v, i) => expect(Math.abs(got[i] - v)).toBeLessThan(2e-3))
+    }
+    append(row, lending, 76, 5)
+    expect(readLent(row, lending, 0.5, got)).toBe(false)
+    lend(row, lending, kept, 0.5)
+    unlend(row, lending)
+    expect(read(row, lending, 1)).toBe(77)
+    expect(Math.abs(values[76] - 5)).toBeLessThan(2e-3)
+  })
+
+  test('has nothing lent once it is taken back', () => {
+    const lending = { ...RING, lent: 76 }
+    const { row } = ring()
+    append(row, lending, 0, 1)
+    append(row, lending, 1, 2)
+    lend(row, lending, new Float64Array(24), 1)
+    unlend(row, lending)
+    expect(readLent(row, lending, 1, new Float64Array(24))).toBe(false)
   })
 })

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { partitionActor } from '../../../../../actors/partition/actor.ts'
 import { FLAGS } from '../../../../../actors/partition/flags.ts'
 import { rowsOf } from '../../../../../actors/partition/forecasts.ts'
-import { forecastByKind } from '../../../../../actors/partition/series/forecaster/by-kind.ts'
+import { forecastYoung } from '../../../../../actors/partition/series/forecaster/young.ts'
 import { encodePrior, encodeSettings } from '../../../../../actors/reading/input.ts'
 import { Bench, blockOf, DAY, gaussian, HOUR, MINUTE, seeded, T0 } from '../../harness.ts'
 
@@ -15,10 +15,10 @@ describe('a young series', () => {
     const said = out()
     const hours = Float64Array.from({ length: 5 }, (_, i) => 50 + 4 * course(14)[6 + i])
     const kind = { scale: 4, groups: [group(14)] }
-    expect(forecastByKind(hours.subarray(0, 2), 7, kind, 24, said)).toBe(false)
-    expect(forecastByKind(hours, 24_000 + 10, kind, 24, said)).toBe(true)
+    expect(forecastYoung(hours.subarray(0, 2), 7, kind, 24, said)).toBe(false)
+    expect(forecastYoung(hours, 24_000 + 10, kind, 24, said)).toBe(true)
     for (let h = 0; h < 24; h++) {
-      expect(said.mean[h]).toBeCloseTo(50 + 4 * course(14)[(11 + h) % 24], 9)
+      expect(said.mean[h]).toBeCloseTo(50 + 4 * course(14)[(11 + h) % 24], 3)
       expect(said.lower[h] < said.lower80[h] && said.lower80[h] < said.mean[h] && said.mean[h] < said.upper80[h] && said.upper80[h] < said.upper[h]).toBe(true)
     }
     expect(said.upper[23] - said.lower[23]).toBeGreaterThan(said.upper[0] - said.lower[0])
@@ -28,11 +28,37 @@ describe('a young series', () => {
     const said = out()
     const groups = [group(14), group(2, 10)]
     const hours = Float64Array.from({ length: 40 }, (_, i) => (i % 7 === 3 ? NaN : 10 + 2 * course(2)[i % 24]))
-    expect(forecastByKind(hours, 24_000 + 15, { scale: 4, groups }, 24, said)).toBe(true)
+    expect(forecastYoung(hours, 24_000 + 15, { scale: 4, groups }, 24, said)).toBe(true)
     const wanted = (h: number) => 10 + 2 * course(2)[(16 + h) % 24]
     const misses = Array.from({ length: 24 }, (_, h) => Math.abs(said.mean[h] - wanted(h)))
     expect(Math.max(...misses)).toBeLessThan(1.6)
     expect(said.mean[10]).toBeGreaterThan(said.mean[22])
+  })
+
+  test('that does not go as its kind does is carried on as it was, once that has told more, and its bounds are those of what was missed', () => {
+    const said = out()
+    const draw = gaussian(seeded(3))
+    let [inside, apart] = [0, 0]
+    for (let run = 0; run < 40; run++) {
+      let level = 0
+      const steps = Float64Array.from({ length: 64 }, () => (level += draw()))
+      expect(forecastYoung(steps.slice(0, 40), 24_000 + 15, { scale: 40, groups: [group(14), group(2)] }, 24, said)).toBe(true)
+      for (let h = 0; h < 24; h++) {
+        apart += Math.abs(said.mean[h] - steps[39])
+        if (steps[40 + h] >= said.lower[h] && steps[40 + h] <= said.upper[h]) inside++
+      }
+    }
+    // In steps; the kind alone would go 40 of them to and fro.
+    expect(apart / (40 * 24)).toBeLessThan(3)
+    expect(inside / (40 * 24)).toBeGreaterThan(0.9)
+  })
+
+  test('is not told of in numbers that are none, however large its values', () => {
+    const said = out()
+    for (const size of [1e160, 1e308]) {
+      const told = forecastYoung(Float64Array.from({ length: 30 }, (_, i) => size * course(14)[i % 24]), 24_000 + 5, { scale: 4, groups: [group(14)] }, 24, said)
+      if (told) expect([...said.mean, ...said.lower, ...said.upper].every(Number.isFinite)).toBe(true)
+    }
   })
 
   test('of a partition that was told is forecast from its third hour on, of one that was not from its second day on', () => {
