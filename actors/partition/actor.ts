@@ -13,6 +13,7 @@
 import type { Actor, InputMessage } from '../../runtime/actor.ts'
 import { decodeInput, encodeSettings, encodeTick } from '../reading/input.ts'
 import type { Block, DriverHour, Feedback, Input, Settings } from '../reading/input.ts'
+import { hush, judgeTogether, togetherWords } from './device/together.ts'
 import { Driven } from './drivers/driven.ts'
 import { EffectsBuilder } from './effects.ts'
 import { assertKnown, Flag, FLAGS } from './flags.ts'
@@ -114,6 +115,7 @@ function applyBlock(state: PartitionState, { seq, timeMs }: InputMessage, block:
   const { row, ts: times, value: values } = block
   const repeated = block.keyed.length === 0 ? null : repeatedRows(state, seq, block)
   const judges = state.flags.has(Flag.ensemble)
+  const judgesDevices = judges && state.flags.has(Flag.together)
   const receivedMs = state.flags.has(Flag.ageAtReceipt) ? timeMs : state.time.logMs
   const oldestMs = state.settings.retentionMs > 0 ? receivedMs - state.settings.retentionMs : -Infinity
   state.resolve(block, table)
@@ -139,8 +141,13 @@ function applyBlock(state: PartitionState, { seq, timeMs }: InputMessage, block:
           speak(state, series)
           if (judges) {
             const slab = state.ensembles[series.id >> PAGE_BITS]
-            const isStrange = judge(slab, (series.id & (PAGE_SERIES - 1)) * ENSEMBLE_DOUBLES, ts, value)
-            if (isStrange && judgement.score >= barOf(state.tuning.factorOf(series.id))) reportJudgement(series, ts, value, effects)
+            const at = (series.id & (PAGE_SERIES - 1)) * ENSEMBLE_DOUBLES
+            let isStrange = judge(slab, at, ts, value)
+            if (judgesDevices && judgeTogether(state.leanings, series, slab, at)) isStrange = true
+            if (isStrange && judgement.score >= barOf(state.tuning.factorOf(series.id))) {
+              reportJudgement(state, series, ts, value, effects)
+              if (judgesDevices) hush(state.leanings, series)
+            }
           } else if (observe(state.detectors, series.id * DETECTOR_FIELDS, ts, value)) reportAnomaly(series, ts, value, effects)
           if (minute.count >= MINUTE_READINGS_MAX) closeUntil(state, series, minute.start + MINUTE_MS, 'watermark', effects)
           followWatermark(state, series, effects)
@@ -183,9 +190,10 @@ function reportAnomaly(series: Series, ts: number, value: number, effects: Effec
   })
 }
 
-function reportJudgement(series: Series, ts: number, value: number, effects: EffectsBuilder): void {
+function reportJudgement(state: PartitionState, series: Series, ts: number, value: number, effects: EffectsBuilder): void {
   const { score, expected, lower, upper, kind, part } = judgement
-  effects.anomalies.push({ series: series.indexIn(effects), ts, value, score, expected, lower, upper, reason: sentenceOf(value), kind, part })
+  const reason = kind === 'device' ? togetherWords(state.leanings, series) : sentenceOf(value)
+  effects.anomalies.push({ series: series.indexIn(effects), ts, value, score, expected, lower, upper, reason, kind, part })
 }
 
 function introduce(state: PartitionState, settings: Settings | null, agreed: readonly number[]): Uint8Array | null {

@@ -38,6 +38,8 @@ export const Flag = {
   fleet: 5,
   /** Series learn of those that drive them (drivers/). Before, an hour of a driver was a message that nobody could read. */
   drivers: 6,
+  /** What the metrics of one device do together is looked at, too (device/). Before, each series was judged by itself alone. */
+  together: 7,
 } as const
 
 /** All that this version knows, ascending. */

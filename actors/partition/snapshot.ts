@@ -5,13 +5,14 @@
  * - S2 The bytes are a function of the state, whichever way the state came about.
  * - S3 A state is written in the least format that holds it, and every older format is read: 1 is that of a state whose log has
  *   switched no flag on, 2 names the flags, 3 holds ensembles in place of detectors, 5 answers to anomalies, 6 what is known of kinds, 7 what
- *   drives series, 8 what forecasts need. So the version before reads what this one writes until a flag is on. (4 was what forecasts needed before
+ *   drives series, 8 what forecasts need, 9 what the metrics of devices lean by. So the version before reads what this one writes until a flag is on. (4 was what forecasts needed before
  *   any release had them.)
  */
 
 import { isOperating, OperatingError } from '../../runtime/errors.ts'
-import { pack, toBytes, toFloat64, told, toUint32, unpack } from '../../runtime/codec.ts'
+import { pack, toBytes, toFloat32, toFloat64, told, toUint32, unpack } from '../../runtime/codec.ts'
 import { DAY_HOURS } from '../reading/window.ts'
+import { TOGETHER_SINGLES } from './device/together.ts'
 import { Driven } from './drivers/driven.ts'
 import { assertKnown, Flag } from './flags.ts'
 import { LogTime } from './log-time.ts'
@@ -24,9 +25,10 @@ import { SUMMARY_NUMBERS } from './series/summary.ts'
 import { PAGE_SERIES, PartitionState } from './state.ts'
 import { FACTOR_MAX, FACTOR_MIN } from './tuning.ts'
 
-export const SNAPSHOT_VERSION = 8
+export const SNAPSHOT_VERSION = 9
 
 export function snapshotVersionOf(state: PartitionState): number {
+  if (state.flags.has(Flag.together)) return 9
   if (state.flags.has(Flag.forecasts)) return 8
   if (state.driven.size > 0) return 7
   if (state.priors.size > 0) return 6
@@ -61,6 +63,8 @@ interface Wire {
   flags?: number[]
   /** From format 3 on, where the flag is on: the ensembles of `PAGE_SERIES` series in each, the last of fewer. */
   ensembles?: Uint8Array[]
+  /** From format 9 on, where the flag is on: what the metrics of devices lean by, in pages as of ensembles. */
+  leanings?: Uint8Array[]
   /** From format 8 on, where they are switched on, of forecasters: which kind each series has (0 none); rows of the young, of the grown, in the order of series. */
   forecasters?: [Uint8Array, Uint8Array, Uint8Array]
   /** From format 5 on: series and factor by turns. */
@@ -107,8 +111,9 @@ export function writeSnapshot(state: PartitionState): Uint8Array {
   }
   if (state.flags.size > 0) wire.flags = [...state.flags].sort((a, b) => a - b)
   if (state.flags.has(Flag.ensemble)) {
-    wire.ensembles = state.ensembles.map(({ doubles }, i) => toBytes(doubles.subarray(0, Math.min(PAGE_SERIES, series.length - i * PAGE_SERIES) * ENSEMBLE_DOUBLES)))
+    wire.ensembles = state.ensembles.map(({ doubles }, i) => toBytes(doubles.subarray(0, seriesOfPage(state, i) * ENSEMBLE_DOUBLES)))
   }
+  if (state.flags.has(Flag.together)) wire.leanings = state.leanings.pages.map((page, i) => toBytes(page.subarray(0, seriesOfPage(state, i) * TOGETHER_SINGLES)))
   if (state.flags.has(Flag.forecasts)) wire.forecasters = writeForecasters(state)
   if (state.tuning.size > 0) wire.tuning = toBytes(new Float64Array(state.tuning.entries()))
   if (state.priors.size > 0) wire.priors = state.priors.entries().map((p) => [p.of, p.revision, p.scale, p.groups.map((g) => [toBytes(g.centre), g.spread, g.days])])
@@ -117,6 +122,10 @@ export function writeSnapshot(state: PartitionState): Uint8Array {
     wire.driven = inOrder.map(([id, driven]) => [id, driven.slots.map((slot) => slot.name), toBytes(Float64Array.from(driven.numbers()))])
   }
   return pack(wire)
+}
+
+function seriesOfPage({ series }: PartitionState, page: number): number {
+  return Math.min(PAGE_SERIES, series.length - page * PAGE_SERIES)
 }
 
 /** Kinds of a series' forecaster. */
@@ -301,15 +310,25 @@ function readSeries(wire: Wire, state: PartitionState): void {
   must(detectors.length === (isEnsemble ? 0 : deviceOf.length * DETECTOR_FIELDS), 'it must hold the detector of each series')
   state.detectors.set(detectors)
   if (isEnsemble) readEnsembles(wire.ensembles!, state)
+  readLeanings(wire.leanings, state)
 }
 
 function readEnsembles(pages: Uint8Array[], state: PartitionState): void {
   must(Array.isArray(pages) && pages.length === state.ensembles.length, 'it must hold the ensemble of each series')
   pages.forEach((page, i) => {
     const doubles = toFloat64(page)
-    const series = Math.min(PAGE_SERIES, state.series.length - i * PAGE_SERIES)
-    must(doubles.length === series * ENSEMBLE_DOUBLES, 'it must hold the ensemble of each series')
+    must(doubles.length === seriesOfPage(state, i) * ENSEMBLE_DOUBLES, 'it must hold the ensemble of each series')
     state.ensembles[i].doubles.set(doubles)
+  })
+}
+
+function readLeanings(pages: Uint8Array[] | undefined, state: PartitionState): void {
+  const kept = state.leanings.pages
+  must((pages ?? []).length === kept.length, 'it must hold what each metric leans by exactly if that is switched on')
+  kept.forEach((page, i) => {
+    const singles = toFloat32(pages![i])
+    must(singles.length === seriesOfPage(state, i) * TOGETHER_SINGLES, 'it must hold what each metric leans by')
+    page.set(singles)
   })
 }
 

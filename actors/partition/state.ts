@@ -7,6 +7,7 @@
 
 import type { Block, Settings } from '../reading/input.ts'
 import { DEFAULT_SETTINGS } from '../reading/input.ts'
+import { TOGETHER_SINGLES } from './device/together.ts'
 import type { Driven } from './drivers/driven.ts'
 import { Flag } from './flags.ts'
 import { Priors } from './fleet/priors.ts'
@@ -55,6 +56,8 @@ export class PartitionState {
   detectors = new Float64Array(64 * DETECTOR_FIELDS)
   /** Ensembles of all series by number, `PAGE_SERIES` a page, once `Flag.ensemble` is on. */
   readonly ensembles: EnsembleSlab[] = []
+  /** What series and their devices lean by, by number, `PAGE_SERIES` a page, once `Flag.together` is on. */
+  readonly leanings = { pages: [] as Float32Array[], pageBits: PAGE_BITS }
   readonly forecasters = new Forecasters()
   /** Wakes series that may have gone quiet, by the activity clock. */
   readonly quietWheel: Wheel<Series>
@@ -80,9 +83,12 @@ export class PartitionState {
   switchOn(flag: number): void {
     if (this.flags.has(flag)) return
     this.flags.add(flag)
-    if (flag !== Flag.ensemble) return
-    this.detectors = new Float64Array(0)
-    for (let made = 0; made < this.series.length; made += PAGE_SERIES) this.ensembles.push(makeSlab(PAGE_SERIES))
+    if (flag === Flag.ensemble) {
+      this.detectors = new Float64Array(0)
+      for (let made = 0; made < this.series.length; made += PAGE_SERIES) this.ensembles.push(makeSlab(PAGE_SERIES))
+    } else if (flag === Flag.together) {
+      for (let made = 0; made < this.series.length; made += PAGE_SERIES) this.leanings.pages.push(new Float32Array(PAGE_SERIES * TOGETHER_SINGLES))
+    }
   }
 
   /** Writes the series of the block's dictionary into `table`, in the dictionary's order. */
@@ -158,6 +164,9 @@ export class PartitionState {
 
   /** Room for what is known of the newest series. */
   #makeDetector(): void {
+    if (this.flags.has(Flag.together) && this.series.length > this.leanings.pages.length * PAGE_SERIES) {
+      this.leanings.pages.push(new Float32Array(PAGE_SERIES * TOGETHER_SINGLES))
+    }
     if (this.flags.has(Flag.ensemble)) {
       if (this.series.length > this.ensembles.length * PAGE_SERIES) this.ensembles.push(makeSlab(PAGE_SERIES))
     } else if (this.series.length * DETECTOR_FIELDS > this.detectors.length) {

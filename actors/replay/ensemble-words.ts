@@ -31,7 +31,8 @@ export function judgementWords(e: Ensemble, j: Judgement, value: number): string
   const likelihood = (EVEN * j.score) / (1 - j.score)
   const surprise = likelihoodOf(j.surprise)
   const isSurprise = j.surprise > 0 && Math.abs(surprise - likelihood) < 1e-9 * surprise
-  const from = isSurprise ? `${shown(likelihoodOf(0))} + ${shown(likelihoodOf(1) - likelihoodOf(0))} × the surprise of ${shown(j.surprise)}, which is the greatest of the parts'` : 'what the rule gives that spoke'
+  const byDevice = `how far the metrics of the device lean together, ${shown(j.size)} in their usual leans, where ${shown(j.usual)} was the most lately`
+  const from = j.part === 'device' ? byDevice : isSurprise ? `${shown(likelihoodOf(0))} + ${shown(likelihoodOf(1) - likelihoodOf(0))} × the surprise of ${shown(j.surprise)}, which is the greatest of the parts'` : 'what the rule gives that spoke'
   return [
     line('kind', `${j.kind}, by ${j.part}`),
     line('miss', `${shown(value)} − ${shown(j.expected)} = ${shown(value - j.expected)}`),

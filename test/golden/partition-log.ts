@@ -105,6 +105,30 @@ export function ensembleLog(): InputMessage[] {
   return messages
 }
 
+/**
+ * Ten days of two devices by ten minutes, with each flag of this version switched on from the beginning: one of three metrics, all of which are a little off
+ * from the eighth day on, and one that is never more than two metrics wide.
+ */
+export function deviceLog(): InputMessage[] {
+  const random = seeded(79)
+  const messages: InputMessage[] = []
+  const put = (timeMs: number, data: Uint8Array) => messages.push({ seq: 2 * messages.length + 1, timeMs, data })
+  const noise = () => random() + random() + random() + random() - 2
+  const quarter = (v: number) => Math.round(v * 400) / 400
+  const day = (i: number) => Math.abs((i % 144) - 72) / 12
+  put(T0, encodeSettings({ latenessMs: 5_000, idleMs: 60_000, retentionMs: 0 }, FLAGS))
+  for (let i = 0; i < 1_440; i++) {
+    const ts = T0 + i * 10 * MINUTE
+    const off = i >= 1_100 ? 1.2 : 0
+    const readings: Reading[] = ['temperature', 'humidity', 'wind'].map((metric, m) => ({ device: 'mast', metric, ts, value: quarter(20 + (m - 1) * day(i) + noise() + (m === 1 ? -off : off)) }))
+    readings.push({ device: 'shed', metric: 'temperature', ts, value: quarter(15 + day(i) + noise()) })
+    if (i % 100 > 50) readings.push({ device: 'shed', metric: 'humidity', ts, value: quarter(60 + noise()) })
+    put(ts + 2_000, blockOf(readings))
+  }
+  for (let s = 1; s < 90; s++) put(T0 + 1_440 * 10 * MINUTE + s * 5_000, partitionActor.tick())
+  return messages
+}
+
 export function goldenLog(seed = 2_026): InputMessage[] {
   const random = seeded(seed)
   const messages: InputMessage[] = []

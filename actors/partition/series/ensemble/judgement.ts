@@ -6,10 +6,10 @@
  * - J2 `kind` and the figures of the sentence are set where the surprise is at least `SURPRISE_NAMED` or a rule has spoken, which every score that is reported is above.
  */
 
-export type Kind = 'spike' | 'dip' | 'level shift' | 'drift' | 'pattern' | 'noise change' | 'flat-line' | 'stuck' | 'gap'
+export type Kind = 'spike' | 'dip' | 'level shift' | 'drift' | 'pattern' | 'noise change' | 'flat-line' | 'stuck' | 'gap' | 'device'
 
-/** The parts of the ensemble, and the rules beside it. */
-export type Part = 'none' | 'forecast' | 'tail' | 'level' | 'half-hour' | 'hour' | 'scatter' | 'step' | 'noise' | 'away' | 'rest' | 'rhythm'
+/** The parts of the ensemble, the rules beside it, and what looks beyond the series (../../device/). */
+export type Part = 'none' | 'forecast' | 'tail' | 'level' | 'half-hour' | 'hour' | 'scatter' | 'step' | 'noise' | 'away' | 'rest' | 'rhythm' | 'device'
 
 export interface Judgement {
   score: number
@@ -71,7 +71,7 @@ function hourName(hour: number): string {
 }
 
 /** A number in few characters: three significant places, more where the whole part has more. */
-function short(n: number): string {
+export function short(n: number): string {
   const magnitude = Math.abs(n)
   if (magnitude >= 1e6 || (magnitude < 1e-3 && magnitude > 0)) return String(Number(n.toPrecision(3)))
   return String(Number(n.toFixed(magnitude >= 100 ? 1 : magnitude >= 1 ? 2 : 4)))

@@ -95,7 +95,8 @@ export const SCATTER_AGE = SEEN + 6
 export const AWAY_AGE = SEEN + 7
 /** Visits of filled slots, up to what is asked for. */
 export const REVISITS = SEEN + 8
-/** One after them is left over. */
+/** Readings that leaned, of which ../../device/ keeps the rest. */
+export const LEANED = SEEN + 9
 export const PROFILE = SEEN + 10
 export const DEVIATION = PROFILE + SLOTS
 

@@ -28,6 +28,8 @@ export function kindWords({ kind, value, expected }: AnomalyRow): { name: string
       return { name: 'A silence', meaning: 'Nothing came for longer than usual.' }
     case 'pattern':
       return { name: 'Not its usual day', meaning: 'At this time of the day it is usually elsewhere.' }
+    case 'device':
+      return { name: 'The whole device', meaning: 'Several of its measurements are off at once, each by little.' }
     default:
       return { name: kind ? inWords(kind) : 'Out of the ordinary', meaning: '' }
   }
@@ -51,6 +53,7 @@ const PARTS: Readonly<Record<string, string>> = {
   away: 'how long it has been away from its usual place',
   rest: 'how long it has stood still',
   rhythm: 'how often it reports',
+  device: 'what all measurements of the device do at once',
 }
 
 /** The part of the detector that noticed it; null where it is not known. */
