@@ -12,6 +12,7 @@ import type { PageInfo } from './client/pages.ts'
 /** Drawn on a field of 20 by 20, as lines. */
 const ICONS: Readonly<Record<string, string>> = {
   fleet: 'M3 5h14M3 10h14M3 15h8M16 15h.01',
+  patterns: 'M2 8c2.7-6 5.3-6 8 0s5.3 6 8 0M2 14c2.7-6 5.3-6 8 0s5.3 6 8 0',
   explore: 'M4 5l4 4-4 4M10 14h6',
   system: 'M3 11h3l2-6 4 11 2-5h3',
   units: 'M3 14V6h14v8zM6 6v3M9 6v4M12 6v3M15 6v4',

@@ -17,6 +17,14 @@ export function h<K extends keyof HTMLElementTagNameMap>(name: K, attributes: At
   return element
 }
 
+/** An element of a drawing. @example svg('path', { d: 'M0 0h9', class: 'day-line' }) */
+export function svg<K extends keyof SVGElementTagNameMap>(name: K, attributes: Record<string, string | number> = {}, ...children: (Node | string)[]): SVGElementTagNameMap[K] {
+  const element = document.createElementNS('http://www.w3.org/2000/svg', name)
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value))
+  element.append(...children)
+  return element
+}
+
 type ButtonKind = 'primary' | 'quiet' | 'as-link' | 'as-link one-line'
 
 /** @example button('quiet', 'Edit', edit, { 'aria-label': 'Edit ec' }) */

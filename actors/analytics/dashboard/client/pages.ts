@@ -12,6 +12,7 @@ export interface PageInfo {
 export const PAGES: readonly PageInfo[] = [
   { name: 'fleet', path: '/', label: 'Fleet', listed: true },
   { name: 'device', path: '/device', label: 'Device', listed: false },
+  { name: 'patterns', path: '/patterns', label: 'Patterns', listed: true },
   { name: 'explore', path: '/explore', label: 'Explore', listed: true },
   { name: 'system', path: '/system', label: 'System', listed: true },
   { name: 'units', path: '/units', label: 'Units', listed: true },

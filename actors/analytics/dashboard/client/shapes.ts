@@ -190,3 +190,64 @@ export interface SeriesKey {
   readonly device: string
   readonly metric: string
 }
+
+/** What one unit more of a driver does to the series, and the standard error of that. */
+export interface DriverEffect {
+  readonly effect: number
+  readonly error: number
+}
+
+/** A driver; its effects are left out until they were told. */
+export interface DriverRow extends SeriesKey {
+  readonly last_hour?: DriverEffect
+  readonly last_6h?: DriverEffect
+  readonly last_24h?: DriverEffect
+}
+
+/** What drives a series. */
+export interface DriversOf extends SeriesKey {
+  readonly gain: number | null
+  readonly used: boolean
+  readonly hours: number
+  readonly learned_at: number | null
+  readonly drivers: readonly DriverRow[]
+  readonly mayEdit: boolean
+}
+
+/** Devices of one kind whose days run alike. */
+export interface FleetGroup {
+  readonly cluster: number
+  readonly devices: number
+  readonly level: number | null
+  /** Of each hour of a UTC day, how far it is from the level. */
+  readonly profile: readonly number[]
+  readonly spread: number
+  readonly members: readonly { readonly device: string; readonly level: number }[]
+}
+
+export interface FleetOutlier {
+  readonly device: string
+  readonly day: number
+  readonly since: number
+  readonly by: 'profile' | 'level'
+  readonly distance: number
+  readonly usual: number
+}
+
+export interface FleetKind {
+  readonly sort: string
+  readonly metric: string
+  readonly devices: number
+  readonly ungrouped: number
+  readonly days: number
+  readonly level: number
+  readonly level_spread: number
+  readonly groups: readonly FleetGroup[]
+  readonly outliers: readonly FleetOutlier[]
+}
+
+export interface Fleet {
+  readonly found: number
+  readonly metrics: readonly { readonly metric: string; readonly kinds: number; readonly outliers: number }[]
+  readonly kinds: readonly FleetKind[]
+}

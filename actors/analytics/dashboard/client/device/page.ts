@@ -1,34 +1,31 @@
 /**
  * A device: all its metrics in charts of one time and one cursor, what stood out, the windows in numbers, and what comes live.
  *
- * Owns the span shown, loading, the live stream, and the address. Leaves a metric to pane.ts, drawing to chart.ts, tables to theirs, and why something
- * stood out to why.ts.
+ * Owns the span shown, loading, and the address. Leaves what is known of the device to known-series.ts, what comes live to stream.ts, the charts to
+ * panes.ts, tables and dialogs to theirs.
  *
  * Invariants
- * - I1 One stream at most is open, of the device that is shown.
- * - I2 What is drawn is what the server drew up, plus live readings (pane.ts); once a minute the server draws it up anew.
- * - I3 The address holds all that the reader chose; what follows the present is relative in it.
+ * - I1 What is drawn is what the server drew up, plus live readings (pane.ts); once a minute the server draws it up anew.
+ * - I2 The address holds all that the reader chose; what follows the present is relative in it.
  */
 
 import { isRefusal } from '../api.ts'
 import { announce, h, setText } from '../dom.ts'
-import { age, count, duration, moment } from '../format.ts'
-import { follow } from '../live.ts'
-import type { StreamEvent, StreamState } from '../live.ts'
+import { moment } from '../format.ts'
 import type { Context, Page } from '../page.ts'
-import type { AnomalyRow, ForecastEvent, ReadingRow, SeriesRow, WindowRow } from '../shapes.ts'
+import type { AnomalyRow, ForecastEvent, ReadingRow, WindowRow } from '../shapes.ts'
 import { createAnomalyTable } from './anomalies.ts'
+import { createDriversForm } from './drivers-form.ts'
+import { KnownSeries } from './known-series.ts'
 import { createMetricChoice } from './metric-choice.ts'
-import { Pane } from './pane.ts'
-import { fittingRange, placeAddress, rangeSpan, readPlace, rhythmOf, withAhead, zoomed } from './place.ts'
+import { createPanes } from './panes.ts'
+import { fittingRange, placeAddress, rangeSpan, readPlace, withAhead, zoomed } from './place.ts'
 import type { Place, RangeName, Span } from './place.ts'
+import { createStream } from './stream.ts'
 import { createTools } from './tools.ts'
 import { createWhy } from './why.ts'
 import { createWindowsTable } from './windows-table.ts'
 
-/** Metrics shown before the reader chooses. */
-const FIRST_METRICS = 6
-const SERIES_MAX = 500
 /** How often the graph is drawn up anew while it follows the present. */
 const RELOAD_MS = 60_000
 /** A window closed: its charts are drawn up anew, once for all that close with it. */
@@ -36,16 +33,10 @@ const WINDOW_PAUSE_MS = 1_500
 const HINT =
   'Drag to move, pinch to zoom; with the mouse, the wheel over a chart that was clicked. Keys: arrows read point by point, Shift with them moves, ' +
   '+ and − zoom, 0 goes back, N and P go to what stood out, Enter says why.'
-const NOTHING_KNOWN = 'Nothing of this device is known here. It may be of another tenant, or have left by age.'
-const STREAM_TEXT: Record<StreamState, string> = { idle: '', connecting: 'connecting', live: 'live', waiting: 'reconnecting', refused: 'not allowed' }
 
 export function open(host: HTMLElement, { api, units, note }: Context): Page {
   let place: Place = readPlace(new URLSearchParams())
-  let rows: readonly SeriesRow[] = []
   let fitting: RangeName | null = null
-  let panes: Pane[] = []
-  let pointed: AnomalyRow | null = null
-  let stopStream: () => void = () => {}
   let paused = false
   let left = false
   let opening = new AbortController()
@@ -57,9 +48,9 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
   let drawnTo = 0
   let windowTimer: ReturnType<typeof setTimeout> | undefined
 
+  const known = new KnownSeries(api, units)
   const title = h('h1', { id: 'title' })
   const about = h('span', { class: 'muted', id: 'device-about' })
-  const stream = h('span', { class: 'stream', id: 'stream', 'data-state': 'idle' })
   const trouble = h('p', { class: 'trouble', role: 'alert', hidden: true })
   const tools = createTools({
     span: () => span(),
@@ -69,43 +60,43 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
     onSpan: (wanted) => setSpan(wanted, true),
   })
   const metrics = createMetricChoice(units, (names) => go({ ...place, metrics: names }))
-  const charts = h('div', { class: 'panes', id: 'panes' })
-  const spoken = h('p', { class: 'unseen', role: 'status', id: 'chart-read' })
+  const driversForm = createDriversForm(api, units)
+  const panes = createPanes(api, units, { onSpan: setSpan, onAsk: ask, onEdit: driversForm.open })
   const why = createWhy(api, units, {
     onZoom: (a) => {
-      const { from, to } = span()
-      setSpan(zoomed({ from, to }, 0.1, a.ts), true)
-      panes.find((p) => p.series.metric === a.metric)?.element.scrollIntoView({ block: 'nearest' })
+      setSpan(zoomed(span(), 0.1, a.ts), true)
+      panes.of(a.metric)?.element.scrollIntoView({ block: 'nearest' })
     },
-    onClose: () => point(null),
+    onClose: () => panes.point(null),
   })
-  const ask = (anomaly: AnomalyRow) => {
-    point(anomaly)
-    why.ask(anomaly)
-  }
-  const anomalies = createAnomalyTable(units, point, ask)
+  const anomalies = createAnomalyTable(units, panes.point, ask)
   const windows = createWindowsTable(api, units)
+  const stream = createStream(api, { onReading, onAnomaly, onWindow, onForecast, onAgain: () => void load() })
   host.append(
     h('div', { class: 'page-head' },
       h('p', { class: 'crumbs' }, h('a', { href: '/' }, 'Fleet')), title,
-      h('p', { class: 'lead-in' }, about, ' ', stream)),
+      h('p', { class: 'lead-in' }, about, ' ', stream.element)),
     h('div', { class: 'stack' },
       h('section', { class: 'card charts', 'aria-label': 'Charts' },
-        tools.element, metrics.element, tools.shown, trouble, charts,
-        h('p', { class: 'muted small hint', id: 'chart-keys' }, HINT), spoken),
+        tools.element, metrics.element, tools.shown, trouble, panes.element,
+        h('p', { class: 'muted small hint', id: 'chart-keys' }, HINT), panes.spoken),
       h('div', { class: 'panels' }, anomalies.element, windows.element)),
-    why.element)
+    why.element, driversForm.element)
 
-  const rhythm = () => rhythmOf(rows)
+  function ask(anomaly: AnomalyRow): void {
+    panes.point(anomaly)
+    why.ask(anomaly)
+  }
   const range = () => place.range ?? fitting ?? '1h'
   /** The range, of what was measured. */
-  const measured = (): Span => place.zoom ?? rangeSpan(range(), rhythm(), Date.now())
+  const measured = (): Span => place.zoom ?? rangeSpan(range(), known.rhythm(), Date.now())
   /** What the charts show: the range, and what is expected beyond it. */
   const span = (): Span => {
     if (place.zoom || !place.ahead) return measured()
-    return withAhead(measured(), Math.max(0, ...panes.map((pane) => pane.outlook?.hours.at(-1)?.ts ?? 0)), Date.now())
+    return withAhead(measured(), Math.max(0, ...panes.all().map((pane) => pane.outlook?.hours.at(-1)?.ts ?? 0)), Date.now())
   }
-  const shownMetrics = () => place.metrics?.filter((name) => rows.some((row) => row.metric === name)) ?? rows.slice(0, FIRST_METRICS).map((row) => row.metric)
+  const shownMetrics = () => known.metrics(place.metrics)
+  const makePanes = () => panes.make(place.device, shownMetrics(), (metric) => known.lastOf(metric))
 
   /** Goes to a place by the reader's will. */
   function go(next: Place): void {
@@ -129,15 +120,15 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
     void load()
   }
 
-  const showTools = () => tools.choose(place.zoom ? null : range(), place.view, panes.some((pane) => pane.outlook !== null) ? place.ahead : null)
+  const showTools = () => tools.choose(place.zoom ? null : range(), place.view, panes.all().some((pane) => pane.outlook !== null) ? place.ahead : null)
 
   function showChoices(): void {
     showTools()
-    metrics.show(rows, shownMetrics())
+    metrics.show(known.rows, shownMetrics())
   }
 
   function show(next: Place): void {
-    const sameDevice = next.device === place.device && rows.length > 0
+    const sameDevice = next.device === place.device && known.rows.length > 0
     place = next
     if (!sameDevice) return void openDevice()
     showChoices()
@@ -151,17 +142,17 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
     opening = new AbortController()
     const { signal } = opening
     const { device } = place
-    rows = []
+    known.clear()
     fitting = null
     loaded = false
-    stopStream()
+    stream.stop()
     const at = device.lastIndexOf('/') + 1
     title.replaceChildren(h('span', { class: 'title-path' }, device.slice(0, at)), device.slice(at) || 'No device')
     document.title = `${device || 'No device'} · Weir`
     setText(about, 'Loading…')
     makePanes()
     try {
-      rows = await seriesOf(device, signal)
+      await known.load(device, signal)
     } catch (error) {
       if (signal.aborted || isRefusal(error)) return
       sayTrouble(`Cannot show this device: ${(error as Error).message}`)
@@ -170,59 +161,31 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
     }
     if (signal.aborted) return
     sayTrouble('')
-    fitting = fittingRange(rhythm())
+    fitting = fittingRange(known.rhythm())
     showChoices()
     makePanes()
-    for (const pane of panes) pane.last = lastOf(pane.series.metric)
     showAbout()
     draw()
-    if (device !== '') listen()
+    listen()
     await load()
   }
 
-  async function seriesOf(device: string, signal: AbortSignal): Promise<SeriesRow[]> {
-    if (device === '') return []
-    const { series } = await api.get<{ series: SeriesRow[] }>('/v1/series', { device, limit: SERIES_MAX }, signal)
-    return series.sort((a, b) => units.label(a.metric).localeCompare(units.label(b.metric)))
-  }
-
-  const lastOf = (metric: string) => {
-    const row = rows.find((r) => r.metric === metric)
-    return row ? { ts: row.last, value: row.value } : null
-  }
-
-  function makePanes(): void {
-    const wanted = shownMetrics()
-    const same = panes.length === wanted.length && panes.every((p, i) => p.series.device === place.device && p.series.metric === wanted[i])
-    if (same) return
-    for (const pane of panes) pane.destroy()
-    panes = wanted.map((metric) => {
-      const pane: Pane = new Pane({ device: place.device, metric }, units, {
-        height: chartHeight(wanted.length),
-        onSpan: setSpan,
-        onCursor: (ts, aloud) => cursor(ts, aloud ? pane : null),
-        onPick: point,
-        onAsk: ask,
-      })
-      pane.last = lastOf(metric)
-      charts.append(pane.element)
-      return pane
-    })
+  function listen(): void {
+    if (!paused && !left && place.device !== '') stream.listen(place.device)
   }
 
   async function load(): Promise<void> {
-    if (rows.length === 0) return
+    if (known.rows.length === 0) return
     loading.abort()
     loading = new AbortController()
     const { signal } = loading
     const shown = measured()
     const whole = withAhead(shown, Infinity, Date.now())
-    const width = Math.min(4_000, Math.max(100, charts.clientWidth - 70))
-    const wish = { span: shown, view: place.view, width, open: place.zoom === null, aheadMs: whole.to - Date.now() }
-    charts.setAttribute('aria-busy', 'true')
+    const wish = { span: shown, view: place.view, open: place.zoom === null, aheadMs: whole.to - Date.now() }
+    panes.element.setAttribute('aria-busy', 'true')
     askedAt = Date.now()
     try {
-      await Promise.all([...panes.map((pane) => pane.load(api, wish, signal)), windows.load(place.device, shownMetrics(), shown, signal)])
+      await Promise.all([panes.load(wish, signal), windows.load(place.device, shownMetrics(), shown, signal)])
       loaded = true
       sayTrouble('')
       draw()
@@ -232,7 +195,7 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
       // As if it had been asked for a while ago: the next ticks try again.
       askedAt = Date.now() - RELOAD_MS + 4_000
     } finally {
-      if (!signal.aborted) charts.removeAttribute('aria-busy')
+      if (!signal.aborted) panes.element.removeAttribute('aria-busy')
     }
   }
 
@@ -254,74 +217,40 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
   function draw(): void {
     const shown = span()
     drawnTo = shown.to
-    for (const pane of panes) pane.draw(shown, { open: place.zoom === null, ahead: place.ahead })
+    panes.draw(shown, { open: place.zoom === null, ahead: place.ahead })
     const range = measured()
     tools.showSpan(range, shown.to - range.to)
     if (!loaded) return
     showTools()
-    const inSpan = panes.flatMap((pane) => pane.anomalies).filter((a) => a.ts >= shown.from && a.ts <= shown.to)
+    const inSpan = panes.all().flatMap((pane) => pane.anomalies).filter((a) => a.ts >= shown.from && a.ts <= shown.to)
     anomalies.show(inSpan.sort((a, b) => b.ts - a.ts))
   }
 
-  function cursor(ts: number | null, speaking: Pane | null): void {
-    for (const pane of panes) {
-      const said = pane.cursor(ts)
-      if (pane === speaking) setText(spoken, said ?? 'Nothing measured here')
-    }
-  }
+  const showAbout = () => setText(about, known.about(place.device, Date.now()))
 
-  function point(anomaly: AnomalyRow | null): void {
-    pointed = anomaly
-    for (const pane of panes) pane.point(pointed && pane.series.metric === pointed.metric ? pointed : null)
-  }
-
-  function showAbout(): void {
-    const all = rhythm()
-    if (!all) return setText(about, place.device === '' ? 'Choose one in the fleet.' : NOTHING_KNOWN)
-    const every = all.everyMs === null ? '' : ` · usually every ${duration(all.everyMs)}`
-    const things = `${rows.length} metric${rows.length === 1 ? '' : 's'} · ${count(all.count)} reading${all.count === 1 ? '' : 's'}`
-    setText(about, `${things} · last ${age(all.last, Date.now())}${every}`)
-  }
-
-  function onEvent({ event, data }: StreamEvent): void {
-    if (event === 'reading') onReading(JSON.parse(data) as ReadingRow, false)
-    else if (event === 'snapshot') for (const row of (JSON.parse(data) as { latest: ReadingRow[] }).latest) onReading(row, true)
-    else if (event === 'anomaly') onAnomaly(JSON.parse(data) as AnomalyRow)
-    else if (event === 'window') onWindow(JSON.parse(data) as WindowRow)
-    else if (event === 'forecast') onForecast(JSON.parse(data) as ForecastEvent)
-  }
-
-  function onReading(reading: ReadingRow, snapshot: boolean): void {
+  function onReading(reading: ReadingRow, { snapshot }: { snapshot: boolean }): void {
     if (reading.device !== place.device) return
-    const at = rows.findIndex((row) => row.metric === reading.metric)
-    if (at < 0) {
-      // A metric that the device did not have before.
-      const { device, metric, ts, value } = reading
-      rows = [...rows, { device, metric, count: 1, first: ts, last: ts, value }]
+    if (!known.note(reading, { snapshot })) {
       fitting ??= '1h'
       showChoices()
       makePanes()
       return void load()
     }
-    const row = rows[at]
-    const newer = reading.ts >= row.last ? { last: reading.ts, value: reading.value } : {}
-    rows = rows.with(at, { ...row, ...newer, count: row.count + (snapshot ? 0 : 1) })
     metrics.note(reading)
-    const pane = panes.find((p) => p.series.metric === reading.metric)
+    const pane = panes.of(reading.metric)
     if (pane?.add(reading, span(), { open: place.zoom === null, snapshot }) && loaded) drawSoon()
     else pane?.showLast()
   }
 
   function onAnomaly(anomaly: AnomalyRow): void {
-    const pane = panes.find((p) => p.series.metric === anomaly.metric)
-    if (!pane?.addAnomaly(anomaly)) return
+    if (!panes.of(anomaly.metric)?.addAnomaly(anomaly)) return
     const what = `${units.label(anomaly.metric)} ${units.text(anomaly.metric, anomaly.value)}`
     announce(`Unusual: ${what} at ${moment(anomaly.ts, Date.now())}, ${anomaly.reason}`)
     drawSoon()
   }
 
   function onForecast(forecast: ForecastEvent): void {
-    const pane = panes.find((p) => p.series.metric === forecast.metric)
+    const pane = panes.of(forecast.metric)
     pane?.foresee(forecast)
     if (pane && loaded) drawSoon()
   }
@@ -335,64 +264,42 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
     }, WINDOW_PAUSE_MS)
   }
 
-  function listen(): void {
-    stopStream()
-    if (paused || left) return
-    let broken = false
-    stopStream = follow(api, '/v1/live', { device: place.device, kind: 'reading,window,anomaly,forecast' }, {
-      onEvent,
-      onState: (state) => {
-        stream.dataset.state = state
-        setText(stream, STREAM_TEXT[state])
-        if (state === 'waiting') broken = true
-        if (state !== 'live' || !broken) return
-        broken = false
-        void load()
-      },
-    })
-  }
-
   return {
     show(query) {
       why.close()
+      driversForm.close()
       show(readPlace(query))
     },
     tick() {
       showAbout()
-      for (const pane of panes) pane.showLast()
-      if (rows.length === 0) return
+      panes.tick()
+      if (known.rows.length === 0) return
       if (Date.now() - askedAt > RELOAD_MS && (place.zoom === null || !trouble.hidden)) return void load()
       const { from, to } = span()
-      if (place.zoom === null && loaded && to - drawnTo >= (to - from) / Math.max(100, charts.clientWidth)) draw()
+      if (place.zoom === null && loaded && to - drawnTo >= (to - from) / panes.width) draw()
     },
-    recolour: () => panes.forEach((pane) => pane.recolour()),
+    recolour: () => panes.recolour(),
     pause() {
-      stopStream()
+      stream.stop()
       paused = true
     },
     resume() {
       if (!paused) return
       paused = false
-      if (rows.length === 0) return
+      if (known.rows.length === 0) return
       listen()
       void load()
     },
     leave() {
       left = true
-      stopStream()
+      stream.stop()
       opening.abort()
       loading.abort()
       clearTimeout(windowTimer)
       windows.leave()
       why.leave()
-      for (const pane of panes) pane.destroy()
+      driversForm.close()
+      panes.leave()
     },
   }
-}
-
-/** Less on a phone, and where there are several, so that two or three fit one screen. */
-function chartHeight(charts: number): number {
-  const phone = matchMedia('(max-width: 700px)').matches
-  if (charts === 1) return phone ? 260 : 380
-  return phone ? 180 : 210
 }
