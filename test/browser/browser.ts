@@ -45,13 +45,23 @@ export async function openPage(browser: Browser, options: BrowserContextOptions 
 }
 
 /** What axe-core finds wrong with the page as it stands, a line a finding; WCAG 2.2 A and AA, and best practices. */
-export async function accessibilityFaults(page: Page): Promise<string[]> {
-  await page.evaluate(AXE)
-  return page.evaluate(async () => {
-    const { axe } = globalThis as unknown as { axe: { run(): Promise<{ violations: { id: string; help: string; nodes: { html: string; failureSummary?: string }[] }[] }> } }
-    const { violations } = await axe.run()
+export function accessibilityFaults(page: Page): Promise<string[]> {
+  return axeFaults(page, {})
+}
+
+/** The same by the rules that look at colours: all that another theme can change of a page that has been looked at whole. */
+export function colourFaults(page: Page): Promise<string[]> {
+  return axeFaults(page, { runOnly: { type: 'rule', values: ['color-contrast', 'link-in-text-block'] } })
+}
+
+async function axeFaults(page: Page, rules: object): Promise<string[]> {
+  if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(AXE)
+  // Of what is in order, nothing but that is wanted: telling of each element how it passed takes longer than looking at it.
+  return page.evaluate(async (options) => {
+    const { axe } = globalThis as unknown as { axe: { run(options: object): Promise<{ violations: { id: string; help: string; nodes: { html: string; failureSummary?: string }[] }[] }> } }
+    const { violations } = await axe.run(options)
     return violations.flatMap((v) => v.nodes.map((n) => `${v.id}: ${v.help}: ${n.html.slice(0, 160)} ${n.failureSummary ?? ''}`))
-  })
+  }, { ...rules, resultTypes: ['violations'] })
 }
 
 /** Whether the page is wider than the screen. */

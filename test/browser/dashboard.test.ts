@@ -5,13 +5,15 @@ import { accessTests } from './pages/access.ts'
 import { aheadTests } from './pages/ahead.ts'
 import { deviceTests } from './pages/device.ts'
 import { everyPageTests } from './pages/every-page.ts'
+import { driversTests } from './pages/drivers.ts'
 import { exploreTests } from './pages/explore.ts'
 import { fleetTests } from './pages/fleet.ts'
 import { freshTests } from './pages/fresh.ts'
+import { patternsTests } from './pages/patterns.ts'
 import { systemTests } from './pages/system.ts'
 import { unitsTests } from './pages/units.ts'
 import { whyTests } from './pages/why.ts'
-import { PROBE, Site } from './site.ts'
+import { ORCHARD, PROBE, Site } from './site.ts'
 
 let site: Site
 const of = () => site
@@ -50,7 +52,23 @@ describe('with readings in it', () => {
   describe('the fleet', () => fleetTests(of))
   describe('a device', () => deviceTests(of))
   describe('why something stood out', () => whyTests(of))
-  describe('a chart with a forecast', () => aheadTests(of))
+
+  describe('an orchard that measured for a week', () => {
+    /** Days and nights, a reading each half hour: enough for the forecaster, and for what is usual of its masts. The fifth is out in the sun since the day before yesterday. */
+    beforeAll(async () => {
+      const [dayMs, now] = [86_400_000, Math.floor(Date.now() / 60_000) * 60_000]
+      const sunnySince = Math.floor(now / dayMs) * dayMs - 2 * dayMs
+      const warmth = (n: number, ts: number) => 15 + n / 10 - 6 * Math.cos((2 * Math.PI * ts) / dayMs) + 0.4 * Math.sin(ts / 1_234_567) + (n === 5 && ts >= sunnySince ? 25 : 0)
+      const times = Array.from({ length: 7 * 48 + 1 }, (_, i) => now - 7 * dayMs + i * 1_800_000)
+      const rows = (metric: string, masts: number[], share: number) => masts.flatMap((n) => times.map((ts) => ({ device: ORCHARD(n), metric, ts, value: warmth(n, ts) * share })))
+      await site.post([...rows('air_temperature', [1, 2, 3, 4, 5], 1), ...rows('soil_temperature', [2, 3, 4], 0.5)])
+    })
+
+    describe('a chart with a forecast', () => aheadTests(of))
+    describe('what drives a series', () => driversTests(of))
+    describe('the patterns', () => patternsTests(of))
+  })
+
   describe('the explorer', () => exploreTests(of))
   describe('the system', () => systemTests(of))
   describe('the units', () => unitsTests(of))

@@ -1,8 +1,6 @@
 /** The dashboard as its tests meet it: the whole system with real processes, a real browser, and what both are asked again and again. */
 
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { expect } from 'vitest'
@@ -20,12 +18,14 @@ export const WIDE: BrowserContextOptions = { viewport: { width: 1440, height: 90
 
 /** The probe that most tests look at. */
 export const PROBE = 'field-7/probe-2'
+/** Masts of an orchard, which measured for a week. */
+export const ORCHARD = (n: number) => `orchard/mast-${n}`
 
 export class Site {
   readonly system: System
   readonly browser: Browser
-  /** Where screenshots are left to be looked at; without WEIR_SCREENSHOTS they go with the test. */
-  readonly #shots = process.env.WEIR_SCREENSHOTS ?? mkdtempSync(join(tmpdir(), 'weir-dashboard-'))
+  /** Where screenshots are left to be looked at; nobody looks at those of a test that is just run, and each takes as long as a test of its page. */
+  readonly #shots = process.env.WEIR_SCREENSHOTS ?? null
 
   private constructor(system: System, browser: Browser) {
     this.system = system
@@ -45,7 +45,6 @@ export class Site {
   async stop(): Promise<void> {
     await this.browser.close()
     await this.system.remove()
-    if (!process.env.WEIR_SCREENSHOTS) rmSync(this.#shots, { recursive: true, force: true })
   }
 
   /** A page at `path`, signed in with `key`. */
@@ -69,13 +68,13 @@ export class Site {
     return JSON.parse(this.weir('keys', 'create', '--role', role)) as { id: string; secret: string }
   }
 
-  shoot(page: Page, name: string): Promise<unknown> {
-    return page.screenshot({ path: join(this.#shots, `${name}.png`), fullPage: true })
+  async shoot(page: Page, name: string): Promise<void> {
+    if (this.#shots) await page.screenshot({ path: join(this.#shots, `${name}.png`), fullPage: true })
   }
 
   /** Of what is on the screen alone: what stands fixed there is not drawn well in a picture of the whole page. */
-  shootScreen(page: Page, name: string): Promise<unknown> {
-    return page.screenshot({ path: join(this.#shots, `${name}.png`) })
+  async shootScreen(page: Page, name: string): Promise<void> {
+    if (this.#shots) await page.screenshot({ path: join(this.#shots, `${name}.png`) })
   }
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Page } from 'playwright-core'
-import { accessibilityFaults, overflows } from '../browser.ts'
+import { accessibilityFaults, colourFaults, overflows } from '../browser.ts'
 import { PHONE, PROBE, WIDE, has } from '../site.ts'
 import type { Site } from '../site.ts'
 
@@ -8,6 +8,7 @@ import type { Site } from '../site.ts'
 const PAGES = [
   { name: 'fleet', path: '/', filled: '.device-row .device-values dd' },
   { name: 'device', path: `/device?id=${PROBE}`, filled: '#windows tbody tr' },
+  { name: 'patterns', path: '/patterns', filled: '.kind-outliers li' },
   { name: 'explore', path: '/explore', filled: '.tables h3' },
   { name: 'explore-table', path: `/explore?sql=${encodeURIComponent('SELECT ts, device, metric, value FROM readings ORDER BY ts DESC LIMIT 400')}`, filled: '.result-table td' },
   { name: 'explore-plot', path: `/explore?as=plot&sql=${encodeURIComponent("SELECT start, mean FROM windows WHERE metric = 'soil_moisture' ORDER BY start")}`, filled: '.plot canvas' },
@@ -33,7 +34,7 @@ export function everyPageTests(site: () => Site): void {
         expect(await accessibilityFaults(page), `${size}, light`).toEqual([])
         await site().shoot(page, `${name}-${size}-light`)
         await page.emulateMedia({ colorScheme: 'dark' })
-        expect(await accessibilityFaults(page), `${size}, dark`).toEqual([])
+        expect(await colourFaults(page), `${size}, dark`).toEqual([])
         await site().shoot(page, `${name}-${size}-dark`)
         expect(await overflows(page), size).toBe(false)
         if (size === 'phone') {

@@ -17,6 +17,13 @@ export function freshTests(site: () => Site): void {
     await page.locator('#empty').waitFor()
     expect(await text(page, '#curl')).toContain(`curl ${site().system.url}/v1/readings`)
     expect(await accessibilityFaults(page)).toEqual([])
+    await page.locator('#nav a', { hasText: 'Patterns' }).click()
+    await says(page, '#patterns-said', 'Nothing has been measured yet.')
+    await says(page, '#patterns-empty', /when the UTC day is over, next at \d\d:\d\d \(in .+\)/)
+    expect(await accessibilityFaults(page)).toEqual([])
+    await site().shoot(page, 'patterns-empty')
+    await page.locator('#patterns-empty a').click()
+    await page.locator('#empty').waitFor()
 
     await site().post([{ device: 'field-1/probe-1', metric: 'soil_moisture', value: 23.4 }])
     await says(page, '.device-link', 'field-1/probe-1')

@@ -27,6 +27,11 @@ export function value(v: number | null | undefined): string {
   return new Intl.NumberFormat(undefined, { maximumSignificantDigits: Math.max(5, Math.ceil(Math.log10(size + 1))), useGrouping: size >= 1e4 }).format(v)
 }
 
+/** A size that is known roughly, to two significant digits: 0.0031968 becomes 0.0032. */
+export function roughly(v: number): number {
+  return Number(v.toPrecision(2))
+}
+
 /** A rate a second: 0.4, 12, 85.3k. */
 export function rate(perSecond: number): string {
   if (perSecond === 0) return '0'

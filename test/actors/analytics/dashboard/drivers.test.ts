@@ -39,7 +39,7 @@ test('whether the forecast goes by them is said for each case', () => {
   expect(usedWords(of({}), at)).toMatch(/^The forecast uses it: six hours ahead it misses 20 % less\. Learned from 200 hours, until .*27/)
   expect(usedWords(of({ gain: 0.999, drivers: [rain(pair(1, 1)), rain(pair(1, 1))] }), at)).toMatch(/^The forecast uses them: .* misses 1 % less/)
   expect(usedWords(of({ gain: 1, used: false }), at)).toMatch(/^The forecast does not use it: it would not be better\./)
-  expect(usedWords(of({ gain: null, used: false, hours: 1 }), at)).toMatch(/does not use it yet: it takes some days.* Learned from 1 hour, /)
+  expect(usedWords(of({ gain: null, used: false, hours: 1 }), at)).toMatch(/does not use it yet: for some days it is tried .* Learned from 1 hour, /)
   expect(usedWords(of({ gain: null, used: false, learned_at: null }), at)).toMatch(/first told at the end of the UTC day, at \d\d:\d\d \(in 9 h\)\.$/)
   expect(usedWords(of({ drivers: [] }), at)).toBe('')
 })

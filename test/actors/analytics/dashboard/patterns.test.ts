@@ -64,8 +64,9 @@ describe('who is unlike the others', () => {
     expect(headline([{ kinds: 1, outliers: 0 }])).toMatch(/1 kind, no device is unlike the others\.$/)
     expect(headline([{ kinds: 1, outliers: 0 }, { kinds: 2, outliers: 1 }])).toMatch(/3 kinds, in one case a device/)
     const kind = { devices: 36, sort: 'field-#', days: 720, ungrouped: 0 } as FleetKind
-    expect(kindWords(kind)).toBe('36 devices named field-#, learned from 720 days')
-    expect(kindWords({ ...kind, devices: 1, days: 1, ungrouped: 1 })).toBe('1 device named field-#, learned from 1 day; 1 of them in no pattern until its next day is over')
+    expect(kindWords(kind)).toBe('36 devices named field-# (# being any number), learned from 720 days')
+    expect(kindWords({ ...kind, devices: 1, days: 1, ungrouped: 1 })).toBe('1 device named field-# (# being any number), learned from 1 day; 1 of them in no pattern until its next day is over')
+    expect(kindWords({ ...kind, devices: 0, sort: 'mast' })).toBe('No device of late named mast, learned from 720 days')
   })
 
   test('while nothing is known, it is said what will come, and when', () => {

@@ -66,8 +66,8 @@ export function createDriversForm(api: Api, units: Units): DriversForm {
     }, { 'aria-label': 'Remove this driver' })
     const entry: Entry = {
       element: h('div', { class: 'drivers-entry', role: 'group', 'aria-label': 'A driver' },
-        h('div', { class: 'field' }, h('label', { for: device.id }, 'Device'), device, errors.device),
-        h('div', { class: 'field' }, h('label', { for: metric.id }, 'Metric'), metric, errors.metric), remove),
+        h('div', { class: 'field' }, h('label', { for: device.id }, 'Device'), device),
+        h('div', { class: 'field' }, h('label', { for: metric.id }, 'Metric'), metric), remove, errors.device, errors.metric),
       device, metric, errors, asked: Promise.resolve(),
     }
     let typing: ReturnType<typeof setTimeout> | undefined

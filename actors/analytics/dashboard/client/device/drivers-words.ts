@@ -48,7 +48,7 @@ export function usedWords({ drivers, gain, used, hours, learned_at }: DriversOf,
     return `What ${drivers.length === 1 ? 'it does' : 'they do'} is learned by the hour, and first told at the end of the UTC day, at ${clockTime(end)} (in ${duration(end - nowMs)}).`
   }
   const known = `Learned from ${count(hours)} hour${hours === 1 ? '' : 's'}, until ${date(learned_at)}.`
-  if (gain === null) return `The forecast does not use ${them} yet: it takes some days to know whether it would be better. ${known}`
+  if (gain === null) return `The forecast does not use ${them} yet: for some days it is tried beside it whether it would be better. ${known}`
   if (!used) return `The forecast does not use ${them}: it would not be better. ${known}`
   return `The forecast uses ${them}: six hours ahead it misses ${Math.max(1, Math.round(100 * (1 - gain)))} % less. ${known}`
 }

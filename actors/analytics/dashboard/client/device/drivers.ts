@@ -60,9 +60,7 @@ export function createDrivers(api: Api, units: Units, series: SeriesKey, onEdit:
       h('li', {}, 'Driven by ',
         h('a', { href: address('/device', { id: driver.device, metrics: driver.metric }) }, `${units.label(driver.metric)} of ${driver.device}`),
         `: ${effectWords(series.metric, driver, units).join('; ')}.`)))
-    setText(use, usedWords(answer, Date.now()))
-    const pm = list.textContent.includes('±')
-    list.title = pm ? '± is the standard error: in 95 of 100 cases the truth is within twice as much.' : ''
+    setText(use, `${usedWords(answer, Date.now())}${list.textContent.includes('±') ? ' Each effect is besides the others; ± is the standard error.' : ''}`)
   }
 
   return {

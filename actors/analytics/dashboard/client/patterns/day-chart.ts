@@ -5,7 +5,7 @@ import { DAY_MINUTES } from './typical-day.ts'
 import type { TypicalDay } from './typical-day.ts'
 
 const [WIDTH, HEIGHT] = [340, 150]
-const [LEFT, RIGHT, TOP, BOTTOM] = [50, 10, 10, 24]
+const [LEFT, RIGHT, TOP, BOTTOM] = [58, 10, 10, 24]
 const HOURS_SHOWN = [0, 6, 12, 18, 24]
 
 /** `scale`: least and greatest value that are shown. `label` says what is seen; `tick` a value at the axis. */

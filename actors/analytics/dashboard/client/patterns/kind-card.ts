@@ -16,10 +16,9 @@ const LINK_RANGE = '7d'
 
 const kindAddress = ({ sort, metric }: FleetKind) => address('/patterns', { metric, kind: sort })
 
-/** `alone`: it is the only one on the page, and all of it is wanted. */
-export function kindCard(kind: FleetKind, units: Units, { alone, nowMs }: { alone: boolean; nowMs: number }): HTMLElement {
+/** `id` is its own on the page. `alone`: it is the only one there, and all of it is wanted. */
+export function kindCard(kind: FleetKind, units: Units, { id, alone, nowMs }: { id: string; alone: boolean; nowMs: number }): HTMLElement {
   const { metric, outliers } = kind
-  const id = `kind-${kind.sort}-${metric}`.replace(/[^A-Za-z]+/g, '-')
   const name = units.label(metric)
   // A group that nobody is in now is told of only where there is no other.
   const lived = kind.groups.filter((group) => group.devices > 0)
@@ -55,7 +54,9 @@ export function kindCard(kind: FleetKind, units: Units, { alone, nowMs }: { alon
       members.length < devices && h('p', { class: 'small' }, alone ? `and ${count(devices - members.length)} more.` : h('a', { href: kindAddress(kind) }, `and ${count(devices - members.length)} more`)))
   }
 
-  return h('section', { class: 'card kind', 'aria-labelledby': id, 'data-metric': metric, 'data-sort': kind.sort },
+  // Kinds of one part stand side by side.
+  const small = outliers.length === 0 && groups.length < 2 && !alone
+  return h('section', { class: small ? 'card kind is-small' : 'card kind', 'aria-labelledby': id, 'data-metric': metric, 'data-sort': kind.sort },
     h('div', { class: 'kind-head' },
       h('h2', { id }, name, units.symbol(metric) && h('span', { class: 'muted' }, ` in ${units.symbol(metric)}`)),
       h('p', { class: 'muted small' }, kindWords(kind))),

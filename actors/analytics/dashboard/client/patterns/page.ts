@@ -45,7 +45,7 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
   const trouble = h('p', { class: 'trouble', role: 'alert', hidden: true })
   const metric = h('select', { id: 'patterns-metric', onchange: () => go({ metric: metric.value, sort: '', part: 1 }) })
   const tools = h('div', { class: 'pattern-tools', hidden: true }, h('label', { class: 'muted small', for: 'patterns-metric' }, 'Metric'), metric)
-  const body = h('div', { class: 'stack', id: 'patterns' })
+  const body = h('div', { class: 'kinds', id: 'patterns' })
   const before = button('quiet', 'Before', () => go({ ...place, part: place.part - 1 }))
   const after = button('quiet', 'Next', () => go({ ...place, part: place.part + 1 }))
   const part = h('span', { class: 'muted small' })
@@ -110,7 +110,7 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
     if (next === shown) return
     shown = next
     const focused = body.contains(document.activeElement) ? document.activeElement!.getAttribute('href') : null
-    const cards = kinds.map((kind) => kindCard(kind, units, { alone: sort !== '' && found === 1, nowMs: Date.now() }))
+    const cards = kinds.map((kind, i) => kindCard(kind, units, { id: `kind-${i}`, alone: sort !== '' && found === 1, nowMs: Date.now() }))
     const named = [of && units.label(of), sort && `devices named ${sort}`].filter(Boolean).join(' of ')
     body.replaceChildren(...(cards.length > 0 ? cards : [h('p', { class: 'card nothing' }, `No pattern is known of ${named}. `, h('a', { href: '/patterns' }, 'Show all'))]))
     if (focused !== null) [...body.querySelectorAll('a')].find((link) => link.getAttribute('href') === focused)?.focus({ preventScroll: true })

@@ -6,6 +6,7 @@
  * - I2 An hour lies at its middle, as a mean of it does.
  */
 
+import { roughly } from '../format.ts'
 import type { Units } from '../units.ts'
 
 export const DAY_MINUTES = 1_440
@@ -52,6 +53,6 @@ export function clockOf(minute: number): string {
 
 /** A day in a sentence. */
 export function dayWords(metric: string, { low, high, level, spread }: TypicalDay, words: Pick<Units, 'text'>): string {
-  const near = spread > 0 ? `; a day is usually within ${words.text(metric, spread)} of this` : ''
+  const near = spread > 0 ? `; a day is usually within ${words.text(metric, roughly(spread))} of this` : ''
   return `Around ${words.text(metric, level)}: lowest about ${clockOf(low.minute)} with ${words.text(metric, low.value)}, highest about ${clockOf(high.minute)} with ${words.text(metric, high.value)}${near}.`
 }

@@ -1,6 +1,6 @@
 /** What is said of kinds and of who is unlike the others: how far out and since when; and what will come while there is nothing. Pure, but for the time zone. */
 
-import { clockTime, count, date, duration, value as plain } from '../format.ts'
+import { clockTime, count, date, duration, roughly, value as plain } from '../format.ts'
 import type { FleetKind, FleetOutlier } from '../shapes.ts'
 import type { Units } from '../units.ts'
 
@@ -16,8 +16,8 @@ export function farWords(metric: string, { by, distance, usual }: FleetOutlier, 
   const far = Math.abs(distance)
   const times = usual > 0 && far / usual >= 1.5 ? far / usual : null
   const usually = times === null ? '' : `, ${times < 10 ? plain(Math.round(times * 10) / 10) : count(Math.round(times))} times as far as usual`
-  if (by === 'level') return `On average ${words.text(metric, far)} ${distance < 0 ? 'below' : 'above'} the others${usually}`
-  return `Its day goes another way: ${words.text(metric, far)} from the nearest pattern${usually}`
+  if (by === 'level') return `On average ${words.text(metric, roughly(far))} ${distance < 0 ? 'below' : 'above'} the others${usually}`
+  return `Its day goes another way: ${words.text(metric, roughly(far))} from the nearest pattern${usually}`
 }
 
 /** Since when, as days in a row. */
@@ -31,7 +31,8 @@ export function sinceWords({ since, day }: Pick<FleetOutlier, 'since' | 'day'>, 
 
 /** The devices of a kind, and what is known of them. */
 export function kindWords({ devices, sort, days, ungrouped }: FleetKind): string {
-  const who = `${count(devices)} device${devices === 1 ? '' : 's'} named ${sort}`
+  const many = devices === 0 ? 'No device of late' : `${count(devices)} device${devices === 1 ? '' : 's'}`
+  const who = `${many} named ${sort}${sort.includes('#') ? ' (# being any number)' : ''}`
   const waiting = ungrouped > 0 ? `; ${count(ungrouped)} of them in no pattern until ${ungrouped === 1 ? 'its' : 'their'} next day is over` : ''
   return `${who}, learned from ${count(days)} day${days === 1 ? '' : 's'}${waiting}`
 }
