@@ -54,7 +54,7 @@ export function createDrivers(api: Api, units: Units, series: SeriesKey, onEdit:
     element.hidden = drivers.length === 0 && !mayEdit
     edit.hidden = !mayEdit
     setText(edit, drivers.length === 0 ? 'Name what drives it' : 'Change')
-    edit.setAttribute('aria-label', drivers.length === 0 ? `Name what drives ${name}` : `Change what drives ${name}`)
+    edit.setAttribute('aria-label', drivers.length === 0 ? `Name what drives it: ${name}` : `Change what drives ${name}`)
     list.hidden = drivers.length === 0
     list.replaceChildren(...drivers.map((driver) =>
       h('li', {}, 'Driven by ',
