@@ -23,6 +23,7 @@ import { Follower } from '../store/follow.ts'
 import type { FollowerLogger } from '../store/follow.ts'
 import { makeLake, readNewestWhole } from '../store/manifest.ts'
 import type { Manifest } from '../store/manifest.ts'
+import { CourseTeller } from '../fleet/courses.ts'
 import { DriverRegistry, DriverRelay } from '../fleet/drivers.ts'
 import { FleetLearner } from '../fleet/learner.ts'
 import { createAnalytics } from './http/app.ts'
@@ -102,6 +103,7 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
   const meta = await connection.kv(BUCKET_META)
   const learner = await FleetLearner.open({ kv: meta, log, topology, created: resultsCreated, clock, logger })
   const drivers = await DriverRegistry.open(meta)
+  const courses = new CourseTeller({ log, clock, logger })
   const relay = new DriverRelay({ registry: drivers, log, topology, clock, logger })
   const follower = new Follower({
     log,
@@ -117,6 +119,7 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
       countFatesOf?.(covered)
       tail.onCommit(covered)
       learner.onCommit(covered)
+      courses.onCommit(covered)
       relay.onCommit(covered)
     },
     onClaim: (header) => tail.onClaim(header),
@@ -135,6 +138,7 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
   if (metrics !== undefined) registerMetrics(metrics, { connection, topology, dataDir, clock, tail, sql, hub, follower, members })
 
   learner.start()
+  courses.start()
   let caughtUp = false
   return {
     app: app as unknown as Hono<KeyedEnv>,
@@ -157,6 +161,7 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
       hub.close()
       await sql.close()
       await learner.stop()
+      await courses.stop()
       await relay.stop()
       drivers.close()
       await follower.stop()

@@ -17,6 +17,7 @@ import { hush, judgeTogether, togetherWords } from './device/together.ts'
 import { Driven } from './drivers/driven.ts'
 import { EffectsBuilder } from './effects.ts'
 import { assertKnown, Flag, FLAGS } from './flags.ts'
+import { hearCourses, isMoveOfKind } from './fleet/kin.ts'
 import { followWatermark, passTime, rearmAll, speak, closeUntil } from './series/closing.ts'
 import { DETECTOR_FIELDS, observe } from './series/detector.ts'
 import { barOf } from './series/ensemble/calibration.ts'
@@ -85,6 +86,9 @@ function step(state: PartitionState, message: InputMessage, effects: EffectsBuil
   } else if (input.kind === 'hour') {
     if (state.flags.has(Flag.drivers)) hearDriver(state, input)
     else state.malformed++
+  } else if (input.kind === 'courses') {
+    if (state.flags.has(Flag.kin)) hearCourses(state, input.courses, effects)
+    else state.malformed++
   }
 }
 
@@ -115,6 +119,7 @@ function applyBlock(state: PartitionState, { seq, timeMs }: InputMessage, block:
   const { row, ts: times, value: values } = block
   const repeated = block.keyed.length === 0 ? null : repeatedRows(state, seq, block)
   const judges = state.flags.has(Flag.ensemble)
+  const judgesKin = state.flags.has(Flag.kin)
   const judgesDevices = judges && state.flags.has(Flag.together)
   const receivedMs = state.flags.has(Flag.ageAtReceipt) ? timeMs : state.time.logMs
   const oldestMs = state.settings.retentionMs > 0 ? receivedMs - state.settings.retentionMs : -Infinity
@@ -144,7 +149,7 @@ function applyBlock(state: PartitionState, { seq, timeMs }: InputMessage, block:
             const at = (series.id & (PAGE_SERIES - 1)) * ENSEMBLE_DOUBLES
             let isStrange = judge(slab, at, ts, value)
             if (judgesDevices && judgeTogether(state.leanings, series, slab, at)) isStrange = true
-            if (isStrange && judgement.score >= barOf(state.tuning.factorOf(series.id))) {
+            if (isStrange && judgement.score >= barOf(state.tuning.factorOf(series.id)) && !(judgesKin && isMoveOfKind(state, series))) {
               reportJudgement(state, series, ts, value, effects)
               if (judgesDevices) hush(state.leanings, series)
             }

@@ -3,7 +3,7 @@
  *
  * Columns throughout. A series is named once, in a dictionary; rows refer to it by index. Forecasts have a form of their own (forecasts.ts).
  *
- * - E1 A commit is written in the least version that holds it, and all are read: 1 holds neither forecasts nor answers to anomalies nor profiles nor drivers, 2 does.
+ * - E1 A commit is written in the least version that holds it, and all are read: 1 holds neither forecasts nor answers to anomalies nor profiles nor drivers nor hours, 2 does.
  */
 
 import { pack, toBytes, toFloat32, toFloat64, told, toUint32, toUint8, unpack } from '../../runtime/codec.ts'
@@ -103,6 +103,17 @@ export interface ProfileRow {
   readonly distance: number
 }
 
+/** An hour of a series, as its kind is told of it. */
+export interface HourRow {
+  readonly series: number
+  /** Start, epoch ms. */
+  readonly hour: number
+  /** The mean of the hour less what is usual of the series at this hour. */
+  readonly deviation: number
+  /** Whether its mean was another one than that of the hour before. */
+  readonly moved: boolean
+}
+
 /** What somebody said of an anomaly, and what it did. */
 export interface FeedbackRow {
   readonly series: number
@@ -131,6 +142,7 @@ export interface PartitionEffects {
   readonly feedback: readonly FeedbackRow[]
   readonly profiles: readonly ProfileRow[]
   readonly drivers: readonly DriverRow[]
+  readonly hours: readonly HourRow[]
 }
 
 const WINDOW_NUMBERS = ['start', 'count', 'sum', 'min', 'max', 'stddev', 'first', 'last', 'p50', 'p95', 'p99'] as const
@@ -151,6 +163,7 @@ export class EffectsBuilder {
   readonly feedback: FeedbackRow[] = []
   readonly profiles: ProfileRow[] = []
   readonly drivers: DriverRow[] = []
+  readonly hours: HourRow[] = []
   #windows = 0
   #windowSeries = new Uint32Array(WINDOWS_AT_FIRST)
   /** size · 4 + closedBy. */
@@ -158,7 +171,7 @@ export class EffectsBuilder {
   #windowNumbers = new Float64Array(WINDOWS_AT_FIRST * WINDOW_NUMBERS.length)
 
   get count(): number {
-    return this.#windows + this.fates.length + this.anomalies.length + this.forecasts.rows + this.feedback.length + this.profiles.length + this.drivers.length
+    return this.#windows + this.fates.length + this.anomalies.length + this.forecasts.rows + this.feedback.length + this.profiles.length + this.drivers.length + this.hours.length
   }
 
   /** Adds a name and gives its index. The caller remembers the index for the life of this builder. */
@@ -200,7 +213,7 @@ export class EffectsBuilder {
 
   encode(totals: { accepted: number; pending: number; logTimeMs: number }): Uint8Array {
     const wire: Wire = {
-      v: this.forecasts.count + this.feedback.length + this.profiles.length + this.drivers.length === 0 ? 1 : 2,
+      v: this.forecasts.count + this.feedback.length + this.profiles.length + this.drivers.length + this.hours.length === 0 ? 1 : 2,
       a: totals.accepted,
       p: totals.pending,
       l: totals.logTimeMs,
@@ -216,6 +229,10 @@ export class EffectsBuilder {
       wire.fb = this.feedback.map((f) => [f.series, f.ts, f.value, f.useful, f.factor])
       if (this.profiles.length > 0) wire.pf = this.profiles.map((p) => [p.series, p.day, p.level, p.amplitude, p.cluster, p.distance, toBytes(Float32Array.from(p.course))])
       if (this.drivers.length > 0) wire.dr = this.drivers.map((d) => [d.series, d.at, d.gain, d.hours, d.driverDevice, d.driverMetric, [...d.effects, ...d.errors]])
+      if (this.hours.length > 0) {
+        const { hours } = this
+        wire.hr = [Uint32Array.from(hours, (h) => h.series), Float64Array.from(hours, (h) => h.hour), Float64Array.from(hours, (h) => h.deviation), Uint8Array.from(hours, (h) => Number(h.moved))].map(toBytes)
+      }
     }
     return pack(wire)
   }
@@ -236,6 +253,8 @@ interface Wire {
   fc?: ForecastWire
   fb?: [number, number, number, boolean, number][]
   pf?: [series: number, day: number, level: number, amplitude: number, cluster: number, distance: number, course: unknown][]
+  /** Columns: series, hour, deviation, moved. */
+  hr?: unknown[]
   dr?: [series: number, at: number, gain: number, hours: number, device: string, metric: string, numbers: number[]][]
 }
 
@@ -277,6 +296,7 @@ function rowsIn(wire: Wire): PartitionEffects {
       p99: numbers[at + 10],
     }
   }
+  const hours = hoursIn(wire.hr ?? [], named)
   return {
     accepted: wire.a,
     pending: wire.p,
@@ -291,7 +311,16 @@ function rowsIn(wire: Wire): PartitionEffects {
     feedback: (wire.fb ?? []).map(([s, ts, value, useful, factor]) => ({ series: s, ts, value, useful, factor })),
     profiles: (wire.pf ?? []).map(([s, day, level, amplitude, cluster, distance, course]) => ({ series: s, day, level, amplitude, cluster, distance, course: courseOf(course) })),
     drivers: (wire.dr ?? []).map(([s, at, gain, hours, driverDevice, driverMetric, numbers]) => ({ series: s, at, gain, hours, driverDevice, driverMetric, effects: numbers.slice(0, 3), errors: numbers.slice(3) })),
+    hours,
   }
+}
+
+function hoursIn(columns: unknown[], named: number): HourRow[] {
+  if (columns.length === 0) return []
+  const [series, hours, deviations, moved] = [toUint32(columns[0]), toFloat64(columns[1]), toFloat64(columns[2]), toUint8(columns[3])]
+  const sound = columns.length === 4 && [hours, deviations, moved].every((column) => column.length === series.length) && series.every((s) => s < named)
+  if (!sound) throw new RangeError('Cannot read a commit\'s hours as they must be whole and of the series that it names')
+  return Array.from(series, (s, i) => ({ series: s, hour: hours[i], deviation: deviations[i], moved: moved[i] === 1 }))
 }
 
 function courseOf(bytes: unknown): Float64Array {
@@ -306,13 +335,14 @@ function fatesOf([seq, duplicate, expired, old, closedUntil]: Wire['f'][number])
   return fates
 }
 
-function assertLists({ a, p, l, s, f, an, fb = [], pf = [], dr = [] }: Wire): void {
+function assertLists({ a, p, l, s, f, an, fb = [], pf = [], dr = [], hr = [] }: Wire): void {
   const isNumber = (n: unknown) => typeof n === 'number'
   const isCount = (n: unknown) => Number.isSafeInteger(n) && (n as number) >= 0
   const list = (of: unknown, row: (entry: unknown[]) => boolean) => Array.isArray(of) && of.every((entry) => Array.isArray(entry) && row(entry))
   const whole =
     [a, p, l].every(isNumber) &&
     list(s, (name) => name.length === 3 && name.every((part) => typeof part === 'string')) &&
+    Array.isArray(hr) &&
     list(f, (fates) => fates.length === 5 && Number.isSafeInteger(fates[0])) &&
     list(an, (row) => (row.length === 8 || row.length === 10) && isCount(row[0]) && row.slice(1, 7).every(isNumber) && row.slice(7).every((text) => typeof text === 'string')) &&
     list(fb, (row) => row.length === 5 && isCount(row[0]) && [row[1], row[2], row[4]].every(isNumber) && typeof row[3] === 'boolean') &&

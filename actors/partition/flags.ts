@@ -40,6 +40,11 @@ export const Flag = {
   drivers: 6,
   /** What the metrics of one device do together is looked at, too (device/). Before, each series was judged by itself alone. */
   together: 7,
+  /**
+   * Series are compared with others of their kind (fleet/kin.ts): hours are told as distances from what is usual, and what kinds did in them is heard.
+   * Before, such a message was none that anyone could read.
+   */
+  kin: 8,
 } as const
 
 /** All that this version knows, ascending. */

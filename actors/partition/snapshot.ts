@@ -5,7 +5,7 @@
  * - S2 The bytes are a function of the state, whichever way the state came about.
  * - S3 A state is written in the least format that holds it, and every older format is read: 1 is that of a state whose log has
  *   switched no flag on, 2 names the flags, 3 holds ensembles in place of detectors, 5 answers to anomalies, 6 what is known of kinds, 7 what
- *   drives series, 8 what forecasts need, 9 what the metrics of devices lean by. So the version before reads what this one writes until a flag is on. (4 was what forecasts needed before
+ *   drives series, 8 what forecasts need, 9 what the metrics of devices lean by, and how series stand to their kinds. So the version before reads what this one writes until a flag is on. (4 was what forecasts needed before
  *   any release had them.)
  */
 
@@ -15,6 +15,7 @@ import { DAY_HOURS } from '../reading/window.ts'
 import { TOGETHER_SINGLES } from './device/together.ts'
 import { Driven } from './drivers/driven.ts'
 import { assertKnown, Flag } from './flags.ts'
+import { KIN_SINGLES } from './fleet/kin.ts'
 import { LogTime } from './log-time.ts'
 import { DETECTOR_FIELDS } from './series/detector.ts'
 import { ENSEMBLE_DOUBLES } from './series/ensemble/layout.ts'
@@ -28,7 +29,7 @@ import { FACTOR_MAX, FACTOR_MIN } from './tuning.ts'
 export const SNAPSHOT_VERSION = 9
 
 export function snapshotVersionOf(state: PartitionState): number {
-  if (state.flags.has(Flag.together)) return 9
+  if (state.flags.has(Flag.together) || state.flags.has(Flag.kin)) return 9
   if (state.flags.has(Flag.forecasts)) return 8
   if (state.driven.size > 0) return 7
   if (state.priors.size > 0) return 6
@@ -66,6 +67,9 @@ interface Wire {
   /** From format 9 on, where the flag is on: what the metrics of devices lean by, in pages as of ensembles. */
   leanings?: Uint8Array[]
   /** From format 8 on, where they are switched on, of forecasters: which kind each series has (0 none); rows of the young, of the grown, in the order of series. */
+  /** From format 9 on, where the flag is on: how series stand to their kinds, in pages as of ensembles; and what kinds did in their last hours. */
+  kin?: Uint8Array[]
+  courses?: [string, number, number, number, number, number][]
   forecasters?: [Uint8Array, Uint8Array, Uint8Array]
   /** From format 5 on: series and factor by turns. */
   tuning?: Uint8Array
@@ -114,6 +118,10 @@ export function writeSnapshot(state: PartitionState): Uint8Array {
     wire.ensembles = state.ensembles.map(({ doubles }, i) => toBytes(doubles.subarray(0, seriesOfPage(state, i) * ENSEMBLE_DOUBLES)))
   }
   if (state.flags.has(Flag.together)) wire.leanings = state.leanings.pages.map((page, i) => toBytes(page.subarray(0, seriesOfPage(state, i) * TOGETHER_SINGLES)))
+  if (state.flags.has(Flag.kin)) {
+    wire.kin = state.kin.pages.map((page, i) => toBytes(page.subarray(0, seriesOfPage(state, i) * KIN_SINGLES)))
+    wire.courses = state.courses.entries().map((c) => [c.of, c.hour, c.members, c.moved, c.deviation, c.spread])
+  }
   if (state.flags.has(Flag.forecasts)) wire.forecasters = writeForecasters(state)
   if (state.tuning.size > 0) wire.tuning = toBytes(new Float64Array(state.tuning.entries()))
   if (state.priors.size > 0) wire.priors = state.priors.entries().map((p) => [p.of, p.revision, p.scale, p.groups.map((g) => [toBytes(g.centre), g.spread, g.days])])
@@ -273,6 +281,7 @@ function stateOf(wire: Wire, known: readonly number[]): PartitionState {
     must(sound, 'what it knows of kinds must be whole')
     state.priors.learn({ of, revision, scale, groups: groups.map(([centre, spread, days]) => ({ centre: toFloat64(centre), spread, days })) })
   }
+  readCourses(wire.courses ?? [], state)
   for (const series of state.series) series.refreshNextEnd()
   return state
 }
@@ -310,7 +319,8 @@ function readSeries(wire: Wire, state: PartitionState): void {
   must(detectors.length === (isEnsemble ? 0 : deviceOf.length * DETECTOR_FIELDS), 'it must hold the detector of each series')
   state.detectors.set(detectors)
   if (isEnsemble) readEnsembles(wire.ensembles!, state)
-  readLeanings(wire.leanings, state)
+  readPages(wire.leanings, state.leanings.pages, TOGETHER_SINGLES, state, 'what each metric leans by')
+  readPages(wire.kin, state.kin.pages, KIN_SINGLES, state, 'how each series stands to its kind')
 }
 
 function readEnsembles(pages: Uint8Array[], state: PartitionState): void {
@@ -322,14 +332,21 @@ function readEnsembles(pages: Uint8Array[], state: PartitionState): void {
   })
 }
 
-function readLeanings(pages: Uint8Array[] | undefined, state: PartitionState): void {
-  const kept = state.leanings.pages
-  must((pages ?? []).length === kept.length, 'it must hold what each metric leans by exactly if that is switched on')
+/** Fills `kept` with the `singles` of each series in `pages`; `what` names them. */
+function readPages(pages: Uint8Array[] | undefined, kept: readonly Float32Array[], singles: number, state: PartitionState, what: string): void {
+  must((pages ?? []).length === kept.length, `it must hold ${what} exactly if that is switched on`)
   kept.forEach((page, i) => {
-    const singles = toFloat32(pages![i])
-    must(singles.length === seriesOfPage(state, i) * TOGETHER_SINGLES, 'it must hold what each metric leans by')
-    page.set(singles)
+    const stored = toFloat32(pages![i])
+    must(stored.length === seriesOfPage(state, i) * singles, `it must hold ${what}`)
+    page.set(stored)
   })
+}
+
+function readCourses(courses: NonNullable<Wire['courses']>, state: PartitionState): void {
+  for (const [of, hour, members, moved, deviation, spread] of courses) {
+    must(typeof of === 'string' && [hour, members, moved, deviation, spread].every(Number.isFinite), 'what it knows of the hours of kinds must be whole')
+    state.courses.learn({ of, hour, members, moved, deviation, spread })
+  }
 }
 
 function readForecasters([kinds, ...rows]: [Uint8Array, Uint8Array, Uint8Array], { series, forecasters }: PartitionState): void {

@@ -10,6 +10,9 @@ import { DEFAULT_SETTINGS } from '../reading/input.ts'
 import { TOGETHER_SINGLES } from './device/together.ts'
 import type { Driven } from './drivers/driven.ts'
 import { Flag } from './flags.ts'
+import { Courses } from './fleet/courses.ts'
+import { KIN_SINGLES } from './fleet/kin.ts'
+import { kindOf } from './fleet/kinds.ts'
 import { Priors } from './fleet/priors.ts'
 import { Idempotency } from './idempotency.ts'
 import { LogTime } from './log-time.ts'
@@ -48,6 +51,9 @@ export class PartitionState {
   readonly keys = new Idempotency()
   readonly tuning = new Tuning()
   readonly priors = new Priors()
+  /** What kinds did in their last hours, and how each series stands to its kind, by number, `PAGE_SERIES` a page, once `Flag.kin` is on. */
+  readonly courses = new Courses()
+  readonly kin = { pages: [] as Float32Array[], pageBits: PAGE_BITS }
   /** What drives a series, by its number; most have none. */
   readonly driven = new Map<number, Driven>()
   /** By number. */
@@ -69,6 +75,8 @@ export class PartitionState {
   readonly #tenants = new Map<string, Map<string, Device>>()
   readonly #byMetric = new Map<Device, Map<string, Series>>()
   readonly #times = new Slab({ doubles: SERIES_TIMES, floats: 0, shorts: 0 })
+  /** Series by kind, once somebody has asked; no part of the state. */
+  #byKind: Map<string, Series[]> | null = null
   #lastDevice: Device | null = null
   /** One copy of each metric's name. */
   readonly #metrics = new Map<string, string>()
@@ -88,6 +96,8 @@ export class PartitionState {
       for (let made = 0; made < this.series.length; made += PAGE_SERIES) this.ensembles.push(makeSlab(PAGE_SERIES))
     } else if (flag === Flag.together) {
       for (let made = 0; made < this.series.length; made += PAGE_SERIES) this.leanings.pages.push(new Float32Array(PAGE_SERIES * TOGETHER_SINGLES))
+    } else if (flag === Flag.kin) {
+      for (let made = 0; made < this.series.length; made += PAGE_SERIES) this.kin.pages.push(new Float32Array(PAGE_SERIES * KIN_SINGLES))
     }
   }
 
@@ -115,6 +125,22 @@ export class PartitionState {
   find(tenant: string, device: string, metric: string): Series | null {
     const known = this.#tenants.get(tenant)?.get(device)
     return known === undefined ? null : this.#known(known, metric)
+  }
+
+  /** The series of a kind, in order of their numbers. */
+  seriesOfKind(kind: string): readonly Series[] {
+    if (this.#byKind === null) {
+      this.#byKind = new Map()
+      for (const series of this.series) this.#putByKind(series)
+    }
+    return this.#byKind.get(kind) ?? []
+  }
+
+  #putByKind(series: Series): void {
+    const kind = kindOf(series.device.tenant, series.device.name, series.metric)
+    const kin = this.#byKind!.get(kind)
+    if (kin === undefined) this.#byKind!.set(kind, [series])
+    else kin.push(series)
   }
 
   /**
@@ -153,6 +179,7 @@ export class PartitionState {
     const series = new Series(this.series.length, device, name, doubles, d)
     this.series.push(series)
     device.series.push(series)
+    if (this.#byKind !== null) this.#putByKind(series)
     if (device.series.length > LOOK_THROUGH_MAX) {
       const byMetric = this.#byMetric.get(device)
       if (byMetric === undefined) this.#byMetric.set(device, new Map(device.series.map((s) => [s.metric, s])))
@@ -164,6 +191,7 @@ export class PartitionState {
 
   /** Room for what is known of the newest series. */
   #makeDetector(): void {
+    if (this.flags.has(Flag.kin) && this.series.length > this.kin.pages.length * PAGE_SERIES) this.kin.pages.push(new Float32Array(PAGE_SERIES * KIN_SINGLES))
     if (this.flags.has(Flag.together) && this.series.length > this.leanings.pages.length * PAGE_SERIES) {
       this.leanings.pages.push(new Float32Array(PAGE_SERIES * TOGETHER_SINGLES))
     }

@@ -7,6 +7,7 @@
  * - `tick`      time passes
  * - `hour`      the mean of an hour of a series that drives another one, in the log of the driven
  * - `prior`     what was learned of a kind of series, for all partitions
+ * - `courses`   what kinds of series did in an hour, for partitions that hold some of them
  * - `feedback`  what somebody says of a reported anomaly: whether it was useful
  *
  * Times of receipt are not in here: a message's time is the log's own.
@@ -134,7 +135,25 @@ export interface DriverHour {
   readonly value: number
 }
 
-export type Input = Block | Rejects | SettingsMessage | Tick | Feedback | Prior | DriverHour
+/** What a kind did in an hour. Of several messages of one hour the first holds. */
+export interface CourseHour {
+  readonly of: string
+  /** Start of the hour, epoch ms. */
+  readonly hour: number
+  /** Series that told of the hour, and how many of these had another mean than in the hour before. */
+  readonly members: number
+  readonly moved: number
+  /** Median of how far they were from what is usual of each, in the unit of the metric; and of how far they were from that median. */
+  readonly deviation: number
+  readonly spread: number
+}
+
+export interface CoursesMessage {
+  readonly kind: 'courses'
+  readonly courses: readonly CourseHour[]
+}
+
+export type Input = Block | Rejects | SettingsMessage | Tick | Feedback | Prior | DriverHour | CoursesMessage
 
 interface WireBlock {
   k: 'b'
@@ -207,6 +226,10 @@ export function encodeDriverHour({ tenant, device, metric, slot, driver, hour, v
   return pack({ k: 'h', t: tenant, d: device, m: metric, n: slot, o: driver, h: hour, v: value })
 }
 
+export function encodeCourses(courses: readonly CourseHour[]): Uint8Array {
+  return pack({ k: 'c', h: courses.map((c) => [c.of, c.hour, c.members, c.moved, c.deviation, c.spread]) })
+}
+
 const TICK = pack({ k: 't' })
 
 export function encodeTick(): Uint8Array {
@@ -234,8 +257,10 @@ export function decodeInput(data: Uint8Array): Input {
       return decodePrior(wire as Record<string, unknown>)
     case 'h':
       return decodeDriverHour(wire as Record<string, unknown>)
+    case 'c':
+      return decodeCourses(wire as Record<string, unknown>)
     default:
-      throw new RangeError(`Cannot read a message of the input log as its kind must be one of b, x, s, t, u, p, h: current value is ${told(wire?.k)}`)
+      throw new RangeError(`Cannot read a message of the input log as its kind must be one of b, x, s, t, u, p, h, c: current value is ${told(wire?.k)}`)
   }
 }
 
@@ -247,6 +272,20 @@ function decodeDriverHour({ t, d, m, n, o, h, v }: Record<string, unknown>): Dri
   const sound = named && Number.isInteger(n) && (n as number) >= 0 && (n as number) < DRIVERS_MAX && Number.isSafeInteger(h) && (h as number) >= 0 && (h as number) % HOUR_MS === 0
   if (!sound || !Number.isFinite(v) || Math.abs(v as number) > VALUE_MAGNITUDE_MAX) throw new RangeError('Cannot read an hour of a driver as it must name a series, a slot, a driver, a whole hour, and a mean')
   return { kind: 'hour', tenant: t as string, device: d as string, metric: m as string, slot: n as number, driver: o as string, hour: h as number, value: v as number }
+}
+
+/** Kinds in one message. */
+export const COURSES_MAX = 1_000
+
+function decodeCourses({ h }: Record<string, unknown>): CoursesMessage {
+  const isCount = (n: unknown) => Number.isSafeInteger(n) && (n as number) >= 0
+  const isHour = (row: unknown) => {
+    if (!Array.isArray(row) || row.length !== 6 || typeof row[0] !== 'string') return false
+    const [, hour, members, moved, deviation, spread] = row
+    return isCount(hour) && hour % HOUR_MS === 0 && isCount(members) && isCount(moved) && moved <= members && Number.isFinite(deviation) && Number.isFinite(spread) && spread >= 0
+  }
+  if (!Array.isArray(h) || h.length > COURSES_MAX || !h.every(isHour)) throw new RangeError(`Cannot read what kinds did as it must be at most ${COURSES_MAX} whole hours with their members`)
+  return { kind: 'courses', courses: (h as [string, number, number, number, number, number][]).map(([of, hour, members, moved, deviation, spread]) => ({ of, hour, members, moved, deviation, spread })) }
 }
 
 const PRIOR_GROUPS_MAX = 16

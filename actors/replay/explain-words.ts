@@ -28,7 +28,7 @@ export function wordsOf(e: Explanation): string {
   const out = [formatAddress(e.address), '']
   out.push(line('committed as', `score ${shown(a.score)}, expected ${shown(a.expected)}, usual ${shown(a.lower)} to ${shown(a.upper)}`))
   out.push(line('reason', a.reason))
-  const of = block === null ? 'no longer in the log' : `${block.seq} of ${e.stream}, row ${block.row} of ${block.rows}, log time ${formatTime(block.timeMs)}`
+  const of = a.part === 'neighbours' ? 'none: it is of an hour as a whole' : block === null ? 'no longer in the log' : `${block.seq} of ${e.stream}, row ${block.row} of ${block.rows}, log time ${formatTime(block.timeMs)}`
   out.push(line('block', of))
   out.push(line('commit', `${commit.seq} of RESULTS at ${formatTime(commit.timeMs)}, partition ${e.partition}, epoch ${commit.epoch} of ${commit.owner}`))
   out.push('', `Readings of the series before it, as they came${e.readings.length === 0 ? ': none are held' : ''}`)

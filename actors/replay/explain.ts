@@ -106,6 +106,7 @@ export async function explain(log: Recorded, address: AnomalyAddress, last: numb
     block: block && { seq: block.message.seq, timeMs: block.message.timeMs, row: block.row, rows: block.block.row.length },
     readings,
   }
+  if (found.anomaly.part === 'neighbours') return { ...about, met: null, unreachable: 'no reading brought it, but what was told of its kind in that hour' }
   if (block === null) return { ...about, met: null, unreachable: 'the message that brought the reading is no longer in the log' }
   try {
     return { ...about, met: await meet(log, partition, address, found, block), unreachable: null }

@@ -10,7 +10,7 @@ import { decodeEffects, EffectsBuilder } from '../../actors/partition/effects.ts
 import type { PartitionEffects, WindowRow } from '../../actors/partition/effects.ts'
 import { HORIZON_MAX, rowsOf } from '../../actors/partition/forecasts.ts'
 import type { Forecast } from '../../actors/partition/forecasts.ts'
-import { decodeInput, encodeBlock, encodeDriverHour, encodeFeedback, encodePrior, encodeRejects, encodeSettings, encodeTick } from '../../actors/reading/input.ts'
+import { decodeInput, encodeBlock, encodeCourses, encodeDriverHour, encodeFeedback, encodePrior, encodeRejects, encodeSettings, encodeTick } from '../../actors/reading/input.ts'
 import type { Input } from '../../actors/reading/input.ts'
 import { CLOSED_BY } from '../../actors/reading/window.ts'
 import { manifestPath, readManifest } from '../../actors/store/manifest.ts'
@@ -63,6 +63,9 @@ const prior = fc.record(
   },
   { noNullPrototype: true },
 )
+const course = fc
+  .record({ of: fc.constantFrom('default\na\nm', 'x'), hour: fc.nat(1_000_000).map((h) => h * 3_600_000), members: fc.nat(99), moved: fc.nat(99), deviation: value.map((n) => n + 0), spread: fc.nat(9) }, { noNullPrototype: true })
+  .map((c) => ({ ...c, moved: Math.min(c.moved, c.members) }))
 /** A message of the input as its writers make it, and what it says. */
 const input: fc.Arbitrary<{ bytes: Uint8Array; input: Input }> = fc.oneof(
   { weight: 4, arbitrary: block.map((b) => ({ bytes: encodeBlock(b), input: { kind: 'block', ...b } as Input })) },
@@ -72,11 +75,12 @@ const input: fc.Arbitrary<{ bytes: Uint8Array; input: Input }> = fc.oneof(
   { weight: 1, arbitrary: feedback.map((f) => ({ bytes: encodeFeedback(f), input: { kind: 'feedback', ...f } as Input })) },
   { weight: 1, arbitrary: driverHour.map((h) => ({ bytes: encodeDriverHour(h), input: { kind: 'hour', ...h } as Input })) },
   { weight: 1, arbitrary: prior.map((p) => ({ bytes: encodePrior(p), input: { kind: 'prior', ...p } as Input })) },
+  { weight: 1, arbitrary: fc.array(course, { maxLength: 3 }).map((courses) => ({ bytes: encodeCourses(courses), input: { kind: 'courses', courses } as Input })) },
 )
 export const inputBytes = input.map(({ bytes }) => bytes)
 /** What may stand in the place of a part of a message: the right kind of bytes around the wrong kind of thing. */
 const misfit = fc.oneof(fc.jsonValue({ maxDepth: 2 }), anyBytes, fc.constantFrom(NaN, Infinity, -1, 1e308, 2 ** 53))
-const WIRES: Record<string, string[]> = { b: ['t', 'd', 'm', 'sd', 'sm', 'r', 'b', 'w', 'ts', 'v', 'i'], x: ['t', 'c', 's'], s: ['s', 'f'], t: [], h: ['t', 'd', 'm', 'n', 'o', 'h', 'v'], p: ['o', 'r', 's', 'g'], u: ['t', 'd', 'm', 'ts', 'v', 'u'] }
+const WIRES: Record<string, string[]> = { b: ['t', 'd', 'm', 'sd', 'sm', 'r', 'b', 'w', 'ts', 'v', 'i'], x: ['t', 'c', 's'], s: ['s', 'f'], t: [], h: ['t', 'd', 'm', 'n', 'o', 'h', 'v'], p: ['o', 'r', 's', 'g'], c: ['h'], u: ['t', 'd', 'm', 'ts', 'v', 'u'] }
 export const misfits = fc.constantFrom(...Object.keys(WIRES)).chain((k) => fc.tuple(...WIRES[k].map(() => misfit)).map((of) => pack({ k, ...Object.fromEntries(WIRES[k].map((name, i) => [name, of[i]])) })))
 
 /** What every reader of the input log relies on. */
@@ -90,6 +94,7 @@ function assertInput(got: Input): void {
   }
   if (got.kind === 'feedback') assert(typeof got.useful === 'boolean' && Number.isFinite(got.ts) && Number.isFinite(got.value) && [got.tenant, got.device, got.metric].every((n) => typeof n === 'string'))
   if (got.kind === 'prior') assert(got.scale > 0 && got.groups.every((g) => g.centre.length === 24 && g.centre.every(Number.isFinite)))
+  if (got.kind === 'courses') assert(got.courses.every((c) => c.members >= c.moved && c.spread >= 0 && [c.hour, c.moved, c.deviation].every(Number.isFinite)))
   if (got.kind !== 'block') return
   for (const name of [got.tenant, ...got.devices, ...got.metrics]) isText(name)
   for (let i = 0; i < got.row.length; i++) {
@@ -124,6 +129,7 @@ const effects: fc.Arbitrary<PartitionEffects> = fc
       feedback: fc.array(fc.record({ series: fc.nat(2), ts: fc.integer(), value: number, useful: fc.boolean(), factor: number }, { noNullPrototype: true }), { maxLength: 2 }),
       profiles: fc.array(fc.record({ series: fc.nat(2), day: fc.integer(), level: number, amplitude: number, course: fc.array(fc.float().map((n) => n + 0), { minLength: 24, maxLength: 24 }).map((c) => Float64Array.from(c)), cluster: fc.integer({ min: -1, max: 9 }), distance: number }, { noNullPrototype: true }), { maxLength: 2 }),
       drivers: fc.array(fc.record({ series: fc.nat(2), at: fc.integer(), driverDevice: device, driverMetric: metric, effects: fc.array(number, { minLength: 3, maxLength: 3 }), errors: fc.array(number, { minLength: 3, maxLength: 3 }), gain: number, hours: fc.nat() }, { noNullPrototype: true }), { maxLength: 2 }),
+      hours: fc.array(fc.record({ series: fc.nat(2), hour: fc.nat().map((h) => h * 3_600_000), deviation: fc.double(), moved: fc.boolean() }, { noNullPrototype: true }), { maxLength: 3 }),
     },
     { noNullPrototype: true },
   )
@@ -149,6 +155,7 @@ function encodeEffects(e: PartitionEffects): Uint8Array {
   builder.feedback.push(...e.feedback)
   builder.profiles.push(...e.profiles)
   builder.drivers.push(...e.drivers)
+  builder.hours.push(...e.hours)
   return builder.encode(e)
 }
 
@@ -165,11 +172,12 @@ function assertEffects(e: PartitionEffects): void {
   for (const f of e.feedback) assert(e.series[f.series] !== undefined && typeof f.factor === 'number' && typeof f.useful === 'boolean')
   for (const p of e.profiles) assert(e.series[p.series] !== undefined && p.course.length === 24 && typeof p.cluster === 'number')
   for (const d of e.drivers) assert(e.series[d.series] !== undefined && d.effects.length === 3 && d.errors.length === 3 && typeof d.driverDevice === 'string')
+  for (const h of e.hours) assert(e.series[h.series] !== undefined && typeof h.deviation === 'number' && typeof h.moved === 'boolean')
   for (const f of e.fates) assert(typeof f.seq === 'number' && f.old.length === f.closedUntil.length)
 }
 
 const COLUMNS = ['mean', 'lower', 'upper', 'lower80', 'upper80'] as const
-const EFFECT_FIELDS = ['a', 'p', 'l', 's', 'f', 'ws', 'wk', 'wn', 'an', 'fc', 'fb', 'pf', 'dr']
+const EFFECT_FIELDS = ['a', 'p', 'l', 's', 'f', 'ws', 'wk', 'wn', 'an', 'fc', 'fb', 'pf', 'dr', 'hr']
 const position = { created: 'c', seq: 7, timeMs: 70 }
 const header = (kind: JournalHeader['kind'], rest: Partial<JournalHeader> = {}): JournalHeader => ({
   kind, partition: 0, epoch: 1, owner: 'w', nonce: 'n', position, snapshots: [{ name: 'partition.0.1.7', position }], part: 0, ...rest,

@@ -84,7 +84,7 @@ export const partitionLaws: Law[] = [
     for (const [data] of messages) {
       const input = refusedOr(data, decodeInput, RangeError)
       // What only later versions can read is, until the log says that all of them can, what nobody can read.
-      if (input === null || (input.kind === 'feedback' && !flags.has(Flag.feedback)) || (input.kind === 'prior' && !flags.has(Flag.fleet)) || (input.kind === 'hour' && !flags.has(Flag.drivers))) malformed++
+      if (input === null || (input.kind === 'feedback' && !flags.has(Flag.feedback)) || (input.kind === 'prior' && !flags.has(Flag.fleet)) || (input.kind === 'hour' && !flags.has(Flag.drivers)) || (input.kind === 'courses' && !flags.has(Flag.kin))) malformed++
       else if (input.kind === 'settings') input.flags.forEach((flag) => flags.add(flag))
       else if (input.kind === 'block') accepted += input.row.length
     }

@@ -8,7 +8,7 @@
 
 import { partitionActor } from '../../actors/partition/actor.ts'
 import { Flag, FLAGS } from '../../actors/partition/flags.ts'
-import { encodeDriverHour, encodeFeedback, encodePrior, encodeRejects, encodeSettings } from '../../actors/reading/input.ts'
+import { encodeCourses, encodeDriverHour, encodeFeedback, encodePrior, encodeRejects, encodeSettings } from '../../actors/reading/input.ts'
 import type { KeyedRows, Reading } from '../../actors/reading/input.ts'
 import type { InputMessage } from '../../runtime/actor.ts'
 import { blockOf, HOUR, MINUTE, seeded, T0 } from '../actors/partition/harness.ts'
@@ -126,6 +126,38 @@ export function deviceLog(): InputMessage[] {
     put(ts + 2_000, blockOf(readings))
   }
   for (let s = 1; s < 90; s++) put(T0 + 1_440 * 10 * MINUTE + s * 5_000, partitionActor.tick())
+  return messages
+}
+
+/**
+ * Two weeks of six devices of one kind by the hour, with each flag of this version switched on from the beginning, and what the kind did in each hour, told
+ * behind it: one device drifts away from the eleventh day on, one rests on the twelfth, and on the thirteenth all of them cool.
+ */
+export function kinLog(): InputMessage[] {
+  const random = seeded(80)
+  const messages: InputMessage[] = []
+  const put = (timeMs: number, data: Uint8Array) => messages.push({ seq: 3 * messages.length + 1, timeMs, data })
+  const noise = () => random() + random() + random() - 1.5
+  const quarter = (v: number) => Math.round(v * 400) / 400
+  put(T0, encodeSettings({ latenessMs: 5_000, idleMs: 60_000, retentionMs: 0 }, FLAGS))
+  const past: number[] = []
+  let held = 0
+  for (let h = 0; h < 336; h++) {
+    const ts = T0 + h * HOUR + 20 * MINUTE
+    const sound = Math.abs((h % 24) - 12) / 3 + 0.5 * noise() - (h >= 300 ? Math.min(9, (h - 300) / 2) : 0)
+    past.push(sound)
+    const readings: Reading[] = [0, 1, 2, 3, 4, 5].map((d) => ({ device: `probe-${d}`, metric: 'temperature', ts: ts + 1_000 * d, value: quarter(10 + d + sound * (1 + d / 40) + 0.1 * noise() + (d === 1 && h >= 250 ? (h - 250) / 20 : 0)) }))
+    if (h < 280) held = readings[2].value
+    else readings[2] = { ...readings[2], value: held }
+    put(ts + 10_000, blockOf(readings))
+    const before = [1, 2, 3, 4, 5, 6, 7].filter((day) => h - 1 - 24 * day >= 0).map((day) => past[h - 1 - 24 * day])
+    if (before.length < 3) continue
+    const course = { hour: T0 + (h - 1) * HOUR, members: 6, moved: h > 280 ? 5 : 6, deviation: past[h - 1] - before.reduce((a, b) => a + b, 0) / before.length, spread: 0.05 }
+    const of = 'default\nprobe-#\ntemperature'
+    // Every tenth comes twice, and every fiftieth with others, of which the partition has no series.
+    for (let n = h % 10 === 0 ? 2 : 1; n > 0; n--) put(ts + 12_000, encodeCourses([...(h % 50 === 0 ? [{ ...course, of: 'default\nmast\nwind' }] : []), { ...course, of }]))
+  }
+  for (let s = 1; s < 90; s++) put(T0 + 336 * HOUR + s * 5_000, partitionActor.tick())
   return messages
 }
 

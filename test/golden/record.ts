@@ -1,5 +1,5 @@
 /**
- * `node test/golden/record.ts NAME golden|flagged|forecast|insight|ensemble|device`: keeps a log, a snapshot from its midst, and what this version tells of both, under
+ * `node test/golden/record.ts NAME golden|flagged|forecast|insight|ensemble|device|kin`: keeps a log, a snapshot from its midst, and what this version tells of both, under
  * `history/NAME`. To be run once for each version before its successor changes what a log leads to; what is there is never written again.
  */
 
@@ -19,10 +19,10 @@ import { drive, Story } from './story.ts'
 const STRETCHES = [[0, 500], [2_440, 2_640], [-160]] as const
 
 const [name, which] = process.argv.slice(2)
-const { flaggedLog, forecastLog, insightLog, ensembleLog, deviceLog } = logs as { [name in 'flaggedLog' | 'forecastLog' | 'insightLog' | 'ensembleLog' | 'deviceLog']?: () => InputMessage[] }
-const make = { golden: logs.goldenLog, flagged: flaggedLog, forecast: forecastLog, insight: insightLog, ensemble: ensembleLog, device: deviceLog }[which as 'golden' | 'flagged' | 'forecast' | 'insight' | 'ensemble' | 'device']
+const { flaggedLog, forecastLog, insightLog, ensembleLog, deviceLog, kinLog } = logs as { [name in 'flaggedLog' | 'forecastLog' | 'insightLog' | 'ensembleLog' | 'deviceLog' | 'kinLog']?: () => InputMessage[] }
+const make = { golden: logs.goldenLog, flagged: flaggedLog, forecast: forecastLog, insight: insightLog, ensemble: ensembleLog, device: deviceLog, kin: kinLog }[which as 'golden' | 'flagged' | 'forecast' | 'insight' | 'ensemble' | 'device' | 'kin']
 if (name === undefined || make === undefined) {
-  console.error('Cannot record as there must be a name and one of golden, flagged, forecast, insight, ensemble, device')
+  console.error('Cannot record as there must be a name and one of golden, flagged, forecast, insight, ensemble, device, kin')
   process.exit(2)
 }
 const whole = make()

@@ -20,23 +20,25 @@ export class Story {
   feedback: string[] = []
   profiles: string[] = []
   drivers: string[] = []
+  hours: string[] = []
   fates: string[] = []
   end = ''
 
   add(payload: Uint8Array): void {
-    const { series, windows, anomalies, forecasts, feedback, profiles, drivers, fates, accepted, pending, logTimeMs } = decodeEffects(payload)
+    const { series, windows, anomalies, forecasts, feedback, profiles, drivers, hours, fates, accepted, pending, logTimeMs } = decodeEffects(payload)
     for (const w of windows) this.windows.push(JSON.stringify({ ...w, series: nameOf(series[w.series]) }))
     for (const a of anomalies) this.anomalies.push(JSON.stringify({ ...a, series: nameOf(series[a.series]) }))
     for (const f of forecasts) this.forecasts.push(JSON.stringify([nameOf(series[f.series]), ...rowsOf(f)]))
     for (const f of feedback) this.feedback.push(JSON.stringify({ ...f, series: nameOf(series[f.series]) }))
     for (const p of profiles) this.profiles.push(JSON.stringify({ ...p, course: [...p.course], series: nameOf(series[p.series]) }))
     for (const d of drivers) this.drivers.push(JSON.stringify({ ...d, series: nameOf(series[d.series]) }))
+    for (const h of hours) this.hours.push(JSON.stringify({ ...h, series: nameOf(series[h.series]) }))
     for (const f of fates) this.fates.push(JSON.stringify([f.seq, [...f.duplicate], [...f.expired], [...f.old], [...f.closedUntil]]))
     this.end = JSON.stringify({ accepted, pending, logTimeMs })
   }
 
   hash(): string {
-    const lines = [...this.windows, ...this.anomalies, ...this.forecasts, ...this.feedback, ...this.profiles, ...this.drivers, ...this.fates, this.end]
+    const lines = [...this.windows, ...this.anomalies, ...this.forecasts, ...this.feedback, ...this.profiles, ...this.drivers, ...this.hours, ...this.fates, this.end]
     return createHash('sha256').update(lines.join('\n')).digest('hex')
   }
 }

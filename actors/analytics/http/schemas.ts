@@ -104,8 +104,8 @@ export const AnomalyRow = z
     lower: number,
     upper: number,
     reason: z.string(),
-    kind: z.string().nullable().openapi({ description: 'What sort of thing it is: spike, dip, level shift, drift, pattern, noise change, flat-line, stuck, gap, device (several metrics of the device at once); null of those found by earlier versions.' }),
-    part: z.string().nullable().openapi({ description: 'The part of the detector that noticed it; device: what looks at the metrics of the device together.' }),
+    kind: z.string().nullable().openapi({ description: 'What sort of thing it is: spike, dip, level shift, drift, pattern, noise change, flat-line, stuck, gap, device (several metrics of the device at once), apart (it leaves the course of its kind); null of those found by earlier versions.' }),
+    part: z.string().nullable().openapi({ description: 'The part of the detector that noticed it; device: what looks at the metrics of the device together; neighbours: what compares it with its kind, hour by hour, with the hour as ts and its mean as value.' }),
     useful: z.boolean().nullable().openapi({ description: 'What somebody said of it last; null where nobody has.' }),
     residual: number.optional().openapi({ description: 'Value less expected. With why=true.' }),
     neighbours: z

@@ -5,7 +5,8 @@
  * - F2 Each hour a day is forecast, each sixth hour of the UTC day a week; of a series that is too young for models of its own a day, as its kind
  *   usually goes, where that is known.
  * - F3 The hour that ends a UTC day ends a day of the series: its profile is told (fleet/).
- * - F4 Where drivers of the series help, its forecast is corrected by what they say (drivers/); what they do is told once a day.
+ * - F4 How far the hour was from what is usual of the series is told to its kind (fleet/hours.ts).
+ * - F5 Where drivers of the series help, its forecast is corrected by what they say (drivers/); what they do is told once a day.
  */
 
 import { DAY_HOURS, HOUR_MS } from '../../reading/window.ts'
@@ -14,6 +15,7 @@ import type { Driven } from '../drivers/driven.ts'
 import type { EffectsBuilder } from '../effects.ts'
 import { Flag } from '../flags.ts'
 import { endDay } from '../fleet/day.ts'
+import { tellHour } from '../fleet/hours.ts'
 import { HORIZON_MAX } from '../forecasts.ts'
 import type { PartitionState } from '../state.ts'
 import type { Kind } from './forecaster/by-kind.ts'
@@ -33,6 +35,7 @@ export function learnHour(state: PartitionState, series: Series, hour: Summary, 
   const driven = state.driven.size === 0 ? undefined : state.driven.get(series.id)
   driven?.learn(hour.start / HOUR_MS, (hour.sum + hour.carry) / hour.count)
   if (driven !== undefined && end % DAY_MS === 0) tellDrivers(series, driven, end, effects)
+  if (state.flags.has(Flag.kin)) tellHour(state, series, hour.start, effects)
   if (end % DAY_MS === 0 && state.flags.has(Flag.fleet)) tellDay(state, series, end - DAY_MS, effects)
   return end
 }

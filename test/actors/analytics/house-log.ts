@@ -10,7 +10,7 @@ import type { Position } from '../../../runtime/journal.ts'
 import type { Log } from '../../../runtime/log.ts'
 import { inputStream, inputSubject, partitionFor, resultsSubject } from '../../../runtime/topology.ts'
 import type { Topology } from '../../../runtime/topology.ts'
-import type { NamedAnomaly, NamedDriver, NamedFeedback, NamedForecast, NamedProfile, NamedWindow } from './named-rows.ts'
+import type { NamedAnomaly, NamedDriver, NamedFeedback, NamedForecast, NamedHour, NamedProfile, NamedWindow } from './named-rows.ts'
 
 export interface Message {
   seq: number
@@ -47,6 +47,7 @@ export interface CommitOptions {
   readonly feedback?: NamedFeedback[]
   readonly profiles?: NamedProfile[]
   readonly drivers?: NamedDriver[]
+  readonly hours?: NamedHour[]
   readonly pending?: number
   readonly tenant?: string
   readonly empty?: number[]
@@ -111,8 +112,8 @@ export class HouseLog {
 
   /** Commits all that waits. */
   async commit(options: CommitOptions = {}): Promise<void> {
-    const { fates = {}, windows = [], anomalies = [], forecasts = [], feedback = [], profiles = [], drivers = [], pending = 0, tenant = 'default', empty = [] } = options
-    const touched = new Set([...empty, ...this.#waiting.keys(), ...[...windows, ...anomalies, ...forecasts, ...feedback, ...profiles, ...drivers].map((w) => partitionFor(this.#topology, tenant, w.device))])
+    const { fates = {}, windows = [], anomalies = [], forecasts = [], feedback = [], profiles = [], drivers = [], hours = [], pending = 0, tenant = 'default', empty = [] } = options
+    const touched = new Set([...empty, ...this.#waiting.keys(), ...[...windows, ...anomalies, ...forecasts, ...feedback, ...profiles, ...drivers, ...hours].map((w) => partitionFor(this.#topology, tenant, w.device))])
     for (const partition of touched) {
       const messages = this.#waiting.get(partition) ?? []
       this.#waiting.delete(partition)
@@ -125,6 +126,7 @@ export class HouseLog {
       for (const answer of feedback.filter(mine)) builder.feedback.push({ ...answer, series: seriesOf(answer) })
       for (const profile of profiles.filter(mine)) builder.profiles.push({ ...profile, series: seriesOf(profile) })
       for (const driver of drivers.filter(mine)) builder.drivers.push({ ...driver, series: seriesOf(driver) })
+      for (const hour of hours.filter(mine)) builder.hours.push({ ...hour, series: seriesOf(hour) })
       const covered: Committed['messages'] = []
       for (const message of messages) {
         const rowsOf = (values: number[] = []) => Uint32Array.from(message.rows.flatMap((row, i) => (values.includes(row.value) ? [i] : [])))

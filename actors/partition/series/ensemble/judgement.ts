@@ -6,10 +6,10 @@
  * - J2 `kind` and the figures of the sentence are set where the surprise is at least `SURPRISE_NAMED` or a rule has spoken, which every score that is reported is above.
  */
 
-export type Kind = 'spike' | 'dip' | 'level shift' | 'drift' | 'pattern' | 'noise change' | 'flat-line' | 'stuck' | 'gap' | 'device'
+export type Kind = 'spike' | 'dip' | 'level shift' | 'drift' | 'pattern' | 'noise change' | 'flat-line' | 'stuck' | 'gap' | 'device' | 'apart'
 
-/** The parts of the ensemble, the rules beside it, and what looks beyond the series (../../device/). */
-export type Part = 'none' | 'forecast' | 'tail' | 'level' | 'half-hour' | 'hour' | 'scatter' | 'step' | 'noise' | 'away' | 'rest' | 'rhythm' | 'device'
+/** The parts of the ensemble, the rules beside it, and what looks beyond the series (../../device/, ../../fleet/). */
+export type Part = 'none' | 'forecast' | 'tail' | 'level' | 'half-hour' | 'hour' | 'scatter' | 'step' | 'noise' | 'away' | 'rest' | 'rhythm' | 'device' | 'neighbours'
 
 export interface Judgement {
   score: number

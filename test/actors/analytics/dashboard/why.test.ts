@@ -12,9 +12,9 @@ const row = (over: Partial<WhyRow> = {}): WhyRow => ({
 const neighbours = (devices: number, unusual: number, kind: string | null = 'd-#') => neighbourWords(row({ neighbours: { kind, devices, unusual, median: 23.1 } }), words)
 
 test('a kind has a name and a meaning, each its own; one that is not known keeps its name, and what earlier versions found has none', () => {
-  const kinds = ['spike', 'level shift', 'drift', 'stuck', 'flat-line', 'noise change', 'gap', 'pattern', 'device'].map((kind) => kindWords(row({ kind })))
-  expect(new Set(kinds.map(({ name }) => name)).size).toBe(9)
-  expect(new Set(kinds.map(({ meaning }) => meaning)).size).toBe(9)
+  const kinds = ['spike', 'level shift', 'drift', 'stuck', 'flat-line', 'noise change', 'gap', 'pattern', 'device', 'apart'].map((kind) => kindWords(row({ kind })))
+  expect(new Set(kinds.map(({ name }) => name)).size).toBe(10)
+  expect(new Set(kinds.map(({ meaning }) => meaning)).size).toBe(10)
   expect(kindWords(row({ kind: 'spike', value: 20 })).name).toBe('A dip')
   expect([kindWords(row({ kind: 'odd_one' })).name, kindWords(row({ kind: null })).name]).toEqual(['Odd one', 'Out of the ordinary'])
 })

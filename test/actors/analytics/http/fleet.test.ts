@@ -3,8 +3,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { nearestOf, profileOf } from '../../../../actors/partition/fleet/profile.ts'
 import { decodeInput } from '../../../../actors/reading/input.ts'
-import type { Prior } from '../../../../actors/reading/input.ts'
-import { inputStreams } from '../../../../runtime/topology.ts'
+import type { Input } from '../../../../actors/reading/input.ts'
+import { inputStreams, partitionFor } from '../../../../runtime/topology.ts'
 import { House, until } from '../house.ts'
 import type { NamedProfile } from '../house.ts'
 
@@ -19,15 +19,15 @@ const today = () => Math.floor(Date.now() / DAY) * DAY
 const hoursOf = (size: number, level = 20, peak = 14) => Array.from({ length: 24 }, (_, h) => level + size * Math.cos(((h - peak) / 24) * 2 * Math.PI))
 const profile = (device: string, hours: number[], day: number, more: Partial<NamedProfile> = {}): NamedProfile => ({ device, metric: 'm', day, ...profileOf(hours)!, cluster: -1, distance: NaN, ...more })
 
-/** The priors in the logs, by partition, newest last. */
-async function told(): Promise<Prior[][]> {
-  const found: Prior[][] = Array.from({ length: house.topology.partitions }, () => [])
+/** The messages of a kind in the logs, by partition, newest last. */
+async function told<K extends 'prior' | 'courses'>(kind: K): Promise<(Input & { kind: K })[][]> {
+  const found: (Input & { kind: K })[][] = Array.from({ length: house.topology.partitions }, () => [])
   for (const stream of inputStreams(house.topology)) {
     const { lastSeq } = await house.connection.log.info(stream)
     for (let seq = 1; seq <= lastSeq; seq++) {
       const message = await house.connection.log.at(stream, seq)
       const input = message === null ? null : decodeInput(message.data)
-      if (input?.kind === 'prior') found[Number(message!.subject.split('.')[1])].push(input)
+      if (input?.kind === kind) found[Number(message!.subject.split('.')[1])].push(input as Input & { kind: K })
     }
   }
   return found
@@ -36,11 +36,25 @@ async function told(): Promise<Prior[][]> {
 describe('a fleet', () => {
   it('is learned of profiles that were committed, and told to every partition', async () => {
     for (let day = 3; day > 0; day--) await house.commit({ profiles: [1, 2, 3].map((n) => profile(`field-${n}/probe-1`, hoursOf(5 + n / 10), today() - day * DAY)) })
-    await until('all partitions are told', async () => (await told()).every((priors) => priors.some((p) => p.groups[0]?.days >= 6)))
-    const [prior] = (await told())[2].slice(-1)
+    await until('all partitions are told', async () => (await told('prior')).every((priors) => priors.some((p) => p.groups[0]?.days >= 6)))
+    const [prior] = (await told('prior'))[2].slice(-1)
     expect(prior.of).toBe('default\nfield-#/probe-#\nm')
     expect(prior.groups.length).toBe(1)
     expect(nearestOf(profileOf(hoursOf(5.2))!.course, prior.scale, prior.groups.map((g) => g.centre)).distance).toBeLessThan(0.05)
+  })
+
+  it('is told what it did in an hour, by the partitions of its members, where there are five of them', async () => {
+    const hour = (device: string, back: number, deviation: number) => ({ device, metric: 'm', hour: today() - back * 3_600_000, deviation, moved: true })
+    const devices = [1, 2, 3, 4, 5].map((n) => `probe-${n}`)
+    await house.commit({ hours: [...devices.map((device, i) => hour(device, 2, i)), hour('gauge-1', 2, 9), ...devices.map((device, i) => hour(device, 1, i))] })
+    const partitions = [...new Set(devices.map((device) => partitionFor(house.topology, 'default', device)))]
+    await until('they are told', async () => {
+      const courses = await told('courses')
+      return partitions.every((p) => courses[p].length > 0)
+    })
+    const courses = await told('courses')
+    const course = { of: 'default\nprobe-#\nm', hour: today() - 2 * 3_600_000, members: 5, moved: 5, deviation: 2, spread: 1 }
+    for (const [p, messages] of courses.entries()) expect(messages.flatMap((m) => m.courses), `partition ${p}`).toEqual(partitions.includes(p) ? [course, { ...course, hour: course.hour + 3_600_000 }] : [])
   })
 
   it('shows its kinds, their groups and who is unlike the others, fresh as sealed, and each tenant its own', async () => {

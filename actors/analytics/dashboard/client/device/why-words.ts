@@ -30,6 +30,8 @@ export function kindWords({ kind, value, expected }: AnomalyRow): { name: string
       return { name: 'Not its usual day', meaning: 'At this time of the day it is usually elsewhere.' }
     case 'device':
       return { name: 'The whole device', meaning: 'Several of its measurements are off at once, each by little.' }
+    case 'apart':
+      return { name: 'Away from its kind', meaning: 'It goes another way than its neighbours do.' }
     default:
       return { name: kind ? inWords(kind) : 'Out of the ordinary', meaning: '' }
   }
@@ -54,6 +56,7 @@ const PARTS: Readonly<Record<string, string>> = {
   rest: 'how long it has stood still',
   rhythm: 'how often it reports',
   device: 'what all measurements of the device do at once',
+  neighbours: 'what its neighbours did in the same hours',
 }
 
 /** The part of the detector that noticed it; null where it is not known. */
