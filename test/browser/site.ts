@@ -14,7 +14,11 @@ export { ADMIN_KEY, eventually }
 /** Patience for what a busy machine takes its time for. */
 const WAIT_MS = 30_000
 export const PHONE: BrowserContextOptions = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 }
-export const WIDE: BrowserContextOptions = { viewport: { width: 1440, height: 900 } }
+const WIDE: BrowserContextOptions = { viewport: { width: 1440, height: 900 } }
+
+/** Looks at a page in a wide window and on a phone, in two profiles at the same time. */
+export const inBothSizes = (look: (size: 'wide' | 'phone', options: BrowserContextOptions) => Promise<void>): Promise<unknown> =>
+  Promise.all([look('wide', { ...WIDE, colorScheme: 'light', reducedMotion: 'reduce' }), look('phone', { ...PHONE, colorScheme: 'light', reducedMotion: 'reduce' })])
 
 /** The probe that most tests look at. */
 export const PROBE = 'field-7/probe-2'
@@ -24,8 +28,10 @@ export const ORCHARD = (n: number) => `orchard/mast-${n}`
 export class Site {
   readonly system: System
   readonly browser: Browser
-  /** Where screenshots are left to be looked at; nobody looks at those of a test that is just run, and each takes as long as a test of its page. */
+  /** Where screenshots are left to be looked at; of a test that is just run nobody looks at them, and none is taken. */
   readonly #shots = process.env.WEIR_SCREENSHOTS ?? null
+
+  #analystKey: string | null = null
 
   private constructor(system: System, browser: Browser) {
     this.system = system
@@ -66,6 +72,11 @@ export class Site {
 
   makeKey(role: string): { id: string; secret: string } {
     return JSON.parse(this.weir('keys', 'create', '--role', role)) as { id: string; secret: string }
+  }
+
+  /** A key of the role analyst, one for all tests that only read with it. */
+  get analystKey(): string {
+    return (this.#analystKey ??= this.makeKey('analyst').secret)
   }
 
   async shoot(page: Page, name: string): Promise<void> {

@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from 'vitest'
 import { accessibilityFaults, colourFaults, overflows } from '../browser.ts'
-import { ORCHARD, PHONE, WIDE, addressHolds, eventually, has, says } from '../site.ts'
+import { ORCHARD, addressHolds, eventually, has, inBothSizes, says } from '../site.ts'
 import type { Site } from '../site.ts'
 
 const HOUR_MS = 3_600_000
@@ -87,8 +87,8 @@ export function aheadTests(site: () => Site): void {
       { device: 'orchard/gate', metric: 'wind', last_hour: effect(0.1, 0.2), last_6h: effect(0, 0.01), last_24h: effect(0, 0.01) },
     ]
     const drivers = { device: DEVICE, metric: 'air_temperature', gain: 0.81, used: true, hours: 312, learned_at: Date.now() - 12 * HOUR_MS, drivers: told, mayEdit: true }
-    for (const [size, options] of [['wide', WIDE], ['phone', PHONE]] as const) {
-      const { page, problems, close } = await site().open('/units', { ...options, colorScheme: 'light', reducedMotion: 'reduce' })
+    await inBothSizes(async (size, options) => {
+      const { page, problems, close } = await site().open('/units', options)
       await page.route('**/v1/drivers?**', (route) => route.fulfill({ json: drivers }))
       await page.goto(`${site().system.url}${address()}`)
       await says(page, `${PANE} .pane-ahead`, EXPECTED)
@@ -102,6 +102,6 @@ export function aheadTests(site: () => Site): void {
       expect(await overflows(page), size).toBe(false)
       expect(problems).toEqual([])
       await close()
-    }
+    })
   })
 }

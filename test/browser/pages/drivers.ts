@@ -65,7 +65,7 @@ export function driversTests(site: () => Site): void {
     const drivers = [{ device: ORCHARD(3), metric: 'soil_temperature' }]
     const name = (list: object[]) => site().system.fetch('/v1/drivers', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ device: ORCHARD(2), metric: 'soil_temperature', drivers: list }) })
     expect((await name(drivers)).status).toBe(200)
-    const { page, close } = await site().open(address, { key: site().makeKey('analyst').secret })
+    const { page, close } = await site().open(address, { key: site().analystKey })
     await says(page, `${PANE} .drivers-list`, /^Driven by Soil temperature of orchard\/mast-3/)
     expect(await page.locator('.drivers button').isVisible()).toBe(false)
     await name([])

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Page } from 'playwright-core'
 import { accessibilityFaults, colourFaults, overflows } from '../browser.ts'
-import { PHONE, PROBE, WIDE, has } from '../site.ts'
+import { PROBE, has, inBothSizes } from '../site.ts'
 import type { Site } from '../site.ts'
 
 /** Each page with what is there once it is filled. */
@@ -28,8 +28,8 @@ function smallTargets(page: Page): Promise<string[]> {
 export function everyPageTests(site: () => Site): void {
   describe.each(PAGES)('$name', ({ name, path, filled }) => {
     test('has nothing for axe to find in either theme and at either width, fits a phone, and has targets for a thumb', async () => {
-      for (const [size, options] of [['wide', WIDE], ['phone', PHONE]] as const) {
-        const { page, problems, close } = await site().open(path, { ...options, colorScheme: 'light', reducedMotion: 'reduce' })
+      await inBothSizes(async (size, options) => {
+        const { page, problems, close } = await site().open(path, options)
         await page.locator(filled).first().waitFor({ state: 'attached' })
         expect(await accessibilityFaults(page), `${size}, light`).toEqual([])
         await site().shoot(page, `${name}-${size}-light`)
@@ -44,7 +44,7 @@ export function everyPageTests(site: () => Site): void {
         }
         expect(problems).toEqual([])
         await close()
-      }
+      })
     })
   })
 

@@ -5,6 +5,8 @@ import type { Site } from '../site.ts'
 
 export function fleetTests(site: () => Site): void {
   test('shows first what needs a look, and says why', async () => {
+    // The page asks every four seconds: it is opened once there is something to see.
+    await eventually('the odd value is known', async () => (await site().system.get<{ summary: { unusual: number } }>('/v1/devices?limit=1')).summary.unusual > 1)
     const { page, problems, close } = await site().open('/')
     const row = (device: string) => `.device-row[data-device="${device}"]`
     await says(page, `${row('field-2/quiet')} .device-reasons`, /^Silent for \d+ min, usually every 10 s$/)

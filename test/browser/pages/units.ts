@@ -39,7 +39,7 @@ export function unitsTests(site: () => Site): void {
   })
 
   test('are read by an analyst, who is shown no way to edit', async () => {
-    const { page, close } = await site().open('/units', { key: site().makeKey('analyst').secret })
+    const { page, close } = await site().open('/units', { key: site().analystKey })
     await says(page, '#units-said', /A key of the role admin may change it/)
     await eventually('rows', async () => (await page.locator('.unit-table tbody tr').count()) > 3, 30_000)
     expect(await page.locator('.unit-table button').count()).toBe(0)

@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from 'vitest'
 import type { Page } from 'playwright-core'
 import { accessibilityFaults, colourFaults, overflows } from '../browser.ts'
-import { PHONE, WIDE, eventually, says, text } from '../site.ts'
+import { eventually, inBothSizes, says, text } from '../site.ts'
 import type { Site } from '../site.ts'
 
 const HOUR_MS = 3_600_000
@@ -111,8 +111,8 @@ export function whyTests(site: () => Site): void {
   })
 
   test('has nothing for axe to find, fits a phone, and has targets for a thumb', async () => {
-    for (const [size, options] of [['wide', WIDE], ['phone', PHONE]] as const) {
-      const { page, problems, close } = await site().open(ADDRESS, { ...options, colorScheme: 'light', reducedMotion: 'reduce' })
+    await inBothSizes(async (size, options) => {
+      const { page, problems, close } = await site().open(ADDRESS, options)
       await ask(page)
       expect(await accessibilityFaults(page), `${size}, light`).toEqual([])
       await site().shootScreen(page, `why-${size}-light`)
@@ -124,6 +124,6 @@ export function whyTests(site: () => Site): void {
       if (size === 'phone') expect(heights.every((height) => height >= 43.5)).toBe(true)
       expect(problems).toEqual([])
       await close()
-    }
+    })
   })
 }
