@@ -1,6 +1,8 @@
 /**
  * `node test/golden/record.ts NAME golden|flagged|forecast|insight|ensemble|device|kin`: keeps a log, a snapshot from its midst, and what this version tells of both, under
- * `history/NAME`. To be run once for each version before its successor changes what a log leads to; what is there is never written again.
+ * `history/NAME`. To be run once for each version before its successor changes what a log leads to; what a release wrote is never written again.
+ *
+ * `node test/golden/record.ts NAME again` keeps the log that is there, and writes anew what this version tells of it: for what no release has told.
  */
 
 import { createHash } from 'node:crypto'
@@ -11,7 +13,7 @@ import { zstdCompressSync } from 'node:zlib'
 import { partitionActor } from '../../actors/partition/actor.ts'
 import type { InputMessage } from '../../runtime/actor.ts'
 import { pack, unpack } from '../../runtime/codec.ts'
-import { COMMIT_MESSAGES, commitsOf, HISTORY } from './history.ts'
+import { COMMIT_MESSAGES, commitsOf, HISTORY, recordings } from './history.ts'
 import * as logs from './partition-log.ts'
 import { drive, Story } from './story.ts'
 
@@ -19,10 +21,11 @@ import { drive, Story } from './story.ts'
 const STRETCHES = [[0, 500], [2_440, 2_640], [-160]] as const
 
 const [name, which] = process.argv.slice(2)
+const again = () => [...recordings().find((kept) => kept.version === name)!.messages]
 const { flaggedLog, forecastLog, insightLog, ensembleLog, deviceLog, kinLog } = logs as { [name in 'flaggedLog' | 'forecastLog' | 'insightLog' | 'ensembleLog' | 'deviceLog' | 'kinLog']?: () => InputMessage[] }
-const make = { golden: logs.goldenLog, flagged: flaggedLog, forecast: forecastLog, insight: insightLog, ensemble: ensembleLog, device: deviceLog, kin: kinLog }[which as 'golden' | 'flagged' | 'forecast' | 'insight' | 'ensemble' | 'device' | 'kin']
+const make = { golden: logs.goldenLog, flagged: flaggedLog, forecast: forecastLog, insight: insightLog, ensemble: ensembleLog, device: deviceLog, kin: kinLog, again }[which as 'golden' | 'flagged' | 'forecast' | 'insight' | 'ensemble' | 'device' | 'kin' | 'again']
 if (name === undefined || make === undefined) {
-  console.error('Cannot record as there must be a name and one of golden, flagged, forecast, insight, ensemble, device, kin')
+  console.error('Cannot record as there must be a name and one of golden, flagged, forecast, insight, ensemble, device, kin, again')
   process.exit(2)
 }
 const whole = make()
@@ -41,8 +44,8 @@ const told = { story: story.hash(), rest: rest.hash(), commits: commitsOf(messag
 
 const folder = join(HISTORY, name)
 mkdirSync(HISTORY, { recursive: true })
-mkdirSync(folder)
-writeFileSync(join(folder, 'log.bin'), zstdCompressSync(pack(messages.map((m) => [m.seq, m.timeMs, m.data]))))
+if (which !== 'again') mkdirSync(folder)
+if (which !== 'again') writeFileSync(join(folder, 'log.bin'), zstdCompressSync(pack(messages.map((m) => [m.seq, m.timeMs, m.data]))))
 writeFileSync(join(folder, 'snapshot.bin'), zstdCompressSync(snapshot))
 writeFileSync(join(folder, 'told.json'), `${JSON.stringify(told, null, 2)}\n`)
 console.log(`${messages.length} messages, ${story.windows.length} windows, ${story.fates.length} fates, ${story.forecasts.length} forecasts: ${JSON.stringify(told)}`)

@@ -10,8 +10,8 @@
 
 import { HOUR_MS } from '../../../reading/window.ts'
 import { exponentOf, scale } from '../arithmetic.ts'
-import { BASE, ERRORS, FILLED, FIT_HOUR, GRADED, GROWN_DOUBLES, GROWN_FLOATS, GROWN_HOURS, GROWN_RING, HEAD, HITS95, HOLT_WINTERS, LAST_HOUR } from './layout.ts'
-import { MISSED_SUM, SAID, SAID_HOURS, SCALE, SHAPES, STRETCH80, STRETCH95, THETA, TREND, UNIT, WINDOW, YOUNG_DOUBLES, YOUNG_HOURS, YOUNG_RING } from './layout.ts'
+import { BASE, ERRORS, FAR, FILLED, FIT_HOUR, GRADED, GROWN_DOUBLES, GROWN_FLOATS, GROWN_HOURS, GROWN_RING, HEAD, HITS95, HOLT_WINTERS, LAST_HOUR } from './layout.ts'
+import { MISSED_SUM, SAID, SAID_HOURS, SCALE, SHAPES, STRETCH80, STRETCH95, THETA, TREND, UNIT, WAITING, WAITING_COUNT, WINDOW, YOUNG_DOUBLES, YOUNG_HOURS, YOUNG_RING } from './layout.ts'
 import { gradeIntervals, measureSpreads, spreadsOf, stepOf, STRETCH_AT_FIRST, widthsOf } from './interval.ts'
 import { fitModels, floor, forecastMixture, gradeModels, guessErrors, load, MODELS, namesOfLeaders, NO_ERROR, sayByKind } from './mixture.ts'
 import type { Kind } from './by-kind.ts'
@@ -19,16 +19,15 @@ import { DAY } from './naive.ts'
 import { append, known, lend, read, readLast, readLent, refine, span, unlend, values } from './ring.ts'
 import type { RingPlace } from './ring.ts'
 import { HOLT_WINTERS_SETTINGS, THETA_SETTINGS, TREND_SETTINGS } from './smoothing.ts'
+import { beginFar, gradeFar, sayFar, turnOf } from './far.ts'
 import { forecastYoung } from './young.ts'
 import { Slab } from './slab.ts'
 import type { Row } from './slab.ts'
 
 const YOUNG: RingPlace = { at: YOUNG_RING, hours: YOUNG_HOURS }
-const GROWN: RingPlace = { at: GROWN_RING, hours: GROWN_HOURS, lent: SAID }
+const GROWN: RingPlace = { at: GROWN_RING, hours: GROWN_HOURS, lent: SAID, before: WAITING_COUNT }
 /** Silence after which a series begins anew. */
 const SILENCE_HOURS = 168
-/** Between two fits: an hour less than a day, so that what is graded begins at each hour of the day in turn. */
-const FIT_HOURS = 23
 /** After the first fit, or one that a gap has delayed: what is less could hardly be graded. */
 const FIT_HOURS_MIN = 6
 /** How far the span may leave the scale. */
@@ -67,13 +66,13 @@ export class Forecasters {
     if (at < 0) {
       const row = this.young.open(-at - 1)
       append(row, YOUNG, hour, mean)
-      return row.shorts[row.s + FILLED] < YOUNG_HOURS ? at : this.#grow(at, hour, kind)
+      return row.shorts[row.s + FILLED] < YOUNG_HOURS ? at : this.#grow(at, turn, hour, kind)
     }
     const row = this.grown.open(at - 1)
     append(row, GROWN, hour, mean)
     const last = row.doubles[row.d + FIT_HOUR]
-    const isTurn = Math.floor((hour + turn) / FIT_HOURS) > Math.floor((last + turn) / FIT_HOURS)
-    if (isTurn && hour - last >= FIT_HOURS_MIN) fit(row, hour, kind)
+    const isTurn = turnOf(hour, turn) > turnOf(last, turn)
+    if (isTurn && hour - last >= FIT_HOURS_MIN) fit(row, hour, turn, kind)
     return at
   }
 
@@ -94,7 +93,7 @@ export class Forecasters {
     return -1 - this.young.take()
   }
 
-  #grow(at: number, hour: number, kind: Kind | null): number {
+  #grow(at: number, turn: number, hour: number, kind: Kind | null): number {
     const young = this.young.open(-at - 1)
     const place = this.grown.take()
     const row = this.grown.open(place)
@@ -103,8 +102,9 @@ export class Forecasters {
     row.shorts[row.s + FILLED] = row.shorts[row.s + HEAD] = YOUNG_HOURS
     row.floats[row.f + STRETCH95] = row.floats[row.f + STRETCH80] = STRETCH_AT_FIRST
     unlend(row, GROWN)
+    beginFar(row)
     this.young.give(-at - 1)
-    fit(row, hour, kind)
+    fit(row, hour, turn, kind)
     return place + 1
   }
 
@@ -168,6 +168,7 @@ function isSound({ doubles, floats, shorts, d, f, s }: Row, grown: boolean): boo
   if (!Number.isInteger(doubles[d + FIT_HOUR])) return false
   for (let i = 0; i < GROWN_FLOATS; i++) if (!Number.isFinite(floats[f + i])) return false
   const settings = within(HOLT_WINTERS, HOLT_WINTERS_SETTINGS.length) && within(THETA, THETA_SETTINGS.length) && within(TREND, TREND_SETTINGS.length)
+  for (let i = FAR; i < WAITING; i++) if (shorts[s + i] < 0) return false
   return settings && within(SHAPES, 3) && within(SHAPES + 1, 3) && shorts[s + FILLED] >= YOUNG_HOURS && doubles[d + SCALE] > 0 && doubles[d + UNIT] >= 0
 }
 
@@ -190,7 +191,7 @@ function rescale(row: Row): void {
 }
 
 /** Grades what was forecast at the last fit, and fits anew. */
-function fit(row: Row, hour: number, kind: Kind | null): void {
+function fit(row: Row, hour: number, turn: number, kind: Kind | null): void {
   const { doubles, d } = row
   const last = doubles[d + FIT_HOUR]
   if (last === 0) doubles[d + SCALE] = scaleOf(row)
@@ -206,6 +207,7 @@ function fit(row: Row, hour: number, kind: Kind | null): void {
       gradeModels(row, values, known, span, steps)
     }
   }
+  if (last !== 0) gradeFar(row, values, known, { count, hour, turn })
   refine(row, GROWN)
   rescale(row)
   read(row, GROWN, doubles[d + SCALE])
@@ -216,5 +218,6 @@ function fit(row: Row, hour: number, kind: Kind | null): void {
   else unlend(row, GROWN)
   load(row, kind)
   measureSpreads(row, values, known, span, hour)
+  sayFar(row, values, span, { hour, turn })
   doubles[d + FIT_HOUR] = hour
 }

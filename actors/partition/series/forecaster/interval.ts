@@ -7,12 +7,15 @@
  * 2. That past is one that the fit has seen. So spreads are scaled to the error that forecasts really had, and a stretch for either interval
  *    learns from them: at each fit the hours of the forecast that was given at the last one are counted, and the stretch grows where too many
  *    lay outside (adaptive conformal inference, Gibbs and Candès 2021).
+ * 3. Beyond a day, each band has a scale and a stretch of its own, of forecasts that were given so far ahead (far.ts); and it is wider for how little
+ *    the past tells of it. Errors a week ahead of a series that wanders last for days: three weeks hold three of them, and their mean may be far
+ *    off. Those of one that returns to its course are new every few hours. So it is their correlation that tells how many there really were.
  *
  * - V1 Before the hour of the day has its say, spreads do not fall with the horizon.
  * - V2 Coverage and error that are told are those of forecasts that were given, for 1 to 24 hours ahead, with a memory of some 50 days.
  */
 
-import { BANDS, BASE, FACTOR_UNITS, GRADED, HITS80, HITS95, HOUR_FACTORS, MISSED_SUM, SCALE, SPREADS, STRETCH80, STRETCH95, UNIT, WIDTH80, WIDTH95 } from './layout.ts'
+import { BANDS, BASE, FACTOR_UNITS, FAR, FAR_STRETCH, FAR_UNITS, FEW, GRADED, HITS80, HITS95, HOUR_FACTORS, MISSED_SUM, SCALE, SPREADS, STRETCH80, STRETCH95, UNIT, WIDTH80, WIDTH95 } from './layout.ts'
 import { forecastMixture, hoursNeeded } from './mixture.ts'
 import { DAY, WEEK } from './naive.ts'
 import type { Row } from './slab.ts'
@@ -24,21 +27,25 @@ const BAND_HOURS = BAND_ENDS.map((end, b) => end - (b === 0 ? 0 : BAND_ENDS[b - 
 const MIDDLES = BAND_ENDS.map((end, b) => end - (BAND_HOURS[b] - 1) / 2)
 const DAY_BANDS = BAND_ENDS.indexOf(DAY) + 1
 const BAND_OF = Uint8Array.from({ length: WEEK }, (_, h) => BAND_ENDS.findIndex((end) => h < end))
-/**
- * Errors of what the fit has not seen, in those of what it has, by band: the further ahead, the more. As measured on hourly series, for a
- * series whose strain is `STRAIN_USUAL`; one that changes less has less of it.
- */
-const UNSEEN = [0.92, 0.93, 0.95, 0.98, 1, 1.02, 1.08, 1.22, 1.5]
-const STRAIN_USUAL = 1.3
-const UNSEEN_MAX = 2
-/** Before anything was graded. */
-const STRAIN_AT_FIRST = 1.4
+/** Strain before anything was graded, and the graded hours that it counts. */
+const STRAIN_AT_FIRST = 1.2
+const STRAIN_WORTH = 24
 /** Of all. */
 const MORE = 1.08
 /** Places of the past from which it forecasts again: their distance is no part of a day, so that they lie at all hours of it. */
 const ORIGIN_STEP = 11
 const ORIGIN_HOURS = 240
 const ORIGINS_MAX = Math.floor(ORIGIN_HOURS / ORIGIN_STEP)
+/** Of each band of a day: the next hours are those that a fit is made for, and so those that it is most flattered by. */
+const MORE_NEAR = [1.14, 1.08, 1.04, 1.02, 1, 1]
+/** Of all beyond a day. */
+const MORE_FAR = 1.12
+/** A band of which the past holds but one independent error is wider by so much, one of which it holds n by an n-th of it. */
+const FEW_WORTH = 1.6
+/** Independent errors at least, and how much may stay of one to the next place. */
+const FEW_MIN = 0.8
+const STAYS_MAX = 0.97
+const FEW_MAX = 7
 /** What the spread of a band that the past has no room for is, in that of the one before. */
 const BAND_GROWTH = 1.15
 /** Errors of usual size that each hour of the day begins with, and how far it may be from usual. */
@@ -63,6 +70,7 @@ const ERROR_MAX = 1e38
 
 const ahead = new Float64Array(WEEK)
 const spreads = new Float64Array(WEEK)
+/** By place and hours ahead: NaN where nothing is known. */
 const misses = new Float64Array(ORIGINS_MAX * WEEK)
 const sums = new Float64Array(BANDS)
 const counts = new Float64Array(BANDS)
@@ -82,10 +90,9 @@ export function measureSpreads(row: Row, values: Float64Array, known: Uint8Array
     forecastMixture(values, { from, until: origin }, steps, ahead)
     const at = origins++ * WEEK
     for (let h = 0; h < steps; h++) {
-      const miss = known[origin + h] === 1 ? Math.abs(values[origin + h] - ahead[h]) : -1
-      misses[at + h] = miss
-      if (miss < 0) continue
-      sums[BAND_OF[h]] += miss
+      misses[at + h] = known[origin + h] === 1 ? values[origin + h] - ahead[h] : NaN
+      if (known[origin + h] === 0) continue
+      sums[BAND_OF[h]] += Math.abs(misses[at + h])
       counts[BAND_OF[h]]++
     }
   }
@@ -116,16 +123,36 @@ export function measureSpreads(row: Row, values: Float64Array, known: Uint8Array
     bins[ratio < BINS / BINS_EACH ? Math.floor(ratio * BINS_EACH) : BINS - 1]++
     total++
   })
+  const near = fewOf(origins, DAY_BANDS - 1)
+  for (let b = DAY_BANDS; b < BANDS; b++) shorts[s + FEW + b - DAY_BANDS] = Math.round(Math.min(FEW_MAX, Math.max(1, fewOf(origins, b) / near)) * FAR_UNITS)
   const enough = total >= WIDTH_HOURS
   floats[f + WIDTH95] = enough ? percentile(total, 0.95) : WIDTHS_AT_FIRST[0]
   floats[f + WIDTH80] = enough ? percentile(total, 0.8) : WIDTHS_AT_FIRST[1]
+}
+
+/** How much wider a band is for how few independent errors of it there are. */
+function fewOf(origins: number, band: number): number {
+  const first = band === 0 ? 0 : BAND_ENDS[band - 1]
+  let both = 0
+  let own = 0
+  for (let o = 0; o + 1 < origins; o++) {
+    const until = Math.min(WEEK, (o + 1) * ORIGIN_STEP, BAND_ENDS[band])
+    for (let h = first; h < until; h++) {
+      const [later, earlier] = [misses[o * WEEK + h], misses[(o + 1) * WEEK + h]]
+      if (Number.isNaN(later) || Number.isNaN(earlier)) continue
+      both += later * earlier
+      own += (later * later + earlier * earlier) / 2
+    }
+  }
+  const stays = own > 0 ? Math.max(0, Math.min(STAYS_MAX, both / own)) : 0.5
+  return 1 + FEW_WORTH / Math.max(FEW_MIN, ((origins - first / ORIGIN_STEP) * (1 - stays)) / (1 + stays))
 }
 
 function each(origins: number, visit: (o: number, h: number, miss: number) => void): void {
   for (let o = 0; o < origins; o++) {
     const steps = Math.min(WEEK, (o + 1) * ORIGIN_STEP)
     for (let h = 0; h < steps; h++) {
-      const miss = misses[o * WEEK + h]
+      const miss = Math.abs(misses[o * WEEK + h])
       if (miss >= 0 && spreads[h] > 0) visit(o, h, miss)
     }
   }
@@ -153,9 +180,9 @@ function percentile(total: number, part: number): number {
 }
 
 /** Spread of each of the `steps` hours behind `hour`: in lines between the bands' middles; not `whole`: as it was measured, the same at each hour of the day. */
-export function spreadsOf({ floats, shorts, f, s }: Row, hour: number, steps: number, out: Float64Array, whole = true): void {
+export function spreadsOf(row: Row, hour: number, steps: number, out: Float64Array, whole = true): void {
+  const { floats, shorts, f, s } = row
   const strain = whole ? strainOf(floats, f) : 1
-  const unseen = Math.min(UNSEEN_MAX, Math.max(0, (strain - 1) / (STRAIN_USUAL - 1)))
   for (let h = 0; h < steps; h++) {
     const b = BAND_OF[h]
     const middle = MIDDLES[b]
@@ -166,16 +193,34 @@ export function spreadsOf({ floats, shorts, f, s }: Row, hour: number, steps: nu
       const share = (ahead - middle) / (MIDDLES[other] - middle)
       spread = spread * (1 - share) + floats[f + SPREADS + other] * share
     }
-    out[h] = whole ? MORE * spread * strain * (1 + (UNSEEN[b] - 1) * unseen) * factorAt(shorts, s, hour + ahead) : spread
+    out[h] = whole ? MORE * spread * strain * (b < DAY_BANDS ? MORE_NEAR[b] : farther(row, b - DAY_BANDS)) * factorAt(shorts, s, hour + ahead) : spread
   }
+}
+
+/** How much more is expected of the far band `b` than what was measured of it; its own stretch stands in place of the one of a day. */
+function farther({ floats, shorts, f, s }: Row, b: number): number {
+  return (MORE_FAR * shorts[s + FAR + b] * shorts[s + FEW + b] * shorts[s + FAR_STRETCH + b]) / (FAR_UNITS * FAR_UNITS * FAR_UNITS) / floats[f + STRETCH95]
+}
+
+/** Half of the 95 % interval that is said of the hour `hour`, `ahead` hours ahead. */
+export function halfWidthFar(row: Row, ahead: number, hour: number): number {
+  spreadsOf(row, hour - ahead, ahead, spreads)
+  return spreads[ahead - 1] * widthsOf(row)[0] + stepOf(row)
+}
+
+/** Mean error that is expected `ahead` hours ahead, at `hour`, but for what forecasts so far ahead have really missed. */
+export function expectedFar(row: Row, ahead: number, hour: number): number {
+  const { floats, shorts, f, s } = row
+  spreadsOf(row, hour, ahead, spreads, false)
+  return MORE * spreads[ahead - 1] * strainOf(floats, f) * factorAt(shorts, s, hour)
 }
 
 /** The error that forecasts for a day really had, in the spread that was measured for one. */
 function strainOf(floats: Float32Array, f: number): number {
   let spread = 0
   for (let b = 0; b < DAY_BANDS; b++) spread += (floats[f + SPREADS + b] * BAND_HOURS[b]) / DAY
-  if (floats[f + GRADED] === 0 || spread === 0) return STRAIN_AT_FIRST
-  return floats[f + MISSED_SUM] / floats[f + GRADED] / spread
+  if (spread === 0) return STRAIN_AT_FIRST
+  return (floats[f + MISSED_SUM] / spread + STRAIN_WORTH * STRAIN_AT_FIRST) / (floats[f + GRADED] + STRAIN_WORTH)
 }
 
 /** Half of the 95 and of the 80 % interval, in spreads. */

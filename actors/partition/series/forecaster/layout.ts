@@ -37,7 +37,17 @@ export const TREND = 6
 export const HOUR_FACTORS = 7
 export const FACTOR_UNITS = 256
 export const YOUNG_RING = 2
-export const GROWN_RING = HOUR_FACTORS + 24
+/** Forecasts for days ahead that wait for their hour (far.ts), in the steps of the ring. */
+export const WAITING = HOUR_FACTORS + 24 + 9
+/** Fits between such a forecast and the one at which its hour has come. */
+export const FITS_AHEAD = [2, 4, 7] as const
+export const WAITING_COUNT = 13
+/** In 1 / `FAR_UNITS`: what such forecasts missed, in what was expected of their band; how much more for how little the past tells of it; the stretch. */
+export const FAR = WAITING - 3 * FITS_AHEAD.length
+export const FEW = WAITING - 2 * FITS_AHEAD.length
+export const FAR_STRETCH = WAITING - FITS_AHEAD.length
+export const FAR_UNITS = 4_096
+export const GROWN_RING = WAITING + WAITING_COUNT
 /** Hours of the ring's end, and where they begin in it: until they are needed, they keep what was last said by kind. */
 export const SAID_HOURS = 24
 export const SAID = GROWN_HOURS - SAID_HOURS

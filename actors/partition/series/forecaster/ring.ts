@@ -12,7 +12,8 @@ import { BASE, FILLED, HEAD, LAST_HOUR, UNIT } from './layout.ts'
 import type { Row } from './slab.ts'
 
 const CODE_MAX = 32_767
-const GAP = -32_768
+/** In place of a value that there is not. */
+export const GAP = -32_768
 const JUMP = 4
 /** Of the span, kept free on either side when it is chosen. */
 const MARGIN = 0.25
@@ -25,6 +26,8 @@ export interface RingPlace {
   readonly hours: number
   /** Hours from which on it keeps something else while no more than so many are filled (R4). */
   readonly lent?: number
+  /** Shorts before it that hold values in its steps as well. */
+  readonly before?: number
 }
 
 /** What `read` found: values by time, oldest first, gaps filled; and which of them are known. */
@@ -96,16 +99,23 @@ export function span(row: Row, ring: RingPlace): { least: number; greatest: numb
   return { least: base + low * doubles[d + UNIT], greatest: base + high * doubles[d + UNIT] }
 }
 
+/** A value in units of `scale` as one of the steps. */
+export function toCode({ doubles, d }: Row, value: number, scale: number): number {
+  const unit = doubles[d + UNIT] / scale
+  const code = unit > 0 ? Math.round((value - doubles[d + BASE] / scale) / unit) : 0
+  return Math.max(-CODE_MAX, Math.min(CODE_MAX, code))
+}
+
+export function fromCode({ doubles, d }: Row, code: number, scale: number): number {
+  return (doubles[d + BASE] + code * doubles[d + UNIT]) / scale
+}
+
 /** Lends the end of the ring to `values`, in units of `scale`: as many as there is room for. Nothing where `lent` hours are filled. */
-export function lend({ doubles, shorts, d, s }: Row, ring: RingPlace, values: ArrayLike<number>, scale: number): void {
+export function lend(row: Row, ring: RingPlace, values: ArrayLike<number>, scale: number): void {
+  const { shorts, s } = row
   const lent = ring.lent!
   if (shorts[s + FILLED] > lent) return
-  const base = doubles[d + BASE] / scale
-  const unit = doubles[d + UNIT] / scale
-  for (let i = lent; i < ring.hours; i++) {
-    const code = unit > 0 ? Math.round((values[i - lent] - base) / unit) : 0
-    shorts[s + ring.at + i] = Math.max(-CODE_MAX, Math.min(CODE_MAX, code))
-  }
+  for (let i = lent; i < ring.hours; i++) shorts[s + ring.at + i] = toCode(row, values[i - lent], scale)
 }
 
 /** Takes back what was lent. */
@@ -114,10 +124,11 @@ export function unlend({ shorts, s }: Row, ring: RingPlace): void {
 }
 
 /** Writes what is lent into `out`, in units of `scale`; false where nothing is. */
-export function readLent({ doubles, shorts, d, s }: Row, ring: RingPlace, scale: number, out: Float64Array): boolean {
+export function readLent(row: Row, ring: RingPlace, scale: number, out: Float64Array): boolean {
+  const { shorts, s } = row
   const lent = ring.lent!
   if (shorts[s + FILLED] > lent || shorts[s + ring.at + lent] === GAP) return false
-  for (let i = lent; i < ring.hours; i++) out[i - lent] = (doubles[d + BASE] + shorts[s + ring.at + i] * doubles[d + UNIT]) / scale
+  for (let i = lent; i < ring.hours; i++) out[i - lent] = fromCode(row, shorts[s + ring.at + i], scale)
   return true
 }
 
@@ -134,7 +145,7 @@ function rescale(row: Row, ring: RingPlace, least: number, greatest: number): vo
       if (code !== GAP) shorts[s + i] = Math.max(-CODE_MAX, Math.min(CODE_MAX, Math.round((formerBase + code * formerUnit - base) / unit)))
     }
   }
-  recode(0, shorts[s + FILLED])
+  recode(-(ring.before ?? 0), shorts[s + FILLED])
   if (ring.lent !== undefined && shorts[s + FILLED] <= ring.lent) recode(ring.lent, ring.hours)
   doubles[d + BASE] = base
   doubles[d + UNIT] = unit
