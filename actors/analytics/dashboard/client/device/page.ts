@@ -1,8 +1,8 @@
 /**
  * A device: all its metrics in charts of one time and one cursor, what stood out, the windows in numbers, and what comes live.
  *
- * Owns the span shown, loading, and the address. Leaves what is known of the device to known-series.ts, what comes live to stream.ts, the charts to
- * panes.ts, tables and dialogs to theirs.
+ * Owns loading, the address, and who tells whom. Leaves what is in view to view.ts, what is known of the device to known-series.ts, what comes live to
+ * stream.ts, the charts to panes.ts, tables and dialogs to theirs.
  *
  * Invariants
  * - I1 What is drawn is what the server drew up, plus live readings (pane.ts); once a minute the server draws it up anew.
@@ -16,13 +16,15 @@ import type { Context, Page } from '../page.ts'
 import type { AnomalyRow, ForecastEvent, ReadingRow, WindowRow } from '../shapes.ts'
 import { createAnomalyTable } from './anomalies.ts'
 import { createDriversForm } from './drivers-form.ts'
+import { createHeading } from './heading.ts'
 import { KnownSeries } from './known-series.ts'
 import { createMetricChoice } from './metric-choice.ts'
 import { createPanes } from './panes.ts'
-import { fittingRange, placeAddress, rangeSpan, readPlace, withAhead, zoomed } from './place.ts'
-import type { Place, RangeName, Span } from './place.ts'
+import { placeAddress, readPlace, zoomed } from './place.ts'
+import type { Place, Span } from './place.ts'
 import { createStream } from './stream.ts'
 import { createTools } from './tools.ts'
+import { DeviceView } from './view.ts'
 import { createWhy } from './why.ts'
 import { createWindowsTable } from './windows-table.ts'
 
@@ -35,8 +37,6 @@ const HINT =
   '+ and − zoom, 0 goes back, N and P go to what stood out, Enter says why.'
 
 export function open(host: HTMLElement, { api, units, note }: Context): Page {
-  let place: Place = readPlace(new URLSearchParams())
-  let fitting: RangeName | null = null
   let paused = false
   let left = false
   let opening = new AbortController()
@@ -49,17 +49,17 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
   let windowTimer: ReturnType<typeof setTimeout> | undefined
 
   const known = new KnownSeries(api, units)
-  const title = h('h1', { id: 'title' })
-  const about = h('span', { class: 'muted', id: 'device-about' })
+  const view: DeviceView = new DeviceView(known, () => Math.max(0, ...panes.all().map((pane) => pane.outlook?.hours.at(-1)?.ts ?? 0)))
+  const span = () => view.span()
   const trouble = h('p', { class: 'trouble', role: 'alert', hidden: true })
   const tools = createTools({
-    span: () => span(),
-    onRange: (range) => go({ ...place, range, zoom: null }),
-    onView: (view) => go({ ...place, view }),
-    onAhead: (ahead) => go({ ...place, ahead }),
+    span,
+    onRange: (range) => go({ range, zoom: null }),
+    onView: (drawn) => go({ view: drawn }),
+    onAhead: (ahead) => go({ ahead }),
     onSpan: (wanted) => setSpan(wanted, true),
   })
-  const metrics = createMetricChoice(units, (names) => go({ ...place, metrics: names }))
+  const metrics = createMetricChoice(units, (names) => go({ metrics: names }))
   const driversForm = createDriversForm(api, units)
   const panes = createPanes(api, units, { onSpan: setSpan, onAsk: ask, onEdit: driversForm.open })
   const why = createWhy(api, units, {
@@ -72,10 +72,9 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
   const anomalies = createAnomalyTable(units, panes.point, ask)
   const windows = createWindowsTable(api, units)
   const stream = createStream(api, { onReading, onAnomaly, onWindow, onForecast, onAgain: () => void load() })
+  const heading = createHeading(stream.element)
   host.append(
-    h('div', { class: 'page-head' },
-      h('p', { class: 'crumbs' }, h('a', { href: '/' }, 'Fleet')), title,
-      h('p', { class: 'lead-in' }, about, ' ', stream.element)),
+    heading.element,
     h('div', { class: 'stack' },
       h('section', { class: 'card charts', 'aria-label': 'Charts' },
         tools.element, metrics.element, tools.shown, trouble, panes.element,
@@ -87,28 +86,21 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
     panes.point(anomaly)
     why.ask(anomaly)
   }
-  const range = () => place.range ?? fitting ?? '1h'
-  /** The range, of what was measured. */
-  const measured = (): Span => place.zoom ?? rangeSpan(range(), known.rhythm(), Date.now())
-  /** What the charts show: the range, and what is expected beyond it. */
-  const span = (): Span => {
-    if (place.zoom || !place.ahead) return measured()
-    return withAhead(measured(), Math.max(0, ...panes.all().map((pane) => pane.outlook?.hours.at(-1)?.ts ?? 0)), Date.now())
-  }
-  const shownMetrics = () => known.metrics(place.metrics)
-  const makePanes = () => panes.make(place.device, shownMetrics(), (metric) => known.lastOf(metric))
+  const makePanes = () => panes.make(view.place.device, view.metrics(), (metric) => known.lastOf(metric))
 
   /** Goes to a place by the reader's will. */
-  function go(next: Place): void {
+  function go(change: Partial<Place>): void {
+    const next = { ...view.place, ...change }
     note(placeAddress(next), 'push')
     show(next)
   }
 
   /** Another span by hand or key; null: the chosen range. A run of moves is one step of the history. */
   function setSpan(zoom: Span | null, done: boolean): void {
-    if (zoom === null && place.zoom === null) return
-    const first = place.zoom === null || zoom === null
-    place = { ...place, zoom: zoom && { from: Math.round(zoom.from), to: Math.round(zoom.to) } }
+    if (zoom === null && view.open) return
+    const first = view.open || zoom === null
+    const place = { ...view.place, zoom: zoom && { from: Math.round(zoom.from), to: Math.round(zoom.to) } }
+    view.place = place
     showChoices()
     draw()
     if (!done) {
@@ -120,16 +112,16 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
     void load()
   }
 
-  const showTools = () => tools.choose(place.zoom ? null : range(), place.view, panes.all().some((pane) => pane.outlook !== null) ? place.ahead : null)
+  const showTools = () => tools.choose(view.open ? view.range : null, view.place.view, panes.all().some((pane) => pane.outlook !== null) ? view.place.ahead : null)
 
   function showChoices(): void {
     showTools()
-    metrics.show(known.rows, shownMetrics())
+    metrics.show(known.rows, view.metrics())
   }
 
   function show(next: Place): void {
-    const sameDevice = next.device === place.device && known.rows.length > 0
-    place = next
+    const sameDevice = next.device === view.place.device && known.rows.length > 0
+    view.place = next
     if (!sameDevice) return void openDevice()
     showChoices()
     makePanes()
@@ -141,15 +133,13 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
     opening.abort()
     opening = new AbortController()
     const { signal } = opening
-    const { device } = place
+    const { device } = view.place
     known.clear()
-    fitting = null
+    view.unfit()
     loaded = false
     stream.stop()
-    const at = device.lastIndexOf('/') + 1
-    title.replaceChildren(h('span', { class: 'title-path' }, device.slice(0, at)), device.slice(at) || 'No device')
-    document.title = `${device || 'No device'} · Weir`
-    setText(about, 'Loading…')
+    heading.name(device)
+    heading.say('Loading…')
     makePanes()
     try {
       await known.load(device, signal)
@@ -161,7 +151,7 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
     }
     if (signal.aborted) return
     sayTrouble('')
-    fitting = fittingRange(known.rhythm())
+    view.fit()
     showChoices()
     makePanes()
     showAbout()
@@ -171,7 +161,8 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
   }
 
   function listen(): void {
-    if (!paused && !left && place.device !== '') stream.listen(place.device)
+    const { device } = view.place
+    if (!paused && !left && device !== '') stream.listen(device)
   }
 
   async function load(): Promise<void> {
@@ -179,13 +170,12 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
     loading.abort()
     loading = new AbortController()
     const { signal } = loading
-    const shown = measured()
-    const whole = withAhead(shown, Infinity, Date.now())
-    const wish = { span: shown, view: place.view, open: place.zoom === null, aheadMs: whole.to - Date.now() }
+    const shown = view.measured()
+    const wish = { span: shown, view: view.place.view, open: view.open, aheadMs: view.aheadMs() }
     panes.element.setAttribute('aria-busy', 'true')
     askedAt = Date.now()
     try {
-      await Promise.all([panes.load(wish, signal), windows.load(place.device, shownMetrics(), shown, signal)])
+      await Promise.all([panes.load(wish, signal), windows.load(view.place.device, view.metrics(), shown, signal)])
       loaded = true
       sayTrouble('')
       draw()
@@ -217,8 +207,8 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
   function draw(): void {
     const shown = span()
     drawnTo = shown.to
-    panes.draw(shown, { open: place.zoom === null, ahead: place.ahead })
-    const range = measured()
+    panes.draw(shown, { open: view.open, ahead: view.place.ahead })
+    const range = view.measured()
     tools.showSpan(range, shown.to - range.to)
     if (!loaded) return
     showTools()
@@ -226,19 +216,19 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
     anomalies.show(inSpan.sort((a, b) => b.ts - a.ts))
   }
 
-  const showAbout = () => setText(about, known.about(place.device, Date.now()))
+  const showAbout = () => heading.say(known.about(view.place.device, Date.now()))
 
   function onReading(reading: ReadingRow, { snapshot }: { snapshot: boolean }): void {
-    if (reading.device !== place.device) return
+    if (reading.device !== view.place.device) return
     if (!known.note(reading, { snapshot })) {
-      fitting ??= '1h'
+      view.fitFirst()
       showChoices()
       makePanes()
       return void load()
     }
     metrics.note(reading)
     const pane = panes.of(reading.metric)
-    if (pane?.add(reading, span(), { open: place.zoom === null, snapshot }) && loaded) drawSoon()
+    if (pane?.add(reading, span(), { open: view.open, snapshot }) && loaded) drawSoon()
     else pane?.showLast()
   }
 
@@ -257,7 +247,7 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
 
   function onWindow(row: WindowRow): void {
     windows.note(row)
-    if (row.size !== place.view || place.zoom !== null) return
+    if (row.size !== view.place.view || !view.open) return
     windowTimer ??= setTimeout(() => {
       windowTimer = undefined
       if (!left) void load()
@@ -274,9 +264,9 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
       showAbout()
       panes.tick()
       if (known.rows.length === 0) return
-      if (Date.now() - askedAt > RELOAD_MS && (place.zoom === null || !trouble.hidden)) return void load()
+      if (Date.now() - askedAt > RELOAD_MS && (view.open || !trouble.hidden)) return void load()
       const { from, to } = span()
-      if (place.zoom === null && loaded && to - drawnTo >= (to - from) / panes.width) draw()
+      if (view.open && loaded && to - drawnTo >= (to - from) / panes.width) draw()
     },
     recolour: () => panes.recolour(),
     pause() {
