@@ -23,6 +23,8 @@ import { encodePrior } from '../reading/input.ts'
 import type { CoveredCommit, FollowerLogger } from '../store/follow.ts'
 import { EMPTY_KIND, learn } from './groups.ts'
 import type { KindModel } from './groups.ts'
+import { learnTraits, NO_TRAITS, TRAIT_DAYS_MIN } from './traits.ts'
+import type { Traits } from './traits.ts'
 
 const PREFIX = 'fleet.'
 const TELL_MS = 6 * 3_600_000
@@ -38,6 +40,7 @@ export interface StoredKind {
   readonly created: string
   readonly seq: number
   readonly model: KindModel
+  readonly traits: Traits
 }
 
 export interface LearnerOptions {
@@ -53,6 +56,7 @@ export interface LearnerOptions {
 interface Waiting {
   readonly seq: number
   readonly profile: Profile
+  readonly traits: Float64Array | undefined
 }
 
 export class FleetLearner {
@@ -95,7 +99,7 @@ export class FleetLearner {
   }
 
   onCommit({ commit, effects }: CoveredCommit): void {
-    for (const { series, level, amplitude, course } of effects.profiles) {
+    for (const { series, level, amplitude, course, traits } of effects.profiles) {
       const { tenant, device, metric } = effects.series[series]
       const kind = kindOf(tenant, device, metric)
       let waiting = this.#waiting.get(kind)
@@ -103,7 +107,7 @@ export class FleetLearner {
         if (!this.#kinds.has(kind) && this.#kinds.size + this.#waiting.size >= KINDS_MAX) continue
         this.#waiting.set(kind, (waiting = []))
       }
-      waiting.push({ seq: commit.seq, profile: { level, amplitude, course } })
+      waiting.push({ seq: commit.seq, profile: { level, amplitude, course }, traits })
       if (waiting.length > WAITING_MAX) waiting.shift()
     }
   }
@@ -132,7 +136,8 @@ export class FleetLearner {
       const news = waiting.filter(({ seq }) => seq > from)
       if (news.length === 0) return
       const model = news.reduce((m, { profile }) => learn(m, profile), before?.model ?? EMPTY_KIND)
-      const stored: StoredKind = { of: kind, created, seq: news[news.length - 1].seq, model }
+      const traits = news.reduce((t, day) => (day.traits === undefined ? t : learnTraits(t, day.traits)), before?.traits ?? NO_TRAITS)
+      const stored: StoredKind = { of: kind, created, seq: news[news.length - 1].seq, model, traits }
       try {
         const revision = await kv.put(key, new TextEncoder().encode(JSON.stringify(stored)), there?.revision ?? 0)
         this.#kinds.set(kind, { ...stored, revision })
@@ -150,10 +155,10 @@ export class FleetLearner {
     return told === undefined || model.days >= told.days * GROWTH || (model.days > told.days && this.#options.clock.monotonic() - told.atMs >= TELL_MS)
   }
 
-  async #tell({ of, model, revision }: StoredKind & { readonly revision: number }): Promise<void> {
+  async #tell({ of, model, traits, revision }: StoredKind & { readonly revision: number }): Promise<void> {
     const { log, topology, clock } = this.#options
     const groups = model.groups.map((g) => ({ centre: Float64Array.from(g.centre), spread: g.spread, days: g.days }))
-    const message = encodePrior({ of, revision, scale: model.scale, groups })
+    const message = encodePrior({ of, revision, scale: model.scale, groups, ...(traits.days >= TRAIT_DAYS_MIN ? { traits: Float64Array.from(traits.means) } : {}) })
     for (let partition = 0; partition < topology.partitions; partition++) await log.publish(inputSubject(partition), message)
     this.#told.set(of, { days: model.days, atMs: clock.monotonic() })
   }
@@ -181,9 +186,9 @@ function keyOf(kind: string): string {
 function decode(value: Uint8Array): StoredKind | null {
   try {
     const stored = JSON.parse(new TextDecoder().decode(value)) as StoredKind
-    const { model } = stored
-    const sound = typeof stored.of === 'string' && Number.isSafeInteger(stored.seq) && model.scale >= 0 && model.groups.every((g) => g.centre.length === 24 && g.centre.every(Number.isFinite))
-    return sound ? stored : null
+    const { model, traits = NO_TRAITS } = stored
+    const sound = typeof stored.of === 'string' && Number.isSafeInteger(stored.seq) && model.scale >= 0 && model.groups.every((g) => g.centre.length === 24 && g.centre.every(Number.isFinite)) && traits.days >= 0 && traits.means.every(Number.isFinite)
+    return sound ? { ...stored, traits } : null
   } catch {
     return null
   }

@@ -18,12 +18,14 @@ import { Driven } from './drivers/driven.ts'
 import { EffectsBuilder } from './effects.ts'
 import { assertKnown, Flag, FLAGS } from './flags.ts'
 import { hearCourses, isMoveOfKind } from './fleet/kin.ts'
+import { borrow, BORROWS_AT } from './fleet/loan.ts'
 import { followWatermark, passTime, rearmAll, speak, closeUntil } from './series/closing.ts'
 import { DETECTOR_FIELDS, observe } from './series/detector.ts'
 import { barOf } from './series/ensemble/calibration.ts'
 import { judge } from './series/ensemble/ensemble.ts'
 import { judgement, sentenceOf } from './series/ensemble/judgement.ts'
-import { ENSEMBLE_DOUBLES } from './series/ensemble/layout.ts'
+import { COUNT, ENSEMBLE_DOUBLES } from './series/ensemble/layout.ts'
+import type { Slab } from './series/ensemble/layout.ts'
 import type { Series } from './series/series.ts'
 import { reasonOf, verdict } from './series/verdict.ts'
 import { HOUR_MS, MINUTE_MS } from '../reading/window.ts'
@@ -81,7 +83,7 @@ function step(state: PartitionState, message: InputMessage, effects: EffectsBuil
     if (state.flags.has(Flag.feedback)) applyFeedback(state, input, effects)
     else state.malformed++
   } else if (input.kind === 'prior') {
-    if (state.flags.has(Flag.fleet)) state.priors.learn(input)
+    if (state.flags.has(Flag.fleet)) state.priors.learn(state.flags.has(Flag.loan) ? input : { ...input, traits: undefined })
     else state.malformed++
   } else if (input.kind === 'hour') {
     if (state.flags.has(Flag.drivers)) hearDriver(state, input)
@@ -119,6 +121,7 @@ function applyBlock(state: PartitionState, { seq, timeMs }: InputMessage, block:
   const { row, ts: times, value: values } = block
   const repeated = block.keyed.length === 0 ? null : repeatedRows(state, seq, block)
   const judges = state.flags.has(Flag.ensemble)
+  const lends = state.flags.has(Flag.loan) && state.priors.size > 0
   const judgesKin = state.flags.has(Flag.kin)
   const judgesDevices = judges && state.flags.has(Flag.together)
   const receivedMs = state.flags.has(Flag.ageAtReceipt) ? timeMs : state.time.logMs
@@ -148,6 +151,7 @@ function applyBlock(state: PartitionState, { seq, timeMs }: InputMessage, block:
             const slab = state.ensembles[series.id >> PAGE_BITS]
             const at = (series.id & (PAGE_SERIES - 1)) * ENSEMBLE_DOUBLES
             let isStrange = judge(slab, at, ts, value)
+            if (lends && slab.doubles[at + COUNT] === BORROWS_AT) lend(state, series, slab, at)
             if (judgesDevices && judgeTogether(state.leanings, series, slab, at)) isStrange = true
             if (isStrange && judgement.score >= barOf(state.tuning.factorOf(series.id)) && !(judgesKin && isMoveOfKind(state, series))) {
               reportJudgement(state, series, ts, value, effects)
@@ -169,6 +173,12 @@ function applyBlock(state: PartitionState, { seq, timeMs }: InputMessage, block:
       closedUntil: Float64Array.from(closedUntil),
     })
   }
+}
+
+/** Lends the series what is known of its kind, where that is known. */
+function lend(state: PartitionState, { device, metric }: Series, slab: Slab, at: number): void {
+  const kind = state.priors.of(device.tenant, device.name, metric)
+  if (kind?.traits !== undefined) borrow(slab, at, kind.traits, kind.scale, kind.groups)
 }
 
 /** Marks the rows whose Idempotency-Key was seen before; null where there is none. */

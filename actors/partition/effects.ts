@@ -7,6 +7,7 @@
  */
 
 import { pack, toBytes, toFloat32, toFloat64, told, toUint32, toUint8, unpack } from '../../runtime/codec.ts'
+import { TRAITS } from '../reading/input.ts'
 import { CLOSED_BY, DAY_HOURS, WINDOW_SIZES_MS } from '../reading/window.ts'
 import type { ClosedBy } from '../reading/window.ts'
 import { decodeForecasts, ForecastColumns } from './forecasts.ts'
@@ -101,6 +102,8 @@ export interface ProfileRow {
   /** The group of its kind that it was nearest to, as an index, and how far, in units of the kind's scale; −1 and NaN where the kind was not known. */
   readonly cluster: number
   readonly distance: number
+  /** What it is like as a whole, for its kind to lend (fleet/loan.ts); left out where it is too young. */
+  readonly traits?: Float64Array
 }
 
 /** An hour of a series, as its kind is told of it. */
@@ -227,7 +230,7 @@ export class EffectsBuilder {
     if (wire.v >= 2) {
       wire.fc = this.forecasts.wire()
       wire.fb = this.feedback.map((f) => [f.series, f.ts, f.value, f.useful, f.factor])
-      if (this.profiles.length > 0) wire.pf = this.profiles.map((p) => [p.series, p.day, p.level, p.amplitude, p.cluster, p.distance, toBytes(Float32Array.from(p.course))])
+      if (this.profiles.length > 0) wire.pf = this.profiles.map((p) => [p.series, p.day, p.level, p.amplitude, p.cluster, p.distance, toBytes(Float32Array.from(p.course)), ...(p.traits === undefined ? [] : [toBytes(p.traits)])]) as Wire['pf']
       if (this.drivers.length > 0) wire.dr = this.drivers.map((d) => [d.series, d.at, d.gain, d.hours, d.driverDevice, d.driverMetric, [...d.effects, ...d.errors]])
       if (this.hours.length > 0) {
         const { hours } = this
@@ -252,7 +255,7 @@ interface Wire {
   /** From version 2 on. */
   fc?: ForecastWire
   fb?: [number, number, number, boolean, number][]
-  pf?: [series: number, day: number, level: number, amplitude: number, cluster: number, distance: number, course: unknown][]
+  pf?: [series: number, day: number, level: number, amplitude: number, cluster: number, distance: number, course: unknown, traits?: unknown][]
   /** Columns: series, hour, deviation, moved. */
   hr?: unknown[]
   dr?: [series: number, at: number, gain: number, hours: number, device: string, metric: string, numbers: number[]][]
@@ -309,10 +312,18 @@ function rowsIn(wire: Wire): PartitionEffects {
     }),
     forecasts: wire.v === 1 ? [] : decodeForecasts(wire.fc, named),
     feedback: (wire.fb ?? []).map(([s, ts, value, useful, factor]) => ({ series: s, ts, value, useful, factor })),
-    profiles: (wire.pf ?? []).map(([s, day, level, amplitude, cluster, distance, course]) => ({ series: s, day, level, amplitude, cluster, distance, course: courseOf(course) })),
+    profiles: (wire.pf ?? []).map(([s, day, level, amplitude, cluster, distance, course, traits]) => {
+      return { series: s, day, level, amplitude, cluster, distance, course: courseOf(course), ...(traits === undefined ? {} : { traits: traitsIn(traits) }) }
+    }),
     drivers: (wire.dr ?? []).map(([s, at, gain, hours, driverDevice, driverMetric, numbers]) => ({ series: s, at, gain, hours, driverDevice, driverMetric, effects: numbers.slice(0, 3), errors: numbers.slice(3) })),
     hours,
   }
+}
+
+function traitsIn(bytes: unknown): Float64Array {
+  const traits = toFloat64(bytes)
+  if (traits.length !== TRAITS) throw new RangeError(`Cannot read a profile as it must have ${TRAITS} traits: current number is ${traits.length}`)
+  return traits
 }
 
 function hoursIn(columns: unknown[], named: number): HourRow[] {
@@ -346,7 +357,7 @@ function assertLists({ a, p, l, s, f, an, fb = [], pf = [], dr = [], hr = [] }: 
     list(f, (fates) => fates.length === 5 && Number.isSafeInteger(fates[0])) &&
     list(an, (row) => (row.length === 8 || row.length === 10) && isCount(row[0]) && row.slice(1, 7).every(isNumber) && row.slice(7).every((text) => typeof text === 'string')) &&
     list(fb, (row) => row.length === 5 && isCount(row[0]) && [row[1], row[2], row[4]].every(isNumber) && typeof row[3] === 'boolean') &&
-    list(pf, (row) => row.length === 7 && isCount(row[0]) && row.slice(1, 6).every(isNumber)) &&
+    list(pf, (row) => (row.length === 7 || row.length === 8) && isCount(row[0]) && row.slice(1, 6).every(isNumber)) &&
     list(dr, (row) => row.length === 7 && isCount(row[0]) && row.slice(1, 4).every(isNumber) && typeof row[4] === 'string' && typeof row[5] === 'string' && Array.isArray(row[6]) && row[6].length === 6 && row[6].every(isNumber))
   if (!whole) throw new RangeError('Cannot read a commit\'s effects as its totals and lists must be whole')
 }

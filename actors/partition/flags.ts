@@ -45,6 +45,11 @@ export const Flag = {
    * Before, such a message was none that anyone could read.
    */
   kin: 8,
+  /**
+   * A series that has just begun borrows from its kind what it can't know yet (fleet/loan.ts), and days are told with the traits that this needs. Before,
+   * each was silent for its first hundreds of readings.
+   */
+  loan: 9,
 } as const
 
 /** All that this version knows, ascending. */

@@ -5,12 +5,14 @@
  * - S2 The bytes are a function of the state, whichever way the state came about.
  * - S3 A state is written in the least format that holds it, and every older format is read: 1 is that of a state whose log has
  *   switched no flag on, 2 names the flags, 3 holds ensembles in place of detectors, 5 answers to anomalies, 6 what is known of kinds, 7 what
- *   drives series, 8 what forecasts need, 9 what the metrics of devices lean by, and how series stand to their kinds. So the version before reads what this one writes until a flag is on. (4 was what forecasts needed before
+ *   drives series, 8 what forecasts need, 9 what the metrics of devices lean by, and how series stand to their kinds, and what
+ *   kinds lend. So the version before reads what this one writes until a flag is on. (4 was what forecasts needed before
  *   any release had them.)
  */
 
 import { isOperating, OperatingError } from '../../runtime/errors.ts'
 import { pack, toBytes, toFloat32, toFloat64, told, toUint32, unpack } from '../../runtime/codec.ts'
+import { TRAITS } from '../reading/input.ts'
 import { DAY_HOURS } from '../reading/window.ts'
 import { TOGETHER_SINGLES } from './device/together.ts'
 import { Driven } from './drivers/driven.ts'
@@ -29,7 +31,7 @@ import { FACTOR_MAX, FACTOR_MIN } from './tuning.ts'
 export const SNAPSHOT_VERSION = 9
 
 export function snapshotVersionOf(state: PartitionState): number {
-  if (state.flags.has(Flag.together) || state.flags.has(Flag.kin)) return 9
+  if (state.flags.has(Flag.together) || state.flags.has(Flag.kin) || state.flags.has(Flag.loan)) return 9
   if (state.flags.has(Flag.forecasts)) return 8
   if (state.driven.size > 0) return 7
   if (state.priors.size > 0) return 6
@@ -76,7 +78,7 @@ interface Wire {
   /** From format 7 on, of what drives a series: its number, names of the slots, numbers. */
   driven?: [number, string[], Uint8Array][]
   /** From format 6 on: kind, revision, scale, and of each group centre, spread and days. */
-  priors?: [string, number, number, [Uint8Array, number, number][]][]
+  priors?: [string, number, number, [Uint8Array, number, number][], traits?: Uint8Array][]
 }
 
 export function writeSnapshot(state: PartitionState): Uint8Array {
@@ -124,7 +126,7 @@ export function writeSnapshot(state: PartitionState): Uint8Array {
   }
   if (state.flags.has(Flag.forecasts)) wire.forecasters = writeForecasters(state)
   if (state.tuning.size > 0) wire.tuning = toBytes(new Float64Array(state.tuning.entries()))
-  if (state.priors.size > 0) wire.priors = state.priors.entries().map((p) => [p.of, p.revision, p.scale, p.groups.map((g) => [toBytes(g.centre), g.spread, g.days])])
+  if (state.priors.size > 0) wire.priors = state.priors.entries().map((p) => [p.of, p.revision, p.scale, p.groups.map((g) => [toBytes(g.centre), g.spread, g.days]), ...(p.traits === undefined ? [] : [toBytes(p.traits)])]) as Wire['priors']
   if (state.driven.size > 0) {
     const inOrder = [...state.driven].sort(([a], [b]) => a - b)
     wire.driven = inOrder.map(([id, driven]) => [id, driven.slots.map((slot) => slot.name), toBytes(Float64Array.from(driven.numbers()))])
@@ -276,10 +278,10 @@ function stateOf(wire: Wire, known: readonly number[]): PartitionState {
     driven.restore(names, toFloat64(numbers))
     state.driven.set(id, driven)
   }
-  for (const [of, revision, scale, groups] of wire.priors ?? []) {
-    const sound = typeof of === 'string' && Number.isSafeInteger(revision) && scale > 0 && groups.every(([centre]) => toFloat64(centre).length === DAY_HOURS)
+  for (const [of, revision, scale, groups, traits] of wire.priors ?? []) {
+    const sound = typeof of === 'string' && Number.isSafeInteger(revision) && scale > 0 && groups.every(([centre]) => toFloat64(centre).length === DAY_HOURS) && (traits === undefined || toFloat64(traits).length === TRAITS)
     must(sound, 'what it knows of kinds must be whole')
-    state.priors.learn({ of, revision, scale, groups: groups.map(([centre, spread, days]) => ({ centre: toFloat64(centre), spread, days })) })
+    state.priors.learn({ of, revision, scale, groups: groups.map(([centre, spread, days]) => ({ centre: toFloat64(centre), spread, days })), ...(traits === undefined ? {} : { traits: toFloat64(traits) }) })
   }
   readCourses(wire.courses ?? [], state)
   for (const series of state.series) series.refreshNextEnd()

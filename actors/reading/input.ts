@@ -117,6 +117,8 @@ export interface Prior {
   /** Usual amplitude of a day, in the unit of the metric; more than 0. */
   readonly scale: number
   readonly groups: readonly PriorGroup[]
+  /** What a new series of the kind is lent (partition/fleet/loan.ts); left out where that is not known. */
+  readonly traits?: Float64Array
 }
 
 /** An hour of a series that drives `device`/`metric`. */
@@ -218,8 +220,8 @@ export function encodeFeedback({ tenant, device, metric, ts, value, useful }: Om
   return pack({ k: 'u', t: tenant, d: device, m: metric, ts, v: value, u: useful })
 }
 
-export function encodePrior({ of, revision, scale, groups }: Omit<Prior, 'kind'>): Uint8Array {
-  return pack({ k: 'p', o: of, r: revision, s: scale, g: groups.map((g) => [toBytes(g.centre), g.spread, g.days]) })
+export function encodePrior({ of, revision, scale, groups, traits }: Omit<Prior, 'kind'>): Uint8Array {
+  return pack({ k: 'p', o: of, r: revision, s: scale, g: groups.map((g) => [toBytes(g.centre), g.spread, g.days]), ...(traits === undefined ? {} : { a: toBytes(traits) }) })
 }
 
 export function encodeDriverHour({ tenant, device, metric, slot, driver, hour, value }: Omit<DriverHour, 'kind'>): Uint8Array {
@@ -289,14 +291,18 @@ function decodeCourses({ h }: Record<string, unknown>): CoursesMessage {
 }
 
 const PRIOR_GROUPS_MAX = 16
+/** Numbers that tell what series of a kind are like. */
+export const TRAITS = 14
 
-function decodePrior({ o, r, s, g }: Record<string, unknown>): Prior {
+function decodePrior({ o, r, s, g, a }: Record<string, unknown>): Prior {
   const isAmount = (n: unknown) => Number.isFinite(n) && (n as number) >= 0
   const isList = Array.isArray(g) && g.length <= PRIOR_GROUPS_MAX && g.every((group) => Array.isArray(group) && group.length === 3 && isAmount(group[1]) && isAmount(group[2]))
   if (typeof o !== 'string' || !Number.isSafeInteger(r) || !isAmount(s) || s === 0 || !isList) throw new RangeError('Cannot read a prior as it must be of a kind, with a revision, a scale and groups')
   const groups = (g as [unknown, number, number][]).map(([centre, spread, days]) => ({ centre: toFloat64(centre), spread, days }))
   if (!groups.every(({ centre }) => centre.length === DAY_HOURS && centre.every(Number.isFinite))) throw new RangeError(`Cannot read a prior as each centre must be ${DAY_HOURS} numbers`)
-  return { kind: 'prior', of: o, revision: r as number, scale: s as number, groups }
+  const traits = a === undefined ? undefined : toFloat64(a)
+  if (traits !== undefined && !(traits.length === TRAITS && traits.every(Number.isFinite))) throw new RangeError(`Cannot read a prior as its traits must be ${TRAITS} numbers`)
+  return { kind: 'prior', of: o, revision: r as number, scale: s as number, groups, ...(traits === undefined ? {} : { traits }) }
 }
 
 function decodeFeedback({ t, d, m, ts, v, u }: Record<string, unknown>): Feedback {

@@ -19,7 +19,7 @@
  * - nab          anomalies of a labelled corpus, scored as the Numenta Anomaly Benchmark does: `--data DIR`, `--out DIR` for its scorer; runs only where it is named
  * - m4           forecasts of the M4 competition's hourly series: `--data DIR`, `--out FILE.csv` for its scorer; runs only where it is named
  * - intervals    do intervals hold what they say, at each distance: on made series, and with `--data DIR` on those of m4; runs only where it is named
- * - learning     how soon a new series is forecast well, with what is usual for its kind and without
+ * - learning     how soon a new series is forecast and watched well, with what is usual for its kind and without
  *
  * `WEIR_BENCH_SHAPE` names one shape of live to run alone, and `WEIR_BENCH_TIMELINE=1` prints each half second of its storm.
  * `WEIR_BENCH_SECONDS` (skew, memory, live), `WEIR_BENCH_RATE` (skew, readings a second) `WEIR_BENCH_ROWS` (backlog, backfill) and `WEIR_BENCH_SERIES`

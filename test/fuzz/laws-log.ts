@@ -10,7 +10,7 @@ import { decodeEffects, EffectsBuilder } from '../../actors/partition/effects.ts
 import type { PartitionEffects, WindowRow } from '../../actors/partition/effects.ts'
 import { HORIZON_MAX, rowsOf } from '../../actors/partition/forecasts.ts'
 import type { Forecast } from '../../actors/partition/forecasts.ts'
-import { decodeInput, encodeBlock, encodeCourses, encodeDriverHour, encodeFeedback, encodePrior, encodeRejects, encodeSettings, encodeTick } from '../../actors/reading/input.ts'
+import { decodeInput, encodeBlock, encodeCourses, encodeDriverHour, encodeFeedback, encodePrior, encodeRejects, encodeSettings, encodeTick, TRAITS } from '../../actors/reading/input.ts'
 import type { Input } from '../../actors/reading/input.ts'
 import { CLOSED_BY } from '../../actors/reading/window.ts'
 import { manifestPath, readManifest } from '../../actors/store/manifest.ts'
@@ -74,13 +74,13 @@ const input: fc.Arbitrary<{ bytes: Uint8Array; input: Input }> = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ bytes: encodeTick(), input: { kind: 'tick' } as Input }) },
   { weight: 1, arbitrary: feedback.map((f) => ({ bytes: encodeFeedback(f), input: { kind: 'feedback', ...f } as Input })) },
   { weight: 1, arbitrary: driverHour.map((h) => ({ bytes: encodeDriverHour(h), input: { kind: 'hour', ...h } as Input })) },
-  { weight: 1, arbitrary: prior.map((p) => ({ bytes: encodePrior(p), input: { kind: 'prior', ...p } as Input })) },
+  { weight: 1, arbitrary: fc.tuple(prior, fc.option(fc.array(fc.integer(), { minLength: TRAITS, maxLength: TRAITS }))).map(([p, t]) => (t === null ? p : { ...p, traits: Float64Array.from(t) })).map((p) => ({ bytes: encodePrior(p), input: { kind: 'prior', ...p } as Input })) },
   { weight: 1, arbitrary: fc.array(course, { maxLength: 3 }).map((courses) => ({ bytes: encodeCourses(courses), input: { kind: 'courses', courses } as Input })) },
 )
 export const inputBytes = input.map(({ bytes }) => bytes)
 /** What may stand in the place of a part of a message: the right kind of bytes around the wrong kind of thing. */
 const misfit = fc.oneof(fc.jsonValue({ maxDepth: 2 }), anyBytes, fc.constantFrom(NaN, Infinity, -1, 1e308, 2 ** 53))
-const WIRES: Record<string, string[]> = { b: ['t', 'd', 'm', 'sd', 'sm', 'r', 'b', 'w', 'ts', 'v', 'i'], x: ['t', 'c', 's'], s: ['s', 'f'], t: [], h: ['t', 'd', 'm', 'n', 'o', 'h', 'v'], p: ['o', 'r', 's', 'g'], c: ['h'], u: ['t', 'd', 'm', 'ts', 'v', 'u'] }
+const WIRES: Record<string, string[]> = { b: ['t', 'd', 'm', 'sd', 'sm', 'r', 'b', 'w', 'ts', 'v', 'i'], x: ['t', 'c', 's'], s: ['s', 'f'], t: [], h: ['t', 'd', 'm', 'n', 'o', 'h', 'v'], p: ['o', 'r', 's', 'g', 'a'], c: ['h'], u: ['t', 'd', 'm', 'ts', 'v', 'u'] }
 export const misfits = fc.constantFrom(...Object.keys(WIRES)).chain((k) => fc.tuple(...WIRES[k].map(() => misfit)).map((of) => pack({ k, ...Object.fromEntries(WIRES[k].map((name, i) => [name, of[i]])) })))
 
 /** What every reader of the input log relies on. */
@@ -93,7 +93,7 @@ function assertInput(got: Input): void {
     for (const [reason, text] of got.samples) assert(typeof reason === 'string' && typeof text === 'string')
   }
   if (got.kind === 'feedback') assert(typeof got.useful === 'boolean' && Number.isFinite(got.ts) && Number.isFinite(got.value) && [got.tenant, got.device, got.metric].every((n) => typeof n === 'string'))
-  if (got.kind === 'prior') assert(got.scale > 0 && got.groups.every((g) => g.centre.length === 24 && g.centre.every(Number.isFinite)))
+  if (got.kind === 'prior') assert(got.scale > 0 && got.groups.every((g) => g.centre.length === 24 && g.centre.every(Number.isFinite)) && (got.traits === undefined || (got.traits.length === TRAITS && got.traits.every(Number.isFinite))))
   if (got.kind === 'courses') assert(got.courses.every((c) => c.members >= c.moved && c.spread >= 0 && [c.hour, c.moved, c.deviation].every(Number.isFinite)))
   if (got.kind !== 'block') return
   for (const name of [got.tenant, ...got.devices, ...got.metrics]) isText(name)

@@ -161,6 +161,33 @@ export function kinLog(): InputMessage[] {
   return messages
 }
 
+/**
+ * Five days of four series by ten minutes that begin one after the other, with each flag of this version switched on from the beginning, of which three are
+ * of a kind that has traits to lend; each has a spike early in it.
+ */
+export function loanLog(): InputMessage[] {
+  const random = seeded(81)
+  const messages: InputMessage[] = []
+  const put = (timeMs: number, data: Uint8Array) => messages.push({ seq: 2 * messages.length + 3, timeMs, data })
+  const noise = () => random() + random() + random() + random() - 2
+  const quarter = (v: number) => Math.round(v * 400) / 400
+  const day = (i: number) => Math.abs((i % 144) - 72) / 12 - 3
+  const groups = [{ centre: Float64Array.from({ length: 24 }, (_, h) => (Math.abs(h - 12) - 6) / 3.5), spread: 0.25, days: 9 }]
+  const traits = Float64Array.of(0.65, 2.25, 1.5, 2.5, 3.5, 1.25, 1.75, 0.875, 0.5, 0.5, 0.375, 10 * MINUTE, 0.25, 0.125)
+  put(T0, encodeSettings({ latenessMs: 5_000, idleMs: 60_000, retentionMs: 0 }, FLAGS))
+  for (const revision of [2, 1]) put(T0, encodePrior({ of: 'default\nprobe-#\ntemperature', revision, scale: 1.75 / revision, groups, traits }))
+  for (let i = 0; i < 720; i++) {
+    const ts = T0 + i * 10 * MINUTE
+    const value = (from: number) => quarter(15 + day(i) + noise() + (i === from + 40 ? 8 : 0))
+    const readings: Reading[] = [{ device: 'probe-1', metric: 'temperature', ts, value: value(0) }]
+    if (i >= 30) readings.push({ device: 'shed', metric: 'temperature', ts, value: value(30) })
+    for (const [n, from] of [[2, 200], [3, 560]]) if (i >= from) readings.push({ device: `probe-${n}`, metric: 'temperature', ts, value: value(from) })
+    put(ts + 2_000, blockOf(readings))
+  }
+  for (let s = 1; s < 90; s++) put(T0 + 720 * 10 * MINUTE + s * 5_000, partitionActor.tick())
+  return messages
+}
+
 export function goldenLog(seed = 2_026): InputMessage[] {
   const random = seeded(seed)
   const messages: InputMessage[] = []

@@ -30,7 +30,7 @@ export class Story {
     for (const a of anomalies) this.anomalies.push(JSON.stringify({ ...a, series: nameOf(series[a.series]) }))
     for (const f of forecasts) this.forecasts.push(JSON.stringify([nameOf(series[f.series]), ...rowsOf(f)]))
     for (const f of feedback) this.feedback.push(JSON.stringify({ ...f, series: nameOf(series[f.series]) }))
-    for (const p of profiles) this.profiles.push(JSON.stringify({ ...p, course: [...p.course], series: nameOf(series[p.series]) }))
+    for (const p of profiles) this.profiles.push(JSON.stringify({ ...p, course: [...p.course], ...(p.traits === undefined ? {} : { traits: [...p.traits] }), series: nameOf(series[p.series]) }))
     for (const d of drivers) this.drivers.push(JSON.stringify({ ...d, series: nameOf(series[d.series]) }))
     for (const h of hours) this.hours.push(JSON.stringify({ ...h, series: nameOf(series[h.series]) }))
     for (const f of fates) this.fates.push(JSON.stringify([f.seq, [...f.duplicate], [...f.expired], [...f.old], [...f.closedUntil]]))

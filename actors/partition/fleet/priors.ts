@@ -20,11 +20,11 @@ export class Priors {
   }
 
   /** Takes a message in. */
-  learn({ of, revision, scale, groups }: KnownKind): void {
+  learn({ of, revision, scale, groups, traits }: KnownKind): void {
     const known = this.#kinds.get(of)
     if (known === undefined ? this.#kinds.size >= KINDS_MAX : known.revision >= revision) return
     // Decoded columns may be views that hold the whole message.
-    this.#kinds.set(of, { of, revision, scale, groups: groups.map((g) => ({ ...g, centre: Float64Array.from(g.centre) })) })
+    this.#kinds.set(of, { of, revision, scale, groups: groups.map((g) => ({ ...g, centre: Float64Array.from(g.centre) })), ...(traits === undefined ? {} : { traits: Float64Array.from(traits) }) })
   }
 
   /** What is known of the kind of a series; null where nothing is. */
