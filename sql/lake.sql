@@ -12,9 +12,7 @@ SELECT tenant, device, metric, ts, value, received_at FROM {{readings}};
 SELECT tenant, device, metric, ts, value, score, expected, lower, upper, reason, kind, part FROM {{anomalies}};
 
 {{create}}alerts AS
-SELECT NULL::VARCHAR AS tenant, NULL::VARCHAR AS id, NULL::VARCHAR AS rule, NULL::VARCHAR AS device, NULL::VARCHAR AS metric, NULL::VARCHAR AS severity,
-  NULL::VARCHAR AS event, NULL::TIMESTAMP AS at, NULL::DOUBLE AS value, NULL::VARCHAR AS message
-WHERE false;
+SELECT tenant, id, rule, device, metric, severity, event, happened_at AS "at", value, message, number, person FROM {{alerts}};
 
 {{create}}forecasts AS
 SELECT tenant, device, metric, made_at, ts, mean, lower, upper, model, lower80, upper80, coverage, error FROM {{forecasts}};

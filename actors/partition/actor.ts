@@ -12,7 +12,7 @@
 
 import type { Actor, InputMessage } from '../../runtime/actor.ts'
 import { decodeInput, encodeSettings, encodeTick } from '../reading/input.ts'
-import type { Block, DriverHour, Feedback, Input, Settings } from '../reading/input.ts'
+import type { Block, DriverHour, Feedback, Input, RuleMessage, Settings } from '../reading/input.ts'
 import { hush, judgeTogether, togetherWords } from './device/together.ts'
 import { Driven } from './drivers/driven.ts'
 import { EffectsBuilder } from './effects.ts'
@@ -41,13 +41,13 @@ const common = {
   create: () => new PartitionState(),
   effects: () => new EffectsBuilder(),
   count: (effects: EffectsBuilder) => effects.count,
-  urgent: (effects: EffectsBuilder) => effects.anomalies.length > 0,
+  urgent: (effects: EffectsBuilder) => effects.anomalies.length > 0 || effects.alerts.length > 0,
   encode: (effects: EffectsBuilder, state: PartitionState) => {
     return effects.encode({ accepted: state.accepted, pending: state.pending, logTimeMs: state.time.logMs })
   },
   snapshot: writeSnapshot,
   snapshotVersionOf,
-  wantsTick: (state: PartitionState) => state.pending + state.settling > 0,
+  wantsTick: (state: PartitionState) => state.pending + state.settling + state.rules.waiting > 0,
   tick: encodeTick,
 }
 
@@ -65,7 +65,10 @@ export function partitionActorKnowing(flags: readonly number[]): Actor<Partition
 }
 
 function step(state: PartitionState, message: InputMessage, effects: EffectsBuilder, known: readonly number[]): void {
-  if (state.time.advance(message.timeMs)) passTime(state, effects)
+  if (state.time.advance(message.timeMs)) {
+    passTime(state, effects)
+    if (state.rules.waiting > 0) state.rules.passTime(effects)
+  }
   let input: Input
   try {
     input = decodeInput(message.data)
@@ -91,6 +94,21 @@ function step(state: PartitionState, message: InputMessage, effects: EffectsBuil
   } else if (input.kind === 'courses') {
     if (state.flags.has(Flag.kin)) hearCourses(state, input.courses, effects)
     else state.malformed++
+  } else if (input.kind === 'rule') {
+    if (state.flags.has(Flag.rules)) learnRule(state, input, effects)
+    else state.malformed++
+  } else if (input.kind === 'action') {
+    if (state.flags.has(Flag.rules)) state.rules.act(state.find(input.tenant, input.device, input.metric), input, effects)
+    else state.malformed++
+  }
+}
+
+function learnRule(state: PartitionState, message: RuleMessage, effects: EffectsBuilder): void {
+  try {
+    state.rules.learn(message, state.series, effects)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    state.malformed++
   }
 }
 
@@ -124,6 +142,7 @@ function applyBlock(state: PartitionState, { seq, timeMs }: InputMessage, block:
   const lends = state.flags.has(Flag.loan) && state.priors.size > 0
   const judgesKin = state.flags.has(Flag.kin)
   const judgesDevices = judges && state.flags.has(Flag.together)
+  const rules = state.rules.size > 0 ? state.rules : null
   const receivedMs = state.flags.has(Flag.ageAtReceipt) ? timeMs : state.time.logMs
   const oldestMs = state.settings.retentionMs > 0 ? receivedMs - state.settings.retentionMs : -Infinity
   state.resolve(block, table)
@@ -139,6 +158,7 @@ function applyBlock(state: PartitionState, { seq, timeMs }: InputMessage, block:
         old.push(i)
         closedUntil.push(series.closedUntilMs)
         speak(state, series)
+        if (rules !== null) rules.hear(series, effects)
       } else {
         // Negative zero becomes zero here.
         const value = values[i] + 0
@@ -147,6 +167,7 @@ function applyBlock(state: PartitionState, { seq, timeMs }: InputMessage, block:
         else {
           if (ts > series.greatestMs) series.greatestMs = ts
           speak(state, series)
+          const found = effects.anomalies.length
           if (judges) {
             const slab = state.ensembles[series.id >> PAGE_BITS]
             const at = (series.id & (PAGE_SERIES - 1)) * ENSEMBLE_DOUBLES
@@ -158,6 +179,7 @@ function applyBlock(state: PartitionState, { seq, timeMs }: InputMessage, block:
               if (judgesDevices) hush(state.leanings, series)
             }
           } else if (observe(state.detectors, series.id * DETECTOR_FIELDS, ts, value)) reportAnomaly(series, ts, value, effects)
+          if (rules !== null) rules.see(series, ts, value, effects.anomalies.length > found ? effects.anomalies[found].score : -1, effects)
           if (minute.count >= MINUTE_READINGS_MAX) closeUntil(state, series, minute.start + MINUTE_MS, 'watermark', effects)
           followWatermark(state, series, effects)
         }

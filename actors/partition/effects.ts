@@ -3,10 +3,12 @@
  *
  * Columns throughout. A series is named once, in a dictionary; rows refer to it by index. Forecasts have a form of their own (forecasts.ts).
  *
- * - E1 A commit is written in the least version that holds it, and all are read: 1 holds neither forecasts nor answers to anomalies nor profiles nor drivers nor hours, 2 does.
+ * - E1 A commit is written in the least version that holds it, and all are read: 1 holds neither forecasts nor answers to anomalies nor profiles nor drivers nor hours nor rules and alerts, 2 does.
  */
 
 import { pack, toBytes, toFloat32, toFloat64, told, toUint32, toUint8, unpack } from '../../runtime/codec.ts'
+import { EVENTS } from '../alert/life.ts'
+import type { AlertEvent } from '../alert/life.ts'
 import { TRAITS } from '../reading/input.ts'
 import { CLOSED_BY, DAY_HOURS, WINDOW_SIZES_MS } from '../reading/window.ts'
 import type { ClosedBy } from '../reading/window.ts'
@@ -128,6 +130,31 @@ export interface FeedbackRow {
   readonly factor: number
 }
 
+/** An event in the life of an alert. */
+export interface AlertRow {
+  readonly series: number
+  /** Log time, epoch ms. */
+  readonly at: number
+  /** Last value of the series; NaN where there was none. */
+  readonly value: number
+  /** Of the alert's events, from 1: with `id` it names the event for ever. */
+  readonly number: number
+  readonly id: string
+  readonly rule: string
+  readonly severity: string
+  readonly event: AlertEvent
+  readonly message: string
+  /** Who did it; null where nobody did. */
+  readonly by: string | null
+}
+
+/** A rule's revision that the partition follows from here on. */
+export interface RuleRow {
+  readonly tenant: string
+  readonly id: string
+  readonly revision: number
+}
+
 /** A decoded commit. */
 export interface PartitionEffects {
   /** Accepted readings in all blocks of the partition's log up to this commit's position: on time, duplicate, expired and old together. */
@@ -146,6 +173,8 @@ export interface PartitionEffects {
   readonly profiles: readonly ProfileRow[]
   readonly drivers: readonly DriverRow[]
   readonly hours: readonly HourRow[]
+  readonly alerts: readonly AlertRow[]
+  readonly rules: readonly RuleRow[]
 }
 
 const WINDOW_NUMBERS = ['start', 'count', 'sum', 'min', 'max', 'stddev', 'first', 'last', 'p50', 'p95', 'p99'] as const
@@ -167,6 +196,8 @@ export class EffectsBuilder {
   readonly profiles: ProfileRow[] = []
   readonly drivers: DriverRow[] = []
   readonly hours: HourRow[] = []
+  readonly alerts: AlertRow[] = []
+  readonly rules: RuleRow[] = []
   #windows = 0
   #windowSeries = new Uint32Array(WINDOWS_AT_FIRST)
   /** size · 4 + closedBy. */
@@ -174,7 +205,7 @@ export class EffectsBuilder {
   #windowNumbers = new Float64Array(WINDOWS_AT_FIRST * WINDOW_NUMBERS.length)
 
   get count(): number {
-    return this.#windows + this.fates.length + this.anomalies.length + this.forecasts.rows + this.feedback.length + this.profiles.length + this.drivers.length + this.hours.length
+    return this.#windows + this.fates.length + this.anomalies.length + this.forecasts.rows + this.feedback.length + this.profiles.length + this.drivers.length + this.hours.length + this.alerts.length + this.rules.length
   }
 
   /** Adds a name and gives its index. The caller remembers the index for the life of this builder. */
@@ -216,7 +247,7 @@ export class EffectsBuilder {
 
   encode(totals: { accepted: number; pending: number; logTimeMs: number }): Uint8Array {
     const wire: Wire = {
-      v: this.forecasts.count + this.feedback.length + this.profiles.length + this.drivers.length + this.hours.length === 0 ? 1 : 2,
+      v: this.forecasts.count + this.feedback.length + this.profiles.length + this.drivers.length + this.hours.length + this.alerts.length + this.rules.length === 0 ? 1 : 2,
       a: totals.accepted,
       p: totals.pending,
       l: totals.logTimeMs,
@@ -236,6 +267,8 @@ export class EffectsBuilder {
         const { hours } = this
         wire.hr = [Uint32Array.from(hours, (h) => h.series), Float64Array.from(hours, (h) => h.hour), Float64Array.from(hours, (h) => h.deviation), Uint8Array.from(hours, (h) => Number(h.moved))].map(toBytes)
       }
+      if (this.alerts.length > 0) wire.al = this.alerts.map((a) => [a.series, a.at, a.value, a.number, a.id, a.rule, a.severity, a.event, a.message, a.by])
+      if (this.rules.length > 0) wire.rl = this.rules.map((r) => [r.tenant, r.id, r.revision])
     }
     return pack(wire)
   }
@@ -259,6 +292,8 @@ interface Wire {
   /** Columns: series, hour, deviation, moved. */
   hr?: unknown[]
   dr?: [series: number, at: number, gain: number, hours: number, device: string, metric: string, numbers: number[]][]
+  al?: [series: number, at: number, value: number, number: number, id: string, rule: string, severity: string, event: string, message: string, by: string | null][]
+  rl?: [string, string, number][]
 }
 
 /** The effects in a commit's payload. Throws `RangeError` on another version, and on what is not whole. */
@@ -277,7 +312,7 @@ function rowsIn(wire: Wire): PartitionEffects {
   const named = wire.s.length
   let sound = kinds.length === series.length && numbers.length === series.length * WINDOW_NUMBERS.length
   for (let i = 0; i < series.length; i++) sound &&= series[i] < named && kinds[i] < 4 * WINDOW_SIZES_MS.length
-  for (const row of [...wire.an, ...(wire.fb ?? []), ...(wire.pf ?? []), ...(wire.dr ?? [])]) sound &&= row[0] < named
+  for (const row of [...wire.an, ...(wire.fb ?? []), ...(wire.pf ?? []), ...(wire.dr ?? []), ...(wire.al ?? [])]) sound &&= row[0] < named
   if (!sound) throw new RangeError('Cannot read a commit\'s effects as its rows must be whole and of the series that it names')
   const windows: WindowRow[] = new Array(series.length)
   for (let i = 0; i < series.length; i++) {
@@ -317,6 +352,8 @@ function rowsIn(wire: Wire): PartitionEffects {
     }),
     drivers: (wire.dr ?? []).map(([s, at, gain, hours, driverDevice, driverMetric, numbers]) => ({ series: s, at, gain, hours, driverDevice, driverMetric, effects: numbers.slice(0, 3), errors: numbers.slice(3) })),
     hours,
+    alerts: (wire.al ?? []).map(([s, at, value, number, id, rule, severity, event, message, by]) => ({ series: s, at, value, number, id, rule, severity, event: event as AlertEvent, message, by })),
+    rules: (wire.rl ?? []).map(([tenant, id, revision]) => ({ tenant, id, revision })),
   }
 }
 
@@ -346,7 +383,7 @@ function fatesOf([seq, duplicate, expired, old, closedUntil]: Wire['f'][number])
   return fates
 }
 
-function assertLists({ a, p, l, s, f, an, fb = [], pf = [], dr = [], hr = [] }: Wire): void {
+function assertLists({ a, p, l, s, f, an, fb = [], pf = [], dr = [], hr = [], al = [], rl = [] }: Wire): void {
   const isNumber = (n: unknown) => typeof n === 'number'
   const isCount = (n: unknown) => Number.isSafeInteger(n) && (n as number) >= 0
   const list = (of: unknown, row: (entry: unknown[]) => boolean) => Array.isArray(of) && of.every((entry) => Array.isArray(entry) && row(entry))
@@ -358,7 +395,9 @@ function assertLists({ a, p, l, s, f, an, fb = [], pf = [], dr = [], hr = [] }: 
     list(an, (row) => (row.length === 8 || row.length === 10) && isCount(row[0]) && row.slice(1, 7).every(isNumber) && row.slice(7).every((text) => typeof text === 'string')) &&
     list(fb, (row) => row.length === 5 && isCount(row[0]) && [row[1], row[2], row[4]].every(isNumber) && typeof row[3] === 'boolean') &&
     list(pf, (row) => (row.length === 7 || row.length === 8) && isCount(row[0]) && row.slice(1, 6).every(isNumber)) &&
-    list(dr, (row) => row.length === 7 && isCount(row[0]) && row.slice(1, 4).every(isNumber) && typeof row[4] === 'string' && typeof row[5] === 'string' && Array.isArray(row[6]) && row[6].length === 6 && row[6].every(isNumber))
+    list(dr, (row) => row.length === 7 && isCount(row[0]) && row.slice(1, 4).every(isNumber) && typeof row[4] === 'string' && typeof row[5] === 'string' && Array.isArray(row[6]) && row[6].length === 6 && row[6].every(isNumber)) &&
+    list(al, (row) => row.length === 10 && isCount(row[0]) && [row[1], row[2]].every(isNumber) && isCount(row[3]) && row.slice(4, 9).every((text) => typeof text === 'string') && EVENTS.includes(row[7] as AlertEvent) && (row[9] === null || typeof row[9] === 'string')) &&
+    list(rl, (row) => row.length === 3 && typeof row[0] === 'string' && typeof row[1] === 'string' && isCount(row[2]))
   if (!whole) throw new RangeError('Cannot read a commit\'s effects as its totals and lists must be whole')
 }
 

@@ -50,6 +50,8 @@ export const Flag = {
    * each was silent for its first hundreds of readings.
    */
   loan: 9,
+  /** Rules raise alerts (rules/). Before, a rule, and what people ask for of an alert, were messages that nobody could read. */
+  rules: 10,
 } as const
 
 /** All that this version knows, ascending. */

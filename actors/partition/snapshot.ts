@@ -6,7 +6,7 @@
  * - S3 A state is written in the least format that holds it, and every older format is read: 1 is that of a state whose log has
  *   switched no flag on, 2 names the flags, 3 holds ensembles in place of detectors, 5 answers to anomalies, 6 what is known of kinds, 7 what
  *   drives series, 8 what forecasts need, 9 what the metrics of devices lean by, and how series stand to their kinds, and what
- *   kinds lend. So the version before reads what this one writes until a flag is on. (4 was what forecasts needed before
+ *   kinds lend, 10 rules. So the version before reads what this one writes until a flag is on. (4 was what forecasts needed before
  *   any release had them.)
  */
 
@@ -21,6 +21,8 @@ import { KIN_SINGLES } from './fleet/kin.ts'
 import { LogTime } from './log-time.ts'
 import { DETECTOR_FIELDS } from './series/detector.ts'
 import { ENSEMBLE_DOUBLES } from './series/ensemble/layout.ts'
+import { readRules, writeRules } from './rules/snapshot.ts'
+import type { RulesWire } from './rules/snapshot.ts'
 import { Phase, UPPER_SIZES } from './series/series.ts'
 import type { Device } from './series/series.ts'
 import { Bins } from './series/sketch.ts'
@@ -28,9 +30,10 @@ import { SUMMARY_NUMBERS } from './series/summary.ts'
 import { PAGE_SERIES, PartitionState } from './state.ts'
 import { FACTOR_MAX, FACTOR_MIN } from './tuning.ts'
 
-export const SNAPSHOT_VERSION = 9
+export const SNAPSHOT_VERSION = 10
 
 export function snapshotVersionOf(state: PartitionState): number {
+  if (state.rules.size > 0) return 10
   if (state.flags.has(Flag.together) || state.flags.has(Flag.kin) || state.flags.has(Flag.loan)) return 9
   if (state.flags.has(Flag.forecasts)) return 8
   if (state.driven.size > 0) return 7
@@ -79,6 +82,8 @@ interface Wire {
   driven?: [number, string[], Uint8Array][]
   /** From format 6 on: kind, revision, scale, and of each group centre, spread and days. */
   priors?: [string, number, number, [Uint8Array, number, number][], traits?: Uint8Array][]
+  /** From format 10 on. */
+  rules?: RulesWire
 }
 
 export function writeSnapshot(state: PartitionState): Uint8Array {
@@ -131,6 +136,7 @@ export function writeSnapshot(state: PartitionState): Uint8Array {
     const inOrder = [...state.driven].sort(([a], [b]) => a - b)
     wire.driven = inOrder.map(([id, driven]) => [id, driven.slots.map((slot) => slot.name), toBytes(Float64Array.from(driven.numbers()))])
   }
+  if (state.rules.size > 0) wire.rules = writeRules(state.rules)
   return pack(wire)
 }
 
@@ -284,6 +290,7 @@ function stateOf(wire: Wire, known: readonly number[]): PartitionState {
     state.priors.learn({ of, revision, scale, groups: groups.map(([centre, spread, days]) => ({ centre: toFloat64(centre), spread, days })), ...(traits === undefined ? {} : { traits: toFloat64(traits) }) })
   }
   readCourses(wire.courses ?? [], state)
+  if (wire.rules !== undefined) readRules(wire.rules, state)
   for (const series of state.series) series.refreshNextEnd()
   return state
 }

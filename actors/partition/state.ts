@@ -16,6 +16,7 @@ import { kindOf } from './fleet/kinds.ts'
 import { Priors } from './fleet/priors.ts'
 import { Idempotency } from './idempotency.ts'
 import { LogTime } from './log-time.ts'
+import { RuleBook } from './rules/book.ts'
 import { DETECTOR_FIELDS } from './series/detector.ts'
 import { makeSlab } from './series/ensemble/layout.ts'
 import type { Slab as EnsembleSlab } from './series/ensemble/layout.ts'
@@ -65,6 +66,7 @@ export class PartitionState {
   /** What series and their devices lean by, by number, `PAGE_SERIES` a page, once `Flag.together` is on. */
   readonly leanings = { pages: [] as Float32Array[], pageBits: PAGE_BITS }
   readonly forecasters = new Forecasters()
+  readonly rules: RuleBook
   /** Wakes series that may have gone quiet, by the activity clock. */
   readonly quietWheel: Wheel<Series>
   /** Wakes series of which log time closes something. */
@@ -85,6 +87,7 @@ export class PartitionState {
     this.time = time
     this.quietWheel = new Wheel(time.activityMs)
     this.logWheel = new Wheel(time.logMs)
+    this.rules = new RuleBook(time)
   }
 
   /** Switches a flag on, and makes what the state needs for it. */
@@ -186,6 +189,7 @@ export class PartitionState {
       else byMetric.set(name, series)
     }
     this.#makeDetector()
+    if (this.rules.size > 0) this.rules.meet(series)
     return series
   }
 

@@ -9,6 +9,8 @@
  * - `prior`     what was learned of a kind of series, for all partitions
  * - `courses`   what kinds of series did in an hour, for partitions that hold some of them
  * - `feedback`  what somebody says of a reported anomaly: whether it was useful
+ * - `rule`      a rule, or its end, for all partitions
+ * - `action`    what somebody does about an alert
  *
  * Times of receipt are not in here: a message's time is the log's own.
  */
@@ -155,7 +157,31 @@ export interface CoursesMessage {
   readonly courses: readonly CourseHour[]
 }
 
-export type Input = Block | Rejects | SettingsMessage | Tick | Feedback | Prior | DriverHour | CoursesMessage
+/** A revision of a rule. Of several messages of one the greatest revision holds. */
+export interface RuleMessage {
+  readonly kind: 'rule'
+  readonly tenant: string
+  readonly id: string
+  readonly revision: number
+  /** As alert/rule.ts reads it; null: it is deleted, or not enabled. */
+  readonly body: string | null
+}
+
+/** What a person does about an alert, in the log of its series. */
+export interface AlertAction {
+  readonly kind: 'action'
+  readonly tenant: string
+  readonly device: string
+  readonly metric: string
+  /** Name of the alert. */
+  readonly alert: string
+  readonly action: 'ack' | 'resolve'
+  /** Who it is, and what was said. */
+  readonly by: string
+  readonly note: string
+}
+
+export type Input = Block | Rejects | SettingsMessage | Tick | Feedback | Prior | DriverHour | CoursesMessage | RuleMessage | AlertAction
 
 interface WireBlock {
   k: 'b'
@@ -232,6 +258,14 @@ export function encodeCourses(courses: readonly CourseHour[]): Uint8Array {
   return pack({ k: 'c', h: courses.map((c) => [c.of, c.hour, c.members, c.moved, c.deviation, c.spread]) })
 }
 
+export function encodeRule({ tenant, id, revision, body }: Omit<RuleMessage, 'kind'>): Uint8Array {
+  return pack({ k: 'r', t: tenant, i: id, n: revision, b: body })
+}
+
+export function encodeAction({ tenant, device, metric, alert, action, by, note }: Omit<AlertAction, 'kind'>): Uint8Array {
+  return pack({ k: 'a', t: tenant, d: device, m: metric, i: alert, a: action, w: by, n: note })
+}
+
 const TICK = pack({ k: 't' })
 
 export function encodeTick(): Uint8Array {
@@ -261,9 +295,25 @@ export function decodeInput(data: Uint8Array): Input {
       return decodeDriverHour(wire as Record<string, unknown>)
     case 'c':
       return decodeCourses(wire as Record<string, unknown>)
+    case 'r':
+      return decodeRuleMessage(wire as Record<string, unknown>)
+    case 'a':
+      return decodeAction(wire as Record<string, unknown>)
     default:
-      throw new RangeError(`Cannot read a message of the input log as its kind must be one of b, x, s, t, u, p, h, c: current value is ${told(wire?.k)}`)
+      throw new RangeError(`Cannot read a message of the input log as its kind must be one of b, x, s, t, u, p, h, c, r, a: current value is ${told(wire?.k)}`)
   }
+}
+
+function decodeRuleMessage({ t, i, n, b }: Record<string, unknown>): RuleMessage {
+  const sound = typeof t === 'string' && typeof i === 'string' && Number.isSafeInteger(n) && (n as number) >= 1 && (b === null || typeof b === 'string')
+  if (!sound) throw new RangeError('Cannot read a rule as it must have a tenant, an id, a revision and a body')
+  return { kind: 'rule', tenant: t as string, id: i as string, revision: n as number, body: b as string | null }
+}
+
+function decodeAction({ t, d, m, i, a, w, n }: Record<string, unknown>): AlertAction {
+  const sound = [t, d, m, i, w, n].every((text) => typeof text === 'string') && (a === 'ack' || a === 'resolve')
+  if (!sound) throw new RangeError('Cannot read what is done about an alert as it must name a series, an alert, an action and a person')
+  return { kind: 'action', tenant: t as string, device: d as string, metric: m as string, alert: i as string, action: a as 'ack' | 'resolve', by: w as string, note: n as string }
 }
 
 /** Drivers that a series may have. */

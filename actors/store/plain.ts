@@ -1,5 +1,5 @@
 /**
- * The tables whose rows are what commits say, as they are: anomalies, forecasts, answers, profiles, drivers.
+ * The tables whose rows are what commits say, as they are: anomalies, forecasts, answers, profiles, drivers, alerts.
  *
  * Owns which rows of a commit they are, as numbers and texts in the order of the table's columns. So a table of this sort is one entry in tables.ts
  * and one here; buffer, segments, both shelves, fresh rows and the views of public SQL follow.
@@ -13,7 +13,7 @@ import { rowsOf } from '../partition/forecasts.ts'
 import type { StagedColumn } from './columns.ts'
 import { TABLES } from './tables.ts'
 
-export const PLAIN_TABLES = ['anomalies', 'forecasts', 'feedback', 'profiles', 'drivers'] as const
+export const PLAIN_TABLES = ['anomalies', 'forecasts', 'feedback', 'profiles', 'drivers', 'alerts'] as const
 export type PlainTable = (typeof PLAIN_TABLES)[number]
 
 type Row = readonly [series: number, numbers: readonly number[], texts: readonly (string | null)[]]
@@ -29,11 +29,12 @@ export const PLAIN_ROWS: Readonly<Record<PlainTable, (effects: PartitionEffects,
   feedback: ({ feedback }, timeMs) => feedback.map((f) => [f.series, [f.ts, f.value, f.useful ? 1 : 0, f.factor, timeMs], []]),
   profiles: ({ profiles }) => profiles.map((p) => [p.series, [p.day, p.level, p.amplitude, p.cluster < 0 ? NaN : p.cluster, p.distance], []]),
   drivers: ({ drivers }) => drivers.map((d) => [d.series, [d.at, ...d.effects, ...d.errors, d.gain, d.hours], [d.driverDevice, d.driverMetric]]),
+  alerts: ({ alerts }) => alerts.map((a) => [a.series, [a.at, a.value, a.number], [a.id, a.rule, a.severity, a.event, a.message, a.by]]),
 }
 
 /** By what rows are sorted and grow old, where it is not their first column; and what orders those that are of one time. */
 const BY: Partial<Record<PlainTable, string>> = { forecasts: 'ts' }
-const THEN: Readonly<Record<PlainTable, string>> = { anomalies: 'value', forecasts: 'made_at', feedback: 'answered_at', profiles: 'day', drivers: 'driver_device' }
+const THEN: Readonly<Record<PlainTable, string>> = { anomalies: 'value', forecasts: 'made_at', feedback: 'answered_at', profiles: 'day', drivers: 'driver_device', alerts: 'number' }
 
 type Column = readonly [name: string, type: string]
 const columnsOf = (table: PlainTable): readonly Column[] => (TABLES[table] as readonly Column[]).slice(3)

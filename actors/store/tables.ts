@@ -128,6 +128,21 @@ export const TABLES = {
     ['gain', 'DOUBLE'],
     ['hours', 'BIGINT'],
   ],
+  alerts: [
+    ['tenant', 'VARCHAR'],
+    ['device', 'VARCHAR'],
+    ['metric', 'VARCHAR'],
+    // The view calls it at, a name that DuckDB takes in quotes only.
+    ['happened_at', 'TIMESTAMP'],
+    ['value', 'DOUBLE'],
+    ['number', 'BIGINT'],
+    ['id', 'VARCHAR'],
+    ['rule', 'VARCHAR'],
+    ['severity', 'VARCHAR'],
+    ['event', 'VARCHAR'],
+    ['message', 'VARCHAR'],
+    ['person', 'VARCHAR'],
+  ],
   rejects: [
     ['tenant', 'VARCHAR'],
     ['received_at', 'TIMESTAMP'],

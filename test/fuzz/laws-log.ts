@@ -8,9 +8,11 @@ import process from 'node:process'
 import fc from 'fast-check'
 import { decodeEffects, EffectsBuilder } from '../../actors/partition/effects.ts'
 import type { PartitionEffects, WindowRow } from '../../actors/partition/effects.ts'
+import { parseRule } from '../../actors/alert/document.ts'
+import { EVENTS } from '../../actors/alert/life.ts'
 import { HORIZON_MAX, rowsOf } from '../../actors/partition/forecasts.ts'
 import type { Forecast } from '../../actors/partition/forecasts.ts'
-import { decodeInput, encodeBlock, encodeCourses, encodeDriverHour, encodeFeedback, encodePrior, encodeRejects, encodeSettings, encodeTick, TRAITS } from '../../actors/reading/input.ts'
+import { decodeInput, encodeAction, encodeBlock, encodeCourses, encodeDriverHour, encodeFeedback, encodePrior, encodeRejects, encodeRule, encodeSettings, encodeTick, TRAITS } from '../../actors/reading/input.ts'
 import type { Input } from '../../actors/reading/input.ts'
 import { CLOSED_BY } from '../../actors/reading/window.ts'
 import { manifestPath, readManifest } from '../../actors/store/manifest.ts'
@@ -46,6 +48,11 @@ export const block = fc
     value: Float64Array.from(rows, ([, , v]) => v),
     keyed: keyed.map(([h, a, b]) => ({ hash: h, from: Math.min(a, b, rows.length), to: Math.min(Math.max(a, b), rows.length) })),
   }))
+/** Bodies of rules as the API stores them, and one that is none. */
+const RULES = [
+  { select: { metric: 'a' }, when: { above: 1, clear: 0 }, steps: [{ severity: 'critical', when: { above: 2 } }] },
+  { select: { metric: 'b', prefix: 'd' }, when: { any: [{ silent: 'learned' }, { not: { rises: 1, within: '1m' } }, { metric: 'a', deviates: '5%' }] }, for: '5s' },
+].map((document) => JSON.stringify(parseRule(document).rule)).concat('{}')
 const settings = fc.record({ latenessMs: fc.nat(600_000), idleMs: fc.nat(600_000), retentionMs: fc.oneof(fc.constant(0), fc.nat(10 ** 9)) }, { noNullPrototype: true })
 const rejects = fc.record(
   { tenant: fc.constant('default'), counts: fc.array(fc.tuple(device, fc.nat(1_000)), { maxLength: 3 }), samples: fc.array(fc.tuple(fc.string({ maxLength: 9 }), fc.string({ maxLength: 9 })), { maxLength: 3 }) },
@@ -66,6 +73,11 @@ const prior = fc.record(
 const course = fc
   .record({ of: fc.constantFrom('default\na\nm', 'x'), hour: fc.nat(1_000_000).map((h) => h * 3_600_000), members: fc.nat(99), moved: fc.nat(99), deviation: value.map((n) => n + 0), spread: fc.nat(9) }, { noNullPrototype: true })
   .map((c) => ({ ...c, moved: Math.min(c.moved, c.members) }))
+const rule = fc.record({ tenant: fc.constant('default'), id: fc.string({ maxLength: 9 }), revision: fc.integer({ min: 1 }), body: fc.option(fc.constantFrom(...RULES)) }, { noNullPrototype: true })
+const action = fc.record(
+  { tenant: fc.constant('default'), device, metric, alert: fc.string({ maxLength: 9 }), action: fc.constantFrom('ack' as const, 'resolve' as const), by: fc.string({ maxLength: 9 }), note: fc.string({ maxLength: 9 }) },
+  { noNullPrototype: true },
+)
 /** A message of the input as its writers make it, and what it says. */
 const input: fc.Arbitrary<{ bytes: Uint8Array; input: Input }> = fc.oneof(
   { weight: 4, arbitrary: block.map((b) => ({ bytes: encodeBlock(b), input: { kind: 'block', ...b } as Input })) },
@@ -76,11 +88,13 @@ const input: fc.Arbitrary<{ bytes: Uint8Array; input: Input }> = fc.oneof(
   { weight: 1, arbitrary: driverHour.map((h) => ({ bytes: encodeDriverHour(h), input: { kind: 'hour', ...h } as Input })) },
   { weight: 1, arbitrary: fc.tuple(prior, fc.option(fc.array(fc.integer(), { minLength: TRAITS, maxLength: TRAITS }))).map(([p, t]) => (t === null ? p : { ...p, traits: Float64Array.from(t) })).map((p) => ({ bytes: encodePrior(p), input: { kind: 'prior', ...p } as Input })) },
   { weight: 1, arbitrary: fc.array(course, { maxLength: 3 }).map((courses) => ({ bytes: encodeCourses(courses), input: { kind: 'courses', courses } as Input })) },
+  { weight: 1, arbitrary: rule.map((r) => ({ bytes: encodeRule(r), input: { kind: 'rule', ...r } as Input })) },
+  { weight: 1, arbitrary: action.map((a) => ({ bytes: encodeAction(a), input: { kind: 'action', ...a } as Input })) },
 )
 export const inputBytes = input.map(({ bytes }) => bytes)
 /** What may stand in the place of a part of a message: the right kind of bytes around the wrong kind of thing. */
 const misfit = fc.oneof(fc.jsonValue({ maxDepth: 2 }), anyBytes, fc.constantFrom(NaN, Infinity, -1, 1e308, 2 ** 53))
-const WIRES: Record<string, string[]> = { b: ['t', 'd', 'm', 'sd', 'sm', 'r', 'b', 'w', 'ts', 'v', 'i'], x: ['t', 'c', 's'], s: ['s', 'f'], t: [], h: ['t', 'd', 'm', 'n', 'o', 'h', 'v'], p: ['o', 'r', 's', 'g', 'a'], c: ['h'], u: ['t', 'd', 'm', 'ts', 'v', 'u'] }
+const WIRES: Record<string, string[]> = { b: ['t', 'd', 'm', 'sd', 'sm', 'r', 'b', 'w', 'ts', 'v', 'i'], x: ['t', 'c', 's'], s: ['s', 'f'], t: [], h: ['t', 'd', 'm', 'n', 'o', 'h', 'v'], p: ['o', 'r', 's', 'g', 'a'], c: ['h'], u: ['t', 'd', 'm', 'ts', 'v', 'u'], r: ['t', 'i', 'n', 'b'], a: ['t', 'd', 'm', 'i', 'a', 'w', 'n'] }
 export const misfits = fc.constantFrom(...Object.keys(WIRES)).chain((k) => fc.tuple(...WIRES[k].map(() => misfit)).map((of) => pack({ k, ...Object.fromEntries(WIRES[k].map((name, i) => [name, of[i]])) })))
 
 /** What every reader of the input log relies on. */
@@ -95,6 +109,8 @@ function assertInput(got: Input): void {
   if (got.kind === 'feedback') assert(typeof got.useful === 'boolean' && Number.isFinite(got.ts) && Number.isFinite(got.value) && [got.tenant, got.device, got.metric].every((n) => typeof n === 'string'))
   if (got.kind === 'prior') assert(got.scale > 0 && got.groups.every((g) => g.centre.length === 24 && g.centre.every(Number.isFinite)) && (got.traits === undefined || (got.traits.length === TRAITS && got.traits.every(Number.isFinite))))
   if (got.kind === 'courses') assert(got.courses.every((c) => c.members >= c.moved && c.spread >= 0 && [c.hour, c.moved, c.deviation].every(Number.isFinite)))
+  if (got.kind === 'rule') assert(typeof got.id === 'string' && got.revision >= 1 && (got.body === null || typeof got.body === 'string'))
+  if (got.kind === 'action') assert(['ack', 'resolve'].includes(got.action) && [got.tenant, got.device, got.metric, got.alert, got.by, got.note].every((n) => typeof n === 'string'))
   if (got.kind !== 'block') return
   for (const name of [got.tenant, ...got.devices, ...got.metrics]) isText(name)
   for (let i = 0; i < got.row.length; i++) {
@@ -130,6 +146,8 @@ const effects: fc.Arbitrary<PartitionEffects> = fc
       profiles: fc.array(fc.record({ series: fc.nat(2), day: fc.integer(), level: number, amplitude: number, course: fc.array(fc.float().map((n) => n + 0), { minLength: 24, maxLength: 24 }).map((c) => Float64Array.from(c)), cluster: fc.integer({ min: -1, max: 9 }), distance: number }, { noNullPrototype: true }), { maxLength: 2 }),
       drivers: fc.array(fc.record({ series: fc.nat(2), at: fc.integer(), driverDevice: device, driverMetric: metric, effects: fc.array(number, { minLength: 3, maxLength: 3 }), errors: fc.array(number, { minLength: 3, maxLength: 3 }), gain: number, hours: fc.nat() }, { noNullPrototype: true }), { maxLength: 2 }),
       hours: fc.array(fc.record({ series: fc.nat(2), hour: fc.nat().map((h) => h * 3_600_000), deviation: fc.double(), moved: fc.boolean() }, { noNullPrototype: true }), { maxLength: 3 }),
+      alerts: fc.array(fc.record({ series: fc.nat(2), at: fc.integer(), value: number, number: fc.nat(), id: fc.string({ maxLength: 8 }), rule: fc.string({ maxLength: 8 }), severity: fc.string({ maxLength: 8 }), event: fc.constantFrom(...EVENTS), message: fc.string({ maxLength: 8 }), by: fc.option(fc.string({ maxLength: 8 })) }, { noNullPrototype: true }), { maxLength: 2 }),
+      rules: fc.array(fc.record({ tenant: fc.constant('default'), id: fc.string({ maxLength: 8 }), revision: fc.nat() }, { noNullPrototype: true }), { maxLength: 2 }),
     },
     { noNullPrototype: true },
   )
@@ -156,6 +174,8 @@ function encodeEffects(e: PartitionEffects): Uint8Array {
   builder.profiles.push(...e.profiles)
   builder.drivers.push(...e.drivers)
   builder.hours.push(...e.hours)
+  builder.alerts.push(...e.alerts)
+  builder.rules.push(...e.rules)
   return builder.encode(e)
 }
 
@@ -173,11 +193,13 @@ function assertEffects(e: PartitionEffects): void {
   for (const p of e.profiles) assert(e.series[p.series] !== undefined && p.course.length === 24 && typeof p.cluster === 'number')
   for (const d of e.drivers) assert(e.series[d.series] !== undefined && d.effects.length === 3 && d.errors.length === 3 && typeof d.driverDevice === 'string')
   for (const h of e.hours) assert(e.series[h.series] !== undefined && typeof h.deviation === 'number' && typeof h.moved === 'boolean')
+  for (const a of e.alerts) assert(e.series[a.series] !== undefined && typeof a.at === 'number' && EVENTS.includes(a.event) && [a.id, a.rule, a.severity, a.message].every((text) => typeof text === 'string'))
+  for (const r of e.rules) assert(typeof r.tenant === 'string' && typeof r.id === 'string' && r.revision >= 0)
   for (const f of e.fates) assert(typeof f.seq === 'number' && f.old.length === f.closedUntil.length)
 }
 
 const COLUMNS = ['mean', 'lower', 'upper', 'lower80', 'upper80'] as const
-const EFFECT_FIELDS = ['a', 'p', 'l', 's', 'f', 'ws', 'wk', 'wn', 'an', 'fc', 'fb', 'pf', 'dr', 'hr']
+const EFFECT_FIELDS = ['a', 'p', 'l', 's', 'f', 'ws', 'wk', 'wn', 'an', 'fc', 'fb', 'pf', 'dr', 'hr', 'al', 'rl']
 const position = { created: 'c', seq: 7, timeMs: 70 }
 const header = (kind: JournalHeader['kind'], rest: Partial<JournalHeader> = {}): JournalHeader => ({
   kind, partition: 0, epoch: 1, owner: 'w', nonce: 'n', position, snapshots: [{ name: 'partition.0.1.7', position }], part: 0, ...rest,

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
+import { decodeRule } from '../../actors/alert/rule.ts'
 import { partitionActor } from '../../actors/partition/actor.ts'
 import { decodeEffects } from '../../actors/partition/effects.ts'
 import { Flag, FLAGS } from '../../actors/partition/flags.ts'
@@ -62,6 +63,15 @@ function step(state: State, messages: readonly (readonly [Uint8Array, number])[]
   })
 }
 
+function isNoRule(body: string): boolean {
+  try {
+    decodeRule(body)
+    return false
+  } catch {
+    return true
+  }
+}
+
 const isFinite = (numbers: Iterable<number>) => [...numbers].every(Number.isFinite)
 const values = fc.array(value, { minLength: 1, maxLength: 60 })
 
@@ -84,7 +94,7 @@ export const partitionLaws: Law[] = [
     for (const [data] of messages) {
       const input = refusedOr(data, decodeInput, RangeError)
       // What only later versions can read is, until the log says that all of them can, what nobody can read.
-      if (input === null || (input.kind === 'feedback' && !flags.has(Flag.feedback)) || (input.kind === 'prior' && !flags.has(Flag.fleet)) || (input.kind === 'hour' && !flags.has(Flag.drivers)) || (input.kind === 'courses' && !flags.has(Flag.kin))) malformed++
+      if (input === null || (input.kind === 'feedback' && !flags.has(Flag.feedback)) || (input.kind === 'prior' && !flags.has(Flag.fleet)) || (input.kind === 'hour' && !flags.has(Flag.drivers)) || (input.kind === 'courses' && !flags.has(Flag.kin)) || ((input.kind === 'rule' || input.kind === 'action') && !flags.has(Flag.rules)) || (input.kind === 'rule' && input.body !== null && isNoRule(input.body))) malformed++
       else if (input.kind === 'settings') input.flags.forEach((flag) => flags.add(flag))
       else if (input.kind === 'block') accepted += input.row.length
     }

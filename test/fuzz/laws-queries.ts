@@ -7,7 +7,7 @@ import { choiceOf, choicesOf, filterOf, limitOf, numberOf, rangeOf, seriesOf, si
 import { decodeCursor, encodeCursor, ParameterError } from '../../actors/analytics/http/reply.ts'
 import { formatTime, parseTime } from '../../actors/analytics/data/times.ts'
 import { parseSize } from '../../actors/analytics/query/window-grid.ts'
-import { zoneName } from '../../actors/analytics/query/zones.ts'
+import { zoneName } from '../../runtime/zones.ts'
 import { formatDuration, parseBytes, parseDuration } from '../../runtime/config.ts'
 import { Keyring } from '../../runtime/keys.ts'
 import { MemoryWorld } from '../../runtime/memory-log.ts'

@@ -119,7 +119,7 @@ async function assertShowsNothing(of: World, sql: string): Promise<void> {
   const none = new Uint8Array(0)
   const fresh = {
     names: { device: [], metric: [] }, readings: { series: none, ts: none, value: none, receivedAt: none, old: none },
-    windows: { series: none, size: none, closedBy: none, numbers: none }, anomalies: { series: none, numbers: none, texts: [[], [], []] }, forecasts: { series: none, numbers: none, texts: [[]] }, feedback: { series: none, numbers: none, texts: [] }, profiles: { series: none, numbers: none, texts: [] }, drivers: { series: none, numbers: none, texts: [[], []] }, rejects: { receivedAt: none, reason: [], reading: [] },
+    windows: { series: none, size: none, closedBy: none, numbers: none }, anomalies: { series: none, numbers: none, texts: [[], [], []] }, forecasts: { series: none, numbers: none, texts: [[]] }, feedback: { series: none, numbers: none, texts: [] }, profiles: { series: none, numbers: none, texts: [] }, drivers: { series: none, numbers: none, texts: [[], []] }, alerts: { series: none, numbers: none, texts: [[], [], [], [], [], []] }, rejects: { receivedAt: none, reason: [], reading: [] },
   }
   let shown = ''
   let broken = false

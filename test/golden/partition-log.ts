@@ -6,9 +6,10 @@
  * Only arithmetic that is the same on every engine goes into it.
  */
 
+import { parseRule } from '../../actors/alert/document.ts'
 import { partitionActor } from '../../actors/partition/actor.ts'
 import { Flag, FLAGS } from '../../actors/partition/flags.ts'
-import { encodeCourses, encodeDriverHour, encodeFeedback, encodePrior, encodeRejects, encodeSettings } from '../../actors/reading/input.ts'
+import { encodeAction, encodeCourses, encodeDriverHour, encodeFeedback, encodePrior, encodeRejects, encodeRule, encodeSettings } from '../../actors/reading/input.ts'
 import type { KeyedRows, Reading } from '../../actors/reading/input.ts'
 import type { InputMessage } from '../../runtime/actor.ts'
 import { blockOf, HOUR, MINUTE, seeded, T0 } from '../actors/partition/harness.ts'
@@ -186,6 +187,55 @@ export function loanLog(): InputMessage[] {
   }
   for (let s = 1; s < 90; s++) put(T0 + 720 * 10 * MINUTE + s * 5_000, partitionActor.tick())
   return messages
+}
+
+/**
+ * Four hours of three probes by the half-minute, with what rules go by switched on from the beginning, and rules of every sort
+ * over them that are changed and taken back, people who answer their alerts, silences, and a value that flaps.
+ */
+export function ruleLog(): InputMessage[] {
+  const random = seeded(79)
+  const messages: InputMessage[] = []
+  const put = (timeMs: number, data: Uint8Array) => messages.push({ seq: 3 * messages.length + 1, timeMs, data })
+  const rule = (timeMs: number, id: string, revision: number, document: object | null) => put(timeMs, encodeRule({ tenant: 'default', id, revision, body: document === null ? null : JSON.stringify(parseRule(document).rule) }))
+  const select = { metric: 'soil' }
+  put(T0, encodeSettings({ latenessMs: 5_000, idleMs: 60_000, retentionMs: 0 }, [Flag.ageAtReceipt, Flag.forecasts, Flag.feedback, Flag.rules]))
+  rule(T0, 'dry', 1, { name: 'Too dry', select, when: { below: 12, clear: 14 }, for: '2m', steps: [{ severity: 'critical', when: { below: 8 } }], labels: { crop: 'maize' }, message: '{labels.crop}: {what}' })
+  rule(T0, 'silent', 2, { select: { metric: 'soil', prefix: 'field/' }, when: { any: [{ silent: '5m' }, { silent: 'learned' }] } })
+  rule(T0, 'night', 3, { select, when: { rises: 6, within: '10m' }, schedule: { zone: 'Europe/Vienna', from: '22:00', to: '02:30' } })
+  rule(T0, 'wet', 4, { select, when: { all: [{ deviates: '20%', from: '15m' }, { metric: 'rain', above: 0 }, { not: { metric: 'rain', above: 9 } }] }, flapping: { count: 3, within: '10m' } })
+  rule(T0, 'odd', 5, { select, when: { anomaly: 0.5, hold: '2m' } })
+  rule(T0, 'soon', 6, { select, when: { forecast: { below: 12 }, within: '6h' } })
+  const quarter = (v: number) => Math.round(v * 4) / 4
+  for (let i = 0; i < 480; i++) {
+    const ts = T0 + i * 30_000
+    const readings: Reading[] = []
+    for (const [d, device] of ['field/a', 'field/b', 'yard'].entries()) {
+      if (device === 'field/b' && i % 120 > 95) continue
+      const jump = i % 160 === 155 ? 40 : 0
+      readings.push({ device, metric: 'soil', ts: ts - d * 1_000, value: quarter(Math.abs(((i >> (d + 1)) % 40) - 20) + 2 * random() + jump) })
+      if (i % 3 === 0) readings.push({ device, metric: 'rain', ts, value: random() < 0.6 ? 0 : quarter(12 * random()) })
+    }
+    put(ts + 500, blockOf(readings))
+    if (i % 120 === 100) put(ts + 600, partitionActor.tick())
+    if (i === 200) rule(ts + 700, 'dry', 7, { select: { metric: 'soil', devices: ['field/a', 'field/b'] }, when: { below: 14 } })
+    if (i === 200) rule(ts + 700, 'dry', 6, { select, when: { below: 99 } })
+    if (i === 400) rule(ts + 700, 'silent', 8, null)
+    if (i % 40 !== 39) continue
+    // Whoever answers names an alert that a straight run has told; most are of another time, and of no effect.
+    const alerts = toldOf(messages).filter((a) => a.device === 'field/a')
+    for (const [n, { id }] of alerts.slice(-2).entries()) put(ts + 800, encodeAction({ tenant: 'default', device: 'field/a', metric: 'soil', alert: id, action: (i + n) % 80 < 41 ? 'ack' : 'resolve', by: 'ann', note: n === 0 ? '' : 'seen' }))
+  }
+  for (let s = 1; s < 400; s++) put(T0 + 480 * 30_000 + s * 2_000, partitionActor.tick())
+  return messages
+}
+
+/** The alerts of a log so far. */
+function toldOf(messages: readonly InputMessage[]): { id: string; device: string }[] {
+  const state = partitionActor.create()
+  const effects = partitionActor.effects()
+  for (const message of messages) partitionActor.step(state, message, effects)
+  return effects.alerts.map(({ id, series }) => ({ id, device: effects.series[series].device }))
 }
 
 export function goldenLog(seed = 2_026): InputMessage[] {

@@ -1,5 +1,5 @@
 /**
- * `node test/golden/record.ts NAME golden|flagged|forecast|insight|ensemble|device|kin|loan`: keeps a log, a snapshot from its midst, and what this version tells of both, under
+ * `node test/golden/record.ts NAME golden|flagged|forecast|insight|ensemble|device|kin|loan|rule`: keeps a log, a snapshot from its midst, and what this version tells of both, under
  * `history/NAME`. To be run once for each version before its successor changes what a log leads to; what a release wrote is never written again.
  *
  * `node test/golden/record.ts NAME again` keeps the log that is there, and writes anew what this version tells of it: for what no release has told.
@@ -22,10 +22,10 @@ const STRETCHES = [[0, 500], [2_440, 2_640], [-160]] as const
 
 const [name, which] = process.argv.slice(2)
 const again = () => [...recordings().find((kept) => kept.version === name)!.messages]
-const { flaggedLog, forecastLog, insightLog, ensembleLog, deviceLog, kinLog, loanLog } = logs as { [name in 'flaggedLog' | 'forecastLog' | 'insightLog' | 'ensembleLog' | 'deviceLog' | 'kinLog' | 'loanLog']?: () => InputMessage[] }
-const make = { golden: logs.goldenLog, flagged: flaggedLog, forecast: forecastLog, insight: insightLog, ensemble: ensembleLog, device: deviceLog, kin: kinLog, loan: loanLog, again }[which as 'golden' | 'flagged' | 'forecast' | 'insight' | 'ensemble' | 'device' | 'kin' | 'loan' | 'again']
+const { flaggedLog, forecastLog, insightLog, ensembleLog, deviceLog, kinLog, loanLog, ruleLog } = logs as { [name in 'flaggedLog' | 'forecastLog' | 'insightLog' | 'ensembleLog' | 'deviceLog' | 'kinLog' | 'loanLog' | 'ruleLog']?: () => InputMessage[] }
+const make = { golden: logs.goldenLog, flagged: flaggedLog, forecast: forecastLog, insight: insightLog, ensemble: ensembleLog, device: deviceLog, kin: kinLog, loan: loanLog, rule: ruleLog, again }[which as 'golden' | 'flagged' | 'forecast' | 'insight' | 'ensemble' | 'device' | 'kin' | 'loan' | 'rule' | 'again']
 if (name === undefined || make === undefined) {
-  console.error('Cannot record as there must be a name and one of golden, flagged, forecast, insight, ensemble, device, kin, loan, again')
+  console.error('Cannot record as there must be a name and one of golden, flagged, forecast, insight, ensemble, device, kin, loan, rule, again')
   process.exit(2)
 }
 const whole = make()
@@ -48,4 +48,4 @@ if (which !== 'again') mkdirSync(folder)
 if (which !== 'again') writeFileSync(join(folder, 'log.bin'), zstdCompressSync(pack(messages.map((m) => [m.seq, m.timeMs, m.data]))))
 writeFileSync(join(folder, 'snapshot.bin'), zstdCompressSync(snapshot))
 writeFileSync(join(folder, 'told.json'), `${JSON.stringify(told, null, 2)}\n`)
-console.log(`${messages.length} messages, ${story.windows.length} windows, ${story.fates.length} fates, ${story.forecasts.length} forecasts: ${JSON.stringify(told)}`)
+console.log(`${messages.length} messages, ${story.windows.length} windows, ${story.fates.length} fates, ${story.forecasts.length} forecasts, ${story.alerts.length} lines of rules and alerts: ${JSON.stringify(told)}`)

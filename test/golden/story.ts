@@ -21,11 +21,12 @@ export class Story {
   profiles: string[] = []
   drivers: string[] = []
   hours: string[] = []
+  alerts: string[] = []
   fates: string[] = []
   end = ''
 
   add(payload: Uint8Array): void {
-    const { series, windows, anomalies, forecasts, feedback, profiles, drivers, hours, fates, accepted, pending, logTimeMs } = decodeEffects(payload)
+    const { series, windows, anomalies, forecasts, feedback, profiles, drivers, hours, alerts, rules, fates, accepted, pending, logTimeMs } = decodeEffects(payload)
     for (const w of windows) this.windows.push(JSON.stringify({ ...w, series: nameOf(series[w.series]) }))
     for (const a of anomalies) this.anomalies.push(JSON.stringify({ ...a, series: nameOf(series[a.series]) }))
     for (const f of forecasts) this.forecasts.push(JSON.stringify([nameOf(series[f.series]), ...rowsOf(f)]))
@@ -33,12 +34,14 @@ export class Story {
     for (const p of profiles) this.profiles.push(JSON.stringify({ ...p, course: [...p.course], ...(p.traits === undefined ? {} : { traits: [...p.traits] }), series: nameOf(series[p.series]) }))
     for (const d of drivers) this.drivers.push(JSON.stringify({ ...d, series: nameOf(series[d.series]) }))
     for (const h of hours) this.hours.push(JSON.stringify({ ...h, series: nameOf(series[h.series]) }))
+    for (const a of alerts) this.alerts.push(JSON.stringify({ ...a, series: nameOf(series[a.series]) }))
+    for (const r of rules) this.alerts.push(JSON.stringify(r))
     for (const f of fates) this.fates.push(JSON.stringify([f.seq, [...f.duplicate], [...f.expired], [...f.old], [...f.closedUntil]]))
     this.end = JSON.stringify({ accepted, pending, logTimeMs })
   }
 
   hash(): string {
-    const lines = [...this.windows, ...this.anomalies, ...this.forecasts, ...this.feedback, ...this.profiles, ...this.drivers, ...this.hours, ...this.fates, this.end]
+    const lines = [...this.windows, ...this.anomalies, ...this.forecasts, ...this.feedback, ...this.profiles, ...this.drivers, ...this.hours, ...this.alerts, ...this.fates, this.end]
     return createHash('sha256').update(lines.join('\n')).digest('hex')
   }
 }

@@ -26,7 +26,7 @@ import { segmentsDir } from '../../store/manifest.ts'
 import type { Manifest, Segment } from '../../store/manifest.ts'
 import { columnsSql, literal, pieceSql, tablesOf, unionSql } from '../../store/tables.ts'
 
-const SHOWN = ['readings', 'windows', 'anomalies', 'forecasts', 'feedback', 'profiles', 'drivers', 'ledger', 'series'] as const
+const SHOWN = ['readings', 'windows', 'anomalies', 'forecasts', 'feedback', 'profiles', 'drivers', 'alerts', 'ledger', 'series'] as const
 /** Tables that queries ask for. */
 export type ShownTable = (typeof SHOWN)[number]
 
@@ -85,7 +85,7 @@ export class LakeVersion {
     return this.attached.filter(({ segment }) => {
       if (tablesOf(table, segment.rows, size).length === 0 || (files !== undefined && !files.has(segment.file))) return false
       // An answer comes long after its anomaly; a forecast is sealed with the hour that it was made at, at most a week before those it speaks of.
-      if (table === 'ledger' || table === 'series' || table === 'feedback' || table === 'profiles' || table === 'drivers') return true
+      if (table === 'ledger' || table === 'series' || table === 'feedback' || table === 'profiles' || table === 'drivers' || table === 'alerts') return true
       const since = table === 'forecasts' ? from - (HORIZON_MAX + 1) * HOUR_MS : from
       const [least, most] = table === 'readings' ? [segment.readingsMin ?? segment.tsMin, segment.readingsMax ?? segment.tsMax] : [segment.tsMin, segment.tsMax]
       return least === null || most === null || (most >= since && least < to)

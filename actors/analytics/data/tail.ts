@@ -155,7 +155,7 @@ export class Tail {
     const state = this.partitions[partition]
     this.#learn(commit.header)
     state.resultsSeq = commit.seq
-    if (covered.messages.length + effects.windows.length + effects.anomalies.length + effects.forecasts.length + effects.feedback.length + effects.profiles.length + effects.drivers.length > 0) state.contentSeq = commit.seq
+    if (covered.messages.length + effects.windows.length + effects.anomalies.length + effects.forecasts.length + effects.feedback.length + effects.profiles.length + effects.drivers.length + effects.alerts.length > 0) state.contentSeq = commit.seq
     state.accepted = effects.accepted
     state.pending = effects.pending
     // The writer may be ahead of this reader: what a manifest covers already is in the lake, and in its counts.

@@ -9,7 +9,7 @@ import type { SeriesFilter } from '../data/series-catalog.ts'
 import { parseTime } from '../data/times.ts'
 import { SIZE_MUST, parseSize } from '../query/window-grid.ts'
 import type { WindowSize } from '../query/window-grid.ts'
-import { zoneName } from '../query/zones.ts'
+import { zoneName } from '../../../runtime/zones.ts'
 
 /** Texts of a query; an empty one counts as left out. */
 export type Query = Readonly<Record<string, string | undefined>>

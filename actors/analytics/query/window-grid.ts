@@ -11,8 +11,8 @@
  */
 
 import { WINDOW_SIZES_MS } from '../../reading/window.ts'
-import { ZONE_FROM_MS, ZONE_TO_MS, offsetsOf } from './zones.ts'
-import type { OffsetSpan } from './zones.ts'
+import { ZONE_FROM_MS, ZONE_TO_MS, offsetsOf } from '../../../runtime/zones.ts'
+import type { OffsetSpan } from '../../../runtime/zones.ts'
 
 const MINUTE_MS = 60_000
 const DAY_MS = 86_400_000

@@ -17,6 +17,8 @@ export const VIEW_COLUMNS: Readonly<Record<ViewName, Columns>> = {
     ['at', 'TIMESTAMP'],
     ['value', 'DOUBLE'],
     ['message', 'VARCHAR'],
+    ['number', 'BIGINT'],
+    ['person', 'VARCHAR'],
   ],
   forecasts: TABLES.forecasts,
   feedback: TABLES.feedback,

@@ -79,7 +79,11 @@ const OF_LEVEL: readonly string[] = ['level', 'half-hour', 'hour', 'away', 'devi
 export function hearCourses(state: PartitionState, courses: readonly CourseHour[], effects: EffectsBuilder): void {
   for (const course of courses) {
     if (!state.courses.learn(course)) continue
-    for (const series of state.seriesOfKind(course.of)) compare(state, series, course, effects)
+    for (const series of state.seriesOfKind(course.of)) {
+      const found = effects.anomalies.length
+      compare(state, series, course, effects)
+      if (state.rules.size > 0 && effects.anomalies.length > found) state.rules.seeAnomaly(series, effects.anomalies[found].score, effects)
+    }
   }
 }
 

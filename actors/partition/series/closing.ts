@@ -36,6 +36,7 @@ export function closeUntil(state: PartitionState, series: Series, untilMs: numbe
     minute.summarize(minuteSummary)
     series.dropMinute(state.minutePool)
     emit(series, 0, minuteSummary, closedBy, effects)
+    if (state.rules.size > 0) state.rules.seeWindow(series, 0, (minuteSummary.sum + minuteSummary.carry) / minuteSummary.count)
     series.upperAt(1, windowStart(minuteSummary.start, WINDOW_SIZES_MS[1]), state.summaries).absorb(minuteSummary)
   }
   for (let size = 1; size <= UPPER_SIZES; size++) {
@@ -43,6 +44,7 @@ export function closeUntil(state: PartitionState, series: Series, untilMs: numbe
     for (let window = series.upper[size - 1]; window !== null && window.start <= last; window = series.upper[size - 1]) {
       series.upper[size - 1] = window.next
       emit(series, size, window, closedBy, effects)
+      if (state.rules.size > 0) state.rules.seeWindow(series, size, (window.sum + window.carry) / window.count)
       if (size === HOUR && state.flags.has(Flag.forecasts)) learntUntilMs = learnHour(state, series, window, effects)
       if (size < UPPER_SIZES) {
         const parent = series.upperAt(size + 1, windowStart(window.start, WINDOW_SIZES_MS[size + 1]), state.summaries)

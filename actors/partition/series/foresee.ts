@@ -72,6 +72,7 @@ export function foresee(state: PartitionState, series: Series, madeAt: number, e
   const driven = state.driven.size === 0 ? undefined : state.driven.get(series.id)
   if (driven !== undefined) drive(driven)
   effects.forecasts.add({ series: series.indexIn(effects), madeAt, ...forecasted })
+  if (state.rules.size > 0) state.rules.seeForecast(series, madeAt, forecasted.mean, forecasted.steps, effects)
 }
 
 const corrections = new Float64Array(HORIZON_MAX)

@@ -303,7 +303,7 @@ describe('the catalog', () => {
       readings: `${names}, ts TIMESTAMP, value DOUBLE, received_at TIMESTAMP`,
       windows: `${names}, size INTERVAL, start TIMESTAMP, count BIGINT, ${doubles('sum min max mean stddev first last p50 p95 p99')}, closed_by VARCHAR, updated_at TIMESTAMP`,
       anomalies: `${names}, ts TIMESTAMP, ${doubles('value score expected lower upper')}, reason VARCHAR, kind VARCHAR, part VARCHAR`,
-      alerts: `tenant VARCHAR, id VARCHAR, rule VARCHAR, device VARCHAR, metric VARCHAR, severity VARCHAR, event VARCHAR, at TIMESTAMP, value DOUBLE, message VARCHAR`,
+      alerts: `tenant VARCHAR, id VARCHAR, rule VARCHAR, device VARCHAR, metric VARCHAR, severity VARCHAR, event VARCHAR, at TIMESTAMP, value DOUBLE, message VARCHAR, number BIGINT, person VARCHAR`,
       forecasts: `${names}, made_at TIMESTAMP, ts TIMESTAMP, ${doubles('mean lower upper')}, model VARCHAR, ${doubles('lower80 upper80 coverage error')}`,
       feedback: `${names}, ts TIMESTAMP, value DOUBLE, useful BOOLEAN, factor DOUBLE, answered_at TIMESTAMP`,
       profiles: `${names}, day TIMESTAMP, level DOUBLE, amplitude DOUBLE, cluster BIGINT, distance DOUBLE`,

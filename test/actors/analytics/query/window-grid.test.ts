@@ -1,7 +1,7 @@
 import { DuckDBInstance } from '@duckdb/node-api'
 import { describe, expect, it } from 'vitest'
 import { WindowGrid, parseSize } from '../../../../actors/analytics/query/window-grid.ts'
-import { ZONE_FROM_MS, offsetsOf, zoneName } from '../../../../actors/analytics/query/zones.ts'
+import { ZONE_FROM_MS, offsetsOf, zoneName } from '../../../../runtime/zones.ts'
 import { seeded } from '../../../support/random.ts'
 
 const QUARTER = 15 * 60_000

@@ -1,5 +1,5 @@
 /**
- * Offsets of time zones from UTC, as the machine's own IANA database has them, from 2000 to 2100: no reading is older.
+ * Offsets of time zones from UTC, as the machine's own IANA database has them, from 2000 to 2100.
  *
  * - Z1 A zone's offset is a step function: constant between two changes of its clocks. It is looked up a year at a time, a look a day, and
  *   kept. Clocks that changed twice within a day would be missed; no zone has done so within a week since 2000.
