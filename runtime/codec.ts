@@ -20,6 +20,20 @@ export function pack(value: unknown): Uint8Array {
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength).slice()
 }
 
+/** Room that is left for what is packed after something large. */
+const USUAL_BYTES = 8_192
+
+/** As `pack`, for what is large: it is written straight into memory of about so many bytes, of which no second copy is made and nothing is kept. */
+export function packLarge(value: unknown, bytesAbout: number): Uint8Array {
+  packr.useBuffer(Buffer.allocUnsafeSlow(bytesAbout))
+  try {
+    const bytes = packr.pack(value)
+    return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  } finally {
+    packr.useBuffer(Buffer.allocUnsafeSlow(USUAL_BYTES))
+  }
+}
+
 /** Deeper than anything that is written here. */
 const DEPTH_MAX = 16
 

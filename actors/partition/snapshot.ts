@@ -11,7 +11,7 @@
  */
 
 import { isOperating, OperatingError } from '../../runtime/errors.ts'
-import { pack, toBytes, toFloat32, toFloat64, told, toUint32, unpack } from '../../runtime/codec.ts'
+import { packLarge, toBytes, toFloat32, toFloat64, told, toUint32, unpack } from '../../runtime/codec.ts'
 import { TRAITS } from '../reading/input.ts'
 import { DAY_HOURS } from '../reading/window.ts'
 import { TOGETHER_SINGLES } from './device/together.ts'
@@ -137,7 +137,24 @@ export function writeSnapshot(state: PartitionState): Uint8Array {
     wire.driven = inOrder.map(([id, driven]) => [id, driven.slots.map((slot) => slot.name), toBytes(Float64Array.from(driven.numbers()))])
   }
   if (state.rules.size > 0) wire.rules = writeRules(state.rules)
-  return pack(wire)
+  return packLarge(wire, bytesAbout(wire))
+}
+
+/** Of a name with its head, mostly less. */
+const NAME_BYTES = 64
+/** Of what is neither a column nor a name. */
+const REST_BYTES = 65_536
+
+/** Nearly as many bytes as the snapshot will have, or some more. */
+function bytesAbout(wire: Wire): number {
+  let bytes = REST_BYTES
+  const add = (part: unknown): void => {
+    if (part instanceof Uint8Array) bytes += part.length + 8
+    else if (typeof part === 'string') bytes += NAME_BYTES
+    else if (Array.isArray(part)) part.forEach(add)
+  }
+  Object.values(wire).forEach(add)
+  return bytes
 }
 
 function seriesOfPage({ series }: PartitionState, page: number): number {

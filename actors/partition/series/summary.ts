@@ -107,8 +107,10 @@ export class Summary {
     const mine = d[at + COUNT]
     const others = o[from + COUNT]
     const n = mine + others
-    if (this.bins === null && other.bins === null && n <= RAW_MAX) mergeAscending(this.values, mine, other.values, others)
-    else {
+    if (this.bins === null && other.bins === null && n <= RAW_MAX) {
+      if (mine === 0) this.values = other.values.slice(0, others)
+      else mergeAscending(this.values, mine, other.values, others)
+    } else {
       if (this.bins === null) {
         this.bins = new Bins()
         this.bins.fill(this.values, mine)
