@@ -20,6 +20,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   store: { summary: 'keeps the lake, and serves the analytics API and the dashboard', load: () => import('./store.ts') },
   lake: { summary: 'copies the lake, whole, while its store runs', load: () => import('./lake.ts') },
   keys: { summary: 'creates, lists, rotates and revokes API keys', load: () => import('./keys.ts') },
+  rules: { summary: 'lists, edits and tries the rules by which alerts are raised', load: () => import('./rules.ts') },
   backfill: { summary: 'loads history from CSV, Parquet or JSON files, beside what is live', load: () => import('./backfill.ts') },
   simulate: { summary: 'feeds real weather and a simulated farm with faults in it', load: () => import('./simulate.ts') },
   replay: { summary: 'makes again what was committed and compares it; explains an anomaly', load: () => import('./replay.ts') },

@@ -256,6 +256,14 @@ export const UNIT_BODY_CHARS_MAX = 4_096
 /** Series of a tenant that may have drivers; beyond it 400. Bytes of a request that names them; beyond it 413. */
 export const DRIVEN_MAX = 2_000
 export const DRIVERS_BODY_BYTES_MAX = 16_384
+/** Rules of a tenant; beyond it 400. Bytes of one that is sent; beyond it 413. */
+export const RULES_MAX = 500
+export const RULE_BODY_BYTES_MAX = 32_768
+/** What a trial of a rule on history looks at: its series, the first by name, and the readings of all of them; beyond it 400. */
+export const TRIAL_SERIES_MAX = 200
+export const TRIAL_READINGS_MAX = 500_000
+/** Alert events that one trial tells; of more the first are told. */
+export const TRIAL_EVENTS_MAX = 5_000
 /** Bytes of an answer to an anomaly; beyond them 413. */
 export const ANSWER_BODY_BYTES_MAX = 4_096
 /** How far ahead a forecast may be asked for; beyond it 400. */

@@ -76,6 +76,8 @@ const MAY_PUBLISH: Readonly<Record<NatsRole, readonly string[]>> = {
     `$KV.${BUCKET_META}.units.>`,
     `$KV.${BUCKET_META}.fleet.>`,
     `$KV.${BUCKET_META}.drivers.>`,
+    `$KV.${BUCKET_META}.rules.>`,
+    `$KV.${BUCKET_META}.ruled.>`,
     'readings.>',
   ],
   // Replays: nothing that anyone else could notice.

@@ -71,14 +71,14 @@ function whatHolds({ plan, life, numbers }: Watch, logMs: number): string {
   return words.join(' and ')
 }
 
-/** What an event of a watch's alert says. `by` is the person, where there is one. */
+/** What an event of a watch's alert says. `by` is whose key it was, where it was a person: a name that says nothing to others, so it is not told. */
 export function messageOf(watch: Watch, event: AlertEvent, about: { device: string; logMs: number; by: string | null; note: string | null; why: string | null }): string {
   const { plan, life, value } = watch
   const { rule } = plan
   const level = rule.levels[life.level] ?? rule.levels[0]
   const series = `${capital(metricWords(rule.metric))} of ${about.device}`
   const note = about.note === null || about.note === '' ? '' : `: ${about.note}`
-  if (event === 'acknowledged') return `${about.by ?? 'Somebody'} looks after it${note}.`
+  if (event === 'acknowledged') return `Somebody looks after it${note}.`
   if (event === 'flapping') {
     const times = `${rule.flapping.count} times within ${durationWords(rule.flapping.withinMs)}`
     return `${series} keeps crossing the line of ${rule.name}: ${times}. Nothing more is said until it has been quiet for ${durationWords(rule.flapping.withinMs)}.`
@@ -98,7 +98,7 @@ export function messageOf(watch: Watch, event: AlertEvent, about: { device: stri
     })
   if (event === 'resolved') {
     if (about.why !== null) return `${series}: ${about.why}.`
-    if (about.by !== null) return `${about.by} has resolved it${note}.`
+    if (about.by !== null) return `Somebody has resolved it${note}.`
     return rule.resolvedMessage === null ? `${series} is as it should be again: ${numberWords(value)}.` : fill(rule.resolvedMessage)
   }
   return level.message === null ? `${series} ${whatHolds(watch, about.logMs)}.` : fill(level.message)

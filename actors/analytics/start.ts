@@ -25,6 +25,8 @@ import { makeLake, readNewestWhole } from '../store/manifest.ts'
 import type { Manifest } from '../store/manifest.ts'
 import { CourseTeller } from '../fleet/courses.ts'
 import { DriverRegistry, DriverRelay } from '../fleet/drivers.ts'
+import { RuleRelay } from '../fleet/rule-relay.ts'
+import { RuleRegistry } from '../fleet/rules.ts'
 import { FleetLearner } from '../fleet/learner.ts'
 import { createAnalytics } from './http/app.ts'
 import { dashboardRoutes } from './dashboard/routes.ts'
@@ -105,6 +107,8 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
   const drivers = await DriverRegistry.open(meta)
   const courses = new CourseTeller({ log, clock, logger })
   const relay = new DriverRelay({ registry: drivers, log, topology, clock, logger })
+  const rules = await RuleRegistry.open(meta)
+  const ruleRelay = await RuleRelay.open({ registry: rules, kv: meta, log, topology, clock, logger })
   const follower = new Follower({
     log,
     topology,
@@ -121,6 +125,7 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
       learner.onCommit(covered)
       courses.onCommit(covered)
       relay.onCommit(covered)
+      ruleRelay.onCommit(covered)
     },
     onClaim: (header) => tail.onClaim(header),
     onFailure: (error) => fail(error),
@@ -133,11 +138,12 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
   const sql = new SqlPool({ tail, lakeDir: folder, clock, logger, ...options.sql })
   const members = () => (['edge', 'worker', 'store'] as const).flatMap((role) => [...membership.view(role)])
   const units = await UnitRegistry.open(meta)
-  const { app } = createAnalytics({ tail, sql, hub, log, topology, keyring, units, learner, drivers, clock, logger, progress: follower, members })
+  const { app } = createAnalytics({ tail, sql, hub, log, topology, keyring, units, learner, drivers, rules, ruleRelay, clock, logger, progress: follower, members })
   app.route('/', dashboardRoutes())
   if (metrics !== undefined) registerMetrics(metrics, { connection, topology, dataDir, clock, tail, sql, hub, follower, members })
 
   learner.start()
+  ruleRelay.start()
   courses.start()
   let caughtUp = false
   return {
@@ -163,6 +169,8 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
       await learner.stop()
       await courses.stop()
       await relay.stop()
+      await ruleRelay.stop()
+      rules.close()
       drivers.close()
       await follower.stop()
       await tail.close()

@@ -32,7 +32,7 @@ export function shown(n: number): string {
 /** The commit's own line, and one for each effect of it. */
 export function linesOf(commit: ReplayedCommit): string[] {
   const { header, seq, timeMs, after, messages, recorded, same } = commit
-  const { windows, anomalies, forecasts, fates, series, accepted, pending } = decodeEffects(commit.replayed)
+  const { windows, anomalies, forecasts, alerts, rules, fates, series, accepted, pending } = decodeEffects(commit.replayed)
   const range = messages === 0 ? `no message after ${after.seq}` : `messages to ${header.position.seq} (${messages})`
   const parts = header.part > 0 ? `, in ${header.part + 1} parts` : ''
   const verdict = same ? 'identical' : `DIFFERENT: ${differenceOf(recorded, commit.replayed)}`
@@ -49,7 +49,9 @@ export function linesOf(commit: ReplayedCommit): string[] {
     const first = `first ${shown(f.mean[0])} (${shown(f.lower[0])} to ${shown(f.upper[0])})`
     lines.push(`  forecast ${nameOf(series[f.series])}  ${f.steps} hours from ${shortTime(f.madeAt)} by ${f.model}: ${first}`)
   }
-  if (windows.length + anomalies.length + forecasts.length + fates.length === 0) lines.push(`  no rows; ${accepted} readings accepted so far, ${pending} series with open windows`)
+  for (const r of rules) lines.push(`  rule     ${r.tenant}/${r.id} is followed in revision ${r.revision}`)
+  for (const a of alerts) lines.push(`  alert    ${nameOf(series[a.series])}  ${a.id} ${a.number}: ${a.event}, ${a.severity}: ${a.message}`)
+  if (windows.length + anomalies.length + forecasts.length + alerts.length + rules.length + fates.length === 0) lines.push(`  no rows; ${accepted} readings accepted so far, ${pending} series with open windows`)
   return lines
 }
 
@@ -68,7 +70,7 @@ function rows(list: Uint32Array): string {
 /** Everything of the commit; times as RFC 3339. */
 export function jsonOf(partition: number, commit: ReplayedCommit): object {
   const { header, seq, timeMs, after, messages, recorded, same } = commit
-  const { windows, anomalies, forecasts, fates, series, accepted, pending, logTimeMs } = decodeEffects(commit.replayed)
+  const { windows, anomalies, forecasts, alerts, fates, series, accepted, pending, logTimeMs } = decodeEffects(commit.replayed)
   return {
     kind: 'commit',
     partition,
@@ -87,6 +89,7 @@ export function jsonOf(partition: number, commit: ReplayedCommit): object {
     logTime: formatTime(logTimeMs),
     fates: fates.map((f) => ({ block: f.seq, duplicate: [...f.duplicate], expired: [...f.expired], old: [...f.old], closedUntil: [...f.closedUntil].map(formatTime) })),
     anomalies: anomalies.map(({ series: s, ts, ...a }) => ({ ...series[s], ts: formatTime(ts), ...a })),
+    alerts: alerts.map(({ series: s, at, ...a }) => ({ ...series[s], at: formatTime(at), ...a })),
     forecasts: forecasts.flatMap((f) => [...rowsOf(f)]).map(({ series: s, madeAt, ts, ...f }) => ({ ...series[s], madeAt: formatTime(madeAt), ts: formatTime(ts), ...f })),
     windows: windows.map(({ series: s, size, start, ...w }) => ({ ...series[s], size: WINDOW_SIZE_NAMES[size], start: formatTime(start), ...w })),
   }

@@ -15,6 +15,7 @@ const PROMISED: Record<string, string[]> = {
   store: ['nats', 'data', 'host', 'port', 'keep-superseded', 'retention', 'retention-bytes'],
   lake: ['data'],
   keys: ['nats', 'data', 'role', 'tenant'],
+  rules: ['url', 'key', 'data', 'from', 'to', 'revision', 'json'],
   backfill: ['url', 'key', 'map', 'device', 'metric', 'prefix', 'tz', 'order', 'rate', 'from-row', 'state', 'rejects', 'dry-run'],
   simulate: ['url', 'key', 'seed', 'speed', 'probes'],
   replay: ['nats', 'data', 'partition', 'from', 'to', 'explain', 'last', 'quiet', 'json'],

@@ -23,7 +23,9 @@ import { listRoutes } from './routes-lists.ts'
 import { kindsRoute } from './routes-kinds.ts'
 import { liveRoute } from './routes-live.ts'
 import { sqlRoutes } from './routes-sql.ts'
-import { outlookRoutes } from './routes-outlook.ts'
+import { alertRoutes } from './routes-alerts.ts'
+import { forecastRoute } from './routes-forecast.ts'
+import { ruleRoutes } from './routes-rules.ts'
 import { targetsRoute } from './routes-targets.ts'
 import * as shapes from './schemas.ts'
 import { status } from '../data/status.ts'
@@ -49,7 +51,9 @@ export function createAnalytics(sources: AnalyticsSources): { app: OpenAPIHono<K
   fleetRoutes(get, sources)
   unitsRoutes(app, get, sources)
   targetsRoute(get, sources)
-  outlookRoutes(app, get, sources)
+  alertRoutes(app, get, sources)
+  ruleRoutes(app, get, sources)
+  forecastRoute(get, sources)
   feedbackRoute(post, sources)
   kindsRoute(get, sources)
   driversRoutes({ get, post }, sources)

@@ -15,6 +15,8 @@ import type { Keyring, Principal } from '../../../runtime/keys.ts'
 import type { Log } from '../../../runtime/log.ts'
 import type { Topology } from '../../../runtime/topology.ts'
 import type { DriverRegistry } from '../../fleet/drivers.ts'
+import type { RuleRelay } from '../../fleet/rule-relay.ts'
+import type { RuleRegistry } from '../../fleet/rules.ts'
 import type { FleetLearner } from '../../fleet/learner.ts'
 import type { LiveHub } from '../live/live.ts'
 import { timeMsOf } from './parameters.ts'
@@ -38,6 +40,8 @@ export interface AnalyticsSources {
   readonly units: UnitRegistry
   readonly learner: Pick<FleetLearner, 'kinds'>
   readonly drivers: Pick<DriverRegistry, 'of' | 'set'>
+  readonly rules: Pick<RuleRegistry, 'of' | 'find' | 'put' | 'delete'>
+  readonly ruleRelay: Pick<RuleRelay, 'isInForce'>
   readonly clock: Clock
   readonly logger: TailLogger
   readonly progress: StatusSources['progress']
@@ -159,7 +163,7 @@ export function newApp({ keyring, clock, logger }: Pick<AnalyticsSources, 'keyri
   const post: Post = (path, about, handler) => {
     const { body: shape, bodyBytesMax, failures } = about
     add('post', path, about, { body: shape, failures: { ...failures, ...BODY_FAILURES } }, async (request) => {
-      const read = await readBody(request.c, bodyBytesMax)
+      const read = await readJson(request.c, bodyBytesMax)
       if (read instanceof Response) return read
       const body = shape.safeParse(read.json)
       if (body.success) return handler({ ...request, body: body.data })
@@ -174,7 +178,7 @@ export function newApp({ keyring, clock, logger }: Pick<AnalyticsSources, 'keyri
 const BODY_FAILURES = { 413: 'The body is too large.', 415: 'The body is not application/json.' }
 
 /** The body of a request as JSON, or the problem with it. */
-async function readBody(c: Context, bytesMax: number): Promise<{ json: unknown } | Response> {
+export async function readJson(c: Context, bytesMax: number): Promise<{ json: unknown } | Response> {
   const type = c.req.header('content-type')?.split(';')[0].trim().toLowerCase()
   if (type !== 'application/json') {
     const detail = `The body must be JSON, and say so by "Content-Type: application/json": current value is ${JSON.stringify(type ?? '')}.`

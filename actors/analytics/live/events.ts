@@ -1,12 +1,12 @@
 /**
  * Live events as text of Server-Sent Events: the rows of a block, and the results of a commit.
  *
- * Events of a message are numbered from 0, windows, anomalies and forecasts of a commit together: the number is part of an event's id, so that a
+ * Events of a message are numbered from 0, windows, anomalies, forecasts and alerts of a commit together: the number is part of an event's id, so that a
  * stream that was cut within a message goes on within it.
  */
 
 import { sizeMs } from '../../partition/effects.ts'
-import type { PartitionEffects, SeriesName } from '../../partition/effects.ts'
+import type { AlertRow, PartitionEffects, SeriesName } from '../../partition/effects.ts'
 import { rowsOf } from '../../partition/forecasts.ts'
 import type { Forecast } from '../../partition/forecasts.ts'
 import { WINDOW_SIZES_MS, WINDOW_SIZE_NAMES } from '../../reading/window.ts'
@@ -54,30 +54,38 @@ export function readingsOf(stream: number, storedMs: number, block: Block, serie
   }
 }
 
-/** The results of a commit: windows first, then anomalies, then forecasts. */
-export function resultsOf(stream: number, { series, windows, anomalies, forecasts }: PartitionEffects): Events {
+/** The results of a commit: windows first, then anomalies, then forecasts, then alerts. */
+export function resultsOf(stream: number, { series, windows, anomalies, forecasts, alerts }: PartitionEffects): Events {
   const behind = windows.length + anomalies.length
+  const last = behind + forecasts.length
   return {
     stream,
-    count: behind + forecasts.length,
+    count: last + alerts.length,
     series,
-    seriesOf: (i) => (i < windows.length ? windows[i] : i < behind ? anomalies[i - windows.length] : forecasts[i - behind]).series,
-    kindOf: (i) => (i < windows.length ? 'window' : i < behind ? 'anomaly' : 'forecast'),
+    seriesOf: (i) => (i < windows.length ? windows[i] : i < behind ? anomalies[i - windows.length] : i < last ? forecasts[i - behind] : alerts[i - last]).series,
+    kindOf: (i) => (i < windows.length ? 'window' : i < behind ? 'anomaly' : i < last ? 'forecast' : 'alert'),
     dataOf: (i, timeMs) => {
       const time = (ms: number) => (timeMs ? ms : formatTime(ms))
+      if (i >= last) return alertText(alerts[i - last], series, time)
       if (i >= behind) return forecastText(forecasts[i - behind], series, time)
       if (i >= windows.length) {
         const { series: s, ts, value, score, expected, lower, upper, reason, kind = null, part = null } = anomalies[i - windows.length]
         const { device, metric } = series[s]
         return JSON.stringify({ device, metric, ts: time(ts), value, score, expected, lower, upper, reason, kind, part })
       }
-      const { series: s, start, count, min, max, sum, stddev, first, last, p50, p95, p99, closedBy } = windows[i]
+      const { series: s, start, count, min, max, sum, stddev, first, last: newest, p50, p95, p99, closedBy } = windows[i]
       const { device, metric } = series[s]
       const size = WINDOW_SIZE_NAMES[WINDOW_SIZES_MS.indexOf(sizeMs(windows[i]) as (typeof WINDOW_SIZES_MS)[number])]
-      const numbers = { count, min, max, mean: sum / count, sum, stddev, first, last, p50, p95, p99 }
+      const numbers = { count, min, max, mean: sum / count, sum, stddev, first, last: newest, p50, p95, p99 }
       return JSON.stringify({ device, metric, size, start: time(start), ...numbers, closed_by: closedBy })
     },
   }
+}
+
+function alertText(alert: AlertRow, series: readonly SeriesName[], time: (ms: number) => number | string | null): string {
+  const { id, rule, severity, event, at, value, message, number, by } = alert
+  const { device, metric } = series[alert.series]
+  return JSON.stringify({ id, rule, device, metric, severity, event, at: time(at), value, message, number, person: by })
 }
 
 function forecastText(forecast: Forecast, series: readonly SeriesName[], time: (ms: number) => number | string | null): string {

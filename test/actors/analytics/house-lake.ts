@@ -79,6 +79,7 @@ export class HouseLake {
       }
       for (const f of c.feedback) values.feedback.push(`(${literal(c.tenant)}, ${literal(f.device)}, ${literal(f.metric)}, ${time(f.ts)}, ${f.value}, ${f.useful}, ${f.factor}, ${time(T0 + c.seq)})`)
       for (const d of c.drivers) values.drivers.push(`(${literal(c.tenant)}, ${literal(d.device)}, ${literal(d.metric)}, ${time(d.at)}, ${literal(d.driverDevice)}, ${literal(d.driverMetric)}, ${[...d.effects, ...d.errors, d.gain, d.hours].join(', ')})`)
+      for (const a of c.alerts) values.alerts.push(`(${[c.tenant, a.device, a.metric].map(literal).join(', ')}, ${time(a.at)}, ${Number.isNaN(a.value) ? 'NULL' : a.value}, ${a.number}, ${[a.id, a.rule, a.severity, a.event, a.message].map(literal).join(', ')}, ${a.by === null ? 'NULL' : literal(a.by)})`)
       for (const p of c.profiles) values.profiles.push(`(${literal(c.tenant)}, ${literal(p.device)}, ${literal(p.metric)}, ${time(p.day)}, ${p.level}, ${p.amplitude}, ${p.cluster < 0 ? 'NULL' : p.cluster}, ${Number.isNaN(p.distance) ? 'NULL' : p.distance})`)
     }
     return this.#publish(before, covered, [await this.#write(file, values, times, 0)])

@@ -1,7 +1,7 @@
 /** What a test puts into the two logs: readings and rejects as an edge does, commits as workers do, of what it decides became of them. */
 
 import { EffectsBuilder } from '../../../actors/partition/effects.ts'
-import type { BlockFates } from '../../../actors/partition/effects.ts'
+import type { BlockFates, RuleRow } from '../../../actors/partition/effects.ts'
 import { encodeBlock, encodeRejects } from '../../../actors/reading/input.ts'
 import type { Reading } from '../../../actors/reading/input.ts'
 import { systemClock } from '../../../runtime/clock.ts'
@@ -10,7 +10,7 @@ import type { Position } from '../../../runtime/journal.ts'
 import type { Log } from '../../../runtime/log.ts'
 import { inputStream, inputSubject, partitionFor, resultsSubject } from '../../../runtime/topology.ts'
 import type { Topology } from '../../../runtime/topology.ts'
-import type { NamedAnomaly, NamedDriver, NamedFeedback, NamedForecast, NamedHour, NamedProfile, NamedWindow } from './named-rows.ts'
+import type { NamedAnomaly, NamedAlert, NamedDriver, NamedFeedback, NamedForecast, NamedHour, NamedProfile, NamedWindow } from './named-rows.ts'
 
 export interface Message {
   seq: number
@@ -33,6 +33,7 @@ export interface Committed {
   feedback: NamedFeedback[]
   profiles: NamedProfile[]
   drivers: NamedDriver[]
+  alerts: NamedAlert[]
   position: { created: string; seq: number; timeMs: number }
   accepted: number
   pending: number
@@ -47,6 +48,9 @@ export interface CommitOptions {
   readonly feedback?: NamedFeedback[]
   readonly profiles?: NamedProfile[]
   readonly drivers?: NamedDriver[]
+  readonly alerts?: NamedAlert[]
+  /** Revisions of rules that each partition which commits confirms. */
+  readonly rules?: readonly RuleRow[]
   readonly hours?: NamedHour[]
   readonly pending?: number
   readonly tenant?: string
@@ -112,8 +116,8 @@ export class HouseLog {
 
   /** Commits all that waits. */
   async commit(options: CommitOptions = {}): Promise<void> {
-    const { fates = {}, windows = [], anomalies = [], forecasts = [], feedback = [], profiles = [], drivers = [], hours = [], pending = 0, tenant = 'default', empty = [] } = options
-    const touched = new Set([...empty, ...this.#waiting.keys(), ...[...windows, ...anomalies, ...forecasts, ...feedback, ...profiles, ...drivers, ...hours].map((w) => partitionFor(this.#topology, tenant, w.device))])
+    const { fates = {}, windows = [], anomalies = [], forecasts = [], feedback = [], profiles = [], drivers = [], hours = [], alerts = [], rules = [], pending = 0, tenant = 'default', empty = [] } = options
+    const touched = new Set([...empty, ...this.#waiting.keys(), ...[...windows, ...anomalies, ...forecasts, ...feedback, ...profiles, ...drivers, ...hours, ...alerts].map((w) => partitionFor(this.#topology, tenant, w.device))])
     for (const partition of touched) {
       const messages = this.#waiting.get(partition) ?? []
       this.#waiting.delete(partition)
@@ -127,6 +131,8 @@ export class HouseLog {
       for (const profile of profiles.filter(mine)) builder.profiles.push({ ...profile, series: seriesOf(profile) })
       for (const driver of drivers.filter(mine)) builder.drivers.push({ ...driver, series: seriesOf(driver) })
       for (const hour of hours.filter(mine)) builder.hours.push({ ...hour, series: seriesOf(hour) })
+      for (const alert of alerts.filter(mine)) builder.alerts.push({ ...alert, series: seriesOf(alert) })
+      builder.rules.push(...rules)
       const covered: Committed['messages'] = []
       for (const message of messages) {
         const rowsOf = (values: number[] = []) => Uint32Array.from(message.rows.flatMap((row, i) => (values.includes(row.value) ? [i] : [])))
@@ -147,7 +153,7 @@ export class HouseLog {
       this.last.set(partition, seq)
       this.#committed.push({
         partition, tenant, seq, messages: covered, position, accepted, pending,
-        windows: windows.filter(mine), anomalies: anomalies.filter(mine), forecasts: forecasts.filter(mine), feedback: feedback.filter(mine), profiles: profiles.filter(mine), drivers: drivers.filter(mine),
+        windows: windows.filter(mine), anomalies: anomalies.filter(mine), forecasts: forecasts.filter(mine), feedback: feedback.filter(mine), profiles: profiles.filter(mine), drivers: drivers.filter(mine), alerts: alerts.filter(mine),
       })
     }
   }

@@ -1,6 +1,6 @@
 /** Rows as tests write them: with the names of their series in place of numbers, and plain values where a test does not care. */
 
-import type { AnomalyRow, DriverRow, FeedbackRow, HourRow, ProfileRow, WindowRow } from '../../../actors/partition/effects.ts'
+import type { AlertRow, AnomalyRow, DriverRow, FeedbackRow, HourRow, ProfileRow, WindowRow } from '../../../actors/partition/effects.ts'
 import type { Forecast } from '../../../actors/partition/forecasts.ts'
 
 export const T0 = Date.UTC(2026, 0, 1)
@@ -12,6 +12,7 @@ export type NamedFeedback = Omit<FeedbackRow, 'series'> & { device: string; metr
 export type NamedProfile = Omit<ProfileRow, 'series'> & { device: string; metric: string }
 export type NamedDriver = Omit<DriverRow, 'series'> & { device: string; metric: string }
 export type NamedHour = Omit<HourRow, 'series'> & { device: string; metric: string }
+export type NamedAlert = Omit<AlertRow, 'series'> & { device: string; metric: string }
 export type NamedAnomaly = Omit<AnomalyRow, 'series'> & { device: string; metric: string }
 
 /** A forecast of some hours: the mean climbs by one an hour from `from`, its bounds are 2 and 1 away. */

@@ -13,7 +13,7 @@ describe('the OpenAPI document', () => {
     expect(answer.status).toBe(200)
     const doc: any = await answer.json()
     expect(doc.openapi).toMatch(/^3\.1/)
-    const names = ['alerts', 'alerts/{id}/ack', 'alerts/{id}/resolve', 'anomalies', 'anomalies/feedback', 'devices', 'drivers', 'fleet', 'forecast', 'graph', 'latest', 'ledger', 'ledger/devices', 'ledger/times', 'live', 'readings', 'series', 'sql', 'sql/tables', 'status', 'targets', 'units', 'units/{metric}', 'windows']
+    const names = ['alerts', 'alerts/{id}/ack', 'alerts/{id}/resolve', 'anomalies', 'anomalies/feedback', 'devices', 'drivers', 'fleet', 'forecast', 'graph', 'latest', 'ledger', 'ledger/devices', 'ledger/times', 'live', 'readings', 'rules', 'rules/{id}', 'rules/{id}/try', 'series', 'sql', 'sql/tables', 'status', 'targets', 'units', 'units/{metric}', 'windows']
     const lists = names.map((name) => `/v1/${name}`)
     expect(Object.keys(doc.paths).sort()).toEqual(['/api/v2/write', ...lists])
     expect(Object.keys(doc.paths['/v1/readings']).sort()).toEqual(['get', 'post'])
@@ -136,7 +136,7 @@ describe('where no endpoint is', () => {
 describe('alerts and forecasts', () => {
   it('are lists in their final shape, empty where there are none', async () => {
     expect(await house.json('/v1/alerts?state=open,acked&severity=critical&device=d1&limit=5&time=ms')).toEqual({ alerts: [], cursor: null })
-    expect(await (await house.get('/v1/alerts?format=csv')).text()).toBe('id,rule,device,metric,severity,event,at,value,message\r\n')
+    expect(await (await house.get('/v1/alerts?format=csv')).text()).toBe('id,rule,device,metric,severity,event,at,value,message,state,opened_at\r\n')
     const none = { device: 'd1', metric: 'm', model: null, made_at: null, coverage: null, error: null, forecast: [] }
     expect(await house.json('/v1/forecast?device=d1&metric=m&horizon=48h')).toEqual(none)
     expect(await (await house.get('/v1/forecast?device=d1&metric=m&format=csv')).text()).toBe('ts,mean,lower,upper,lower80,upper80,made_at,model\r\n')

@@ -194,7 +194,7 @@ describe('the life of an alert', () => {
     farm.at(T0, 11)
     farm.act('ack')
     farm.act('ack')
-    expect(farm.told.at(-1)).toMatchObject({ event: 'acknowledged', by: 'ann', number: 2, message: 'ann looks after it: on my way.' })
+    expect(farm.told.at(-1)).toMatchObject({ event: 'acknowledged', by: 'ann', number: 2, message: 'Somebody looks after it: on my way.' })
     farm.at(T0 + 1_000, 7)
     farm.act('ack')
     farm.act('resolve')

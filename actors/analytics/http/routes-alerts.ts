@@ -1,0 +1,136 @@
+/**
+ * Endpoints of alerts: which there are, with their history, and what people do about them.
+ *
+ * - K1 What a person does is an event in the log of the alert's own series: it is answered once the log has it, and shows with the commit that follows.
+ */
+
+import { z } from '@hono/zod-openapi'
+import type { OpenAPIHono } from '@hono/zod-openapi'
+import { isOperating } from '../../../runtime/errors.ts'
+import { problem, requireKey } from '../../../runtime/http.ts'
+import type { KeyedEnv } from '../../../runtime/http.ts'
+import { ANSWER_BODY_BYTES_MAX } from '../../../runtime/limits.ts'
+import { inputSubject, partitionFor } from '../../../runtime/topology.ts'
+import { RULE_ID_RULE, isRuleId } from '../../alert/document.ts'
+import { encodeAction } from '../../reading/input.ts'
+import { formatTime } from '../data/times.ts'
+import { ALERT_STATES, alertOf, alerts } from '../query/alerts.ts'
+import type { Alert, AlertPlace } from '../query/alerts.ts'
+import type { Scope } from '../query/scope.ts'
+import { choicesOf, filterOf, limitOf } from './parameters.ts'
+import { LIST_FORMATS, ParameterError, decodeCursor, encodeCursor, listReply, numberColumn, textColumn, timeColumn } from './reply.ts'
+import type { AnalyticsSources, Get } from './route.ts'
+import * as shapes from './schemas.ts'
+
+const ALERTS = [...['id', 'rule', 'device', 'metric', 'severity', 'event'].map(textColumn), timeColumn('at'), numberColumn('value'), textColumn('message'), textColumn('state'), timeColumn('opened_at')]
+const VERBS = [
+  ['ack', 'Says that somebody looks after an alert'],
+  ['resolve', 'Closes an alert; it stays so until all was well once'],
+] as const
+const NOTE_CHARS_MAX = 500
+
+type Sources = Pick<AnalyticsSources, 'tail' | 'keyring' | 'log' | 'topology' | 'logger'>
+
+export function alertRoutes(app: OpenAPIHono<KeyedEnv>, get: Get, sources: Sources): void {
+  const { tail } = sources
+  get(
+    '/v1/alerts',
+    {
+      summary: 'Alerts, the newest first, each with its history',
+      description:
+        'severity, event, at, value and message are those of its last event; in JSON, history holds all of them. An alert that comes back soon is the same one. ' +
+        'Rules raise them (/v1/rules); the view alerts has a row an event.',
+      query: {
+        state: z.string().optional().openapi({ description: `${ALERT_STATES.join(', ')}; several with commas, all by default.`, example: 'open' }),
+        severity: z.string().optional().openapi({ description: 'As the rule says, exactly; several with commas.', example: 'critical' }),
+        rule: z.string().optional().openapi({ description: 'Of that rule.', example: 'dry-soil' }),
+        ...shapes.names,
+        ...shapes.prefix,
+        ...shapes.paging,
+        ...shapes.forms,
+      },
+      answer: shapes.list('alerts', shapes.AlertRow),
+      formats: LIST_FORMATS,
+    },
+    async ({ c, query, principal, format, timeMs }) => {
+      const states = choicesOf('state', query.state, ALERT_STATES)
+      const severities = (query.severity ?? '').split(',')
+      for (const severity of severities) {
+        if (/^[A-Za-z0-9_-]{0,32}$/.test(severity)) continue
+        throw new ParameterError('severity', 'up to 32 of A-Z a-z 0-9 _ -, several with commas between', severity)
+      }
+      const rule = query.rule === undefined || query.rule === '' ? null : query.rule
+      if (rule !== null && !isRuleId(rule)) throw new ParameterError('rule', RULE_ID_RULE, rule)
+      const scope: Scope = { tenant: principal.tenant, filter: filterOf(query) }
+      const after = decodeCursor(query.cursor, 'ns') as AlertPlace | null
+      const found = await alerts(tail, scope, { states, severities: query.severity ? new Set(severities) : null, rule, after, limit: limitOf(query) })
+      const cursor = found.next === null ? null : encodeCursor(found.next)
+      if (format === 'json') return c.json({ alerts: found.alerts.map((alert) => shown(alert, timeMs)), cursor }, 200, { 'cache-control': 'no-store' })
+      const rows = found.alerts.map(({ id, rule: of, device, metric, state, openedAt, history }) => {
+        const { severity, event, at, value, message } = history.at(-1)!
+        return [id, of, device, metric, severity, event, at, value, message, state, openedAt]
+      })
+      return listReply(c, { name: 'alerts', columns: ALERTS, rows, cursor }, { format, timeMs, lake: tail.lake })
+    },
+  )
+  for (const [verb, summary] of VERBS) actionRoute(app, verb, summary, sources)
+}
+
+function shown({ id, rule, device, metric, state, openedAt, history }: Alert, timeMs: boolean) {
+  const time = (ms: number) => (timeMs ? ms : formatTime(ms))
+  const { severity, event, at, value, message } = history.at(-1)!
+  const steps = history.map((step) => ({ event: step.event, severity: step.severity, at: time(step.at), value: step.value, message: step.message, person: step.person }))
+  return { id, rule, device, metric, severity, event, at: time(at), value, message, state, opened_at: time(openedAt), history: steps }
+}
+
+function actionRoute(app: OpenAPIHono<KeyedEnv>, verb: 'ack' | 'resolve', summary: string, { tail, keyring, log, topology, logger }: Sources): void {
+  app.post(`/v1/alerts/:id/${verb}`, requireKey(keyring, ['analyst']), async (c) => {
+    const { tenant, id: person } = c.var.principal
+    const id = c.req.param('id')!
+    const note = noteOf(await c.req.text())
+    if (note === null) return problem(c, { status: 400, title: 'Bad body', detail: `The body must be none, or JSON as {"note": "…"} of at most ${NOTE_CHARS_MAX} characters.`, extra: { parameter: 'note' } })
+    const alert = id.length > 200 ? null : await alertOf(tail, tenant, id)
+    if (alert === null) {
+      return problem(c, { status: 404, title: 'No such alert', detail: `There is no alert ${JSON.stringify(id.slice(0, 64))}. GET /v1/alerts lists those that there are.` })
+    }
+    const isDone = alert.state === 'resolved' || (verb === 'ack' && alert.state === 'acked')
+    const { device, metric } = alert
+    try {
+      if (!isDone) await log.publish(inputSubject(partitionFor(topology, tenant, device)), encodeAction({ tenant, device, metric, alert: id, action: verb, by: person, note }))
+    } catch (error) {
+      if (!isOperating(error) || !error.retry) throw error
+      logger.warn({ code: error.code }, 'what somebody did about an alert could not be stored')
+      return problem(c, { status: 503, title: 'Not available now', detail: 'The log does not take it now. Try again.', headers: { 'retry-after': '1' } })
+    }
+    return c.json({ id, state: isDone ? alert.state : verb === 'ack' ? 'acked' : 'resolved' }, 200, { 'cache-control': 'no-store' })
+  })
+  const failure = (description: string) => ({ description, content: { 'application/problem+json': { schema: shapes.Problem } } })
+  app.openAPIRegistry.registerPath({
+    method: 'post',
+    path: `/v1/alerts/{id}/${verb}`,
+    summary,
+    description: 'Answered once the log has it; doing it again, or to what is resolved, changes nothing.',
+    security: [{ key: [] }],
+    request: { params: z.object({ id: z.string() }), body: { required: false, content: { 'application/json': { schema: z.object({ note: z.string().max(NOTE_CHARS_MAX).optional() }).openapi('AlertNote') } } } },
+    responses: {
+      200: { description: 'The state that it will have.', content: { 'application/json': { schema: z.object({ id: z.string(), state: z.enum(ALERT_STATES) }).openapi('AlertDone') } } },
+      400: failure('The note can not be used.'),
+      401: failure('The key is missing or unknown.'),
+      403: failure('The role of the key may not do this.'),
+      404: failure('There is no such alert.'),
+      503: failure('The log is away or full. Try again.'),
+    },
+  })
+}
+
+/** The note in a body; null where it is none. */
+function noteOf(body: string): string | null {
+  if (body.trim() === '') return ''
+  if (body.length > ANSWER_BODY_BYTES_MAX) return null
+  try {
+    const { note = '', ...more } = JSON.parse(body) as { note?: unknown }
+    return typeof note === 'string' && note.length <= NOTE_CHARS_MAX && Object.keys(more).length === 0 ? note : null
+  } catch {
+    return null
+  }
+}
