@@ -66,8 +66,8 @@ const MAY_PUBLISH: Readonly<Record<NatsRole, readonly string[]>> = {
     `$O.${BUCKET_SNAPSHOTS}.>`,
     purging(SNAPSHOTS),
   ],
-  // Stores purge what every reader has behind it, register themselves as readers, keep the units and drivers that were named and what is usual for kinds, and append what
-  // people answer, what is usual, and hours of drivers to the input.
+  // Stores purge what every reader has behind it, register themselves as readers, keep the units, drivers and rules that were named and what is usual for
+  // kinds, and append what people answer and do about alerts, what is usual, rules, and hours of drivers to the input.
   store: [
     ...COMMON,
     ...[...INPUTS, RESULTS, SNAPSHOTS, KEYS].flatMap(reading),
