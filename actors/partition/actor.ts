@@ -172,7 +172,7 @@ function applyBlock(state: PartitionState, { seq, timeMs }: InputMessage, block:
             const slab = state.ensembles[series.id >> PAGE_BITS]
             const at = (series.id & (PAGE_SERIES - 1)) * ENSEMBLE_DOUBLES
             let isStrange = judge(slab, at, ts, value)
-            if (lends && slab.doubles[at + COUNT] === BORROWS_AT) lend(state, series, slab, at)
+            if (lends && slab.singles[2 * at + COUNT] === BORROWS_AT) lend(state, series, slab, at)
             if (judgesDevices && judgeTogether(state.leanings, series, slab, at)) isStrange = true
             if (isStrange && judgement.score >= barOf(state.tuning.factorOf(series.id)) && !(judgesKin && isMoveOfKind(state, series))) {
               reportJudgement(state, series, ts, value, effects)

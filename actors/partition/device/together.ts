@@ -102,7 +102,7 @@ export function judgeTogether({ pages, pageBits }: Leanings, series: Series, sla
   const first = mates[0].id
   const head = pages[first >> pageBits]
   const h = (first & mask) * TOGETHER_SINGLES
-  const interval = slab.doubles[at + INTERVAL]
+  const interval = slab.singles[2 * at + INTERVAL]
 
   const off = hourMiss / hourDeviation
   const former = page[own + LEAN]

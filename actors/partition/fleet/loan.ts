@@ -52,8 +52,8 @@ const SETTLED_ENOUGH = 128
 
 /** The traits of a series; null where it is too young. */
 export function traitsOf(slab: Slab, at: number): Float64Array | null {
-  const d = slab.doubles
-  if (d[at + COUNT] < GROWN || slab.singles[2 * at + CHANGES] < CHANGES_MIN || !isProfileSettled(slab, at) || !(d[at + INTERVAL] > 0)) return null
+  const { doubles: d, singles } = slab
+  if (singles[2 * at + COUNT] < GROWN || singles[2 * at + CHANGES] < CHANGES_MIN || !isProfileSettled(slab, at) || !(singles[2 * at + INTERVAL] > 0)) return null
   const half = (record: number) => (d[at + record] - d[at + record + 1]) / 2
   const traits = new Float64Array(TRAITS)
   traits[OF_ERROR] = Math.sqrt(d[at + ERROR])
@@ -65,25 +65,25 @@ export function traitsOf(slab: Slab, at: number): Float64Array | null {
   traits[OF_SCATTER_BELOW] = Math.max(0, -d[at + RECORD_SCATTER + 1])
   traits[OF_MOVES] = Math.sqrt(d[at + SCATTER_LONG])
   traits[OF_MISS] = d[at + USUAL_ERROR]
-  traits[OF_AWAY] = d[at + AWAY_USUAL]
-  traits[OF_EXCESS] = d[at + EXCESS]
-  traits[OF_INTERVAL] = d[at + INTERVAL]
-  traits[TRAIT_WEIGHTS] = d[at + WEIGHT_1]
-  traits[TRAIT_WEIGHTS + 1] = d[at + WEIGHT_2]
+  traits[OF_AWAY] = singles[2 * at + AWAY_USUAL]
+  traits[OF_EXCESS] = singles[2 * at + EXCESS]
+  traits[OF_INTERVAL] = singles[2 * at + INTERVAL]
+  traits[TRAIT_WEIGHTS] = singles[2 * at + WEIGHT_1]
+  traits[TRAIT_WEIGHTS + 1] = singles[2 * at + WEIGHT_2]
   return traits
 }
 
 /** Lends what is known of a kind to a series that has come to its reading `BORROWS_AT`. */
 export function borrow(slab: Slab, at: number, traits: ArrayLike<number>, scale: number, groups: readonly PriorGroup[]): void {
-  const d = slab.doubles
-  const pace = d[at + INTERVAL] / traits[OF_INTERVAL]
+  const { doubles: d, singles } = slab
+  const pace = singles[2 * at + INTERVAL] / traits[OF_INTERVAL]
   if (!(pace * PACE >= 1 && pace <= PACE) || !(traits[OF_ERROR] > 0)) return
   const own = BORROWS_AT / WARM_UP
   d[at + ERROR] = Math.max(traits[OF_ERROR] * traits[OF_ERROR], d[at + ERROR] / 2)
   d[at + SCATTER_LONG] = Math.max(traits[OF_MOVES] * traits[OF_MOVES], d[at + SCATTER_LONG] / 2)
-  d[at + EXCESS] = Math.max(d[at + EXCESS], traits[OF_EXCESS])
-  d[at + WEIGHT_1] = traits[TRAIT_WEIGHTS]
-  d[at + WEIGHT_2] = traits[TRAIT_WEIGHTS + 1]
+  singles[2 * at + EXCESS] = Math.max(singles[2 * at + EXCESS], traits[OF_EXCESS])
+  singles[2 * at + WEIGHT_1] = traits[TRAIT_WEIGHTS]
+  singles[2 * at + WEIGHT_2] = traits[TRAIT_WEIGHTS + 1]
   d[at + INVERSE_11] = d[at + INVERSE_22] = INVERSE_LENT
   d[at + INVERSE_12] = 0
   widen(d, at + RECORD_FORECAST, traits[OF_FORECAST], traits[OF_FORECAST])
@@ -92,7 +92,7 @@ export function borrow(slab: Slab, at: number, traits: ArrayLike<number>, scale:
   const main = groups.reduce<PriorGroup | null>((most, group) => (most === null || group.days > most.days ? group : most), null)
   if (main !== null) lendCourse(slab, at, traits, scale, main)
   d[at + SPREAD] = own * d[at + SPREAD] + (1 - own) * Math.max(d[at + SPREAD], traits[OF_ERROR] * traits[OF_ERROR])
-  d[at + COUNT] = WARM_UP
+  singles[2 * at + COUNT] = WARM_UP
 }
 
 function widen(d: Float64Array, record: number, above: number, below: number): void {
@@ -114,7 +114,7 @@ function lendCourse({ doubles: d, singles }: Slab, at: number, traits: ArrayLike
   singles[s + SETTLED] = SETTLED_ENOUGH
   for (let hour = 0; hour < HOURS; hour++) singles[s + DEVIATION + hour] = Math.max(singles[s + DEVIATION + hour], traits[OF_MISS])
   d[at + USUAL_ERROR] = Math.max(d[at + USUAL_ERROR], traits[OF_MISS])
-  d[at + AWAY_USUAL] = Math.max(d[at + AWAY_USUAL], traits[OF_AWAY])
+  singles[2 * at + AWAY_USUAL] = Math.max(singles[2 * at + AWAY_USUAL], traits[OF_AWAY])
   const apart = COURSE_APART * spread * scale
   widen(d, at + RECORD_PROFILE, traits[OF_HALF_HOUR] + apart, traits[OF_HALF_HOUR] + apart)
   const hours = traits[OF_HOUR] + (traits[OF_MISS] > 0 ? apart / traits[OF_MISS] : 0)

@@ -11,6 +11,7 @@
  */
 
 import { COUNT, ERROR, INVERSE_11, INVERSE_12, INVERSE_22, LAST, PREVIOUS, SLOW, SPREAD, WEIGHT_1, WEIGHT_2 } from './layout.ts'
+import type { Slab } from './layout.ts'
 import { seen } from './seen.ts'
 
 const FORGET = 0.99
@@ -26,23 +27,23 @@ const LEARNS_FROM = 20
 /** Of the mean square of errors. */
 const LEARN_RATE = 0.003
 
-export function beginAutoregression(d: Float64Array, at: number): void {
-  d[at + WEIGHT_1] = 1
+export function beginAutoregression({ doubles: d, singles }: Slab, at: number): void {
+  singles[2 * at + WEIGHT_1] = 1
   d[at + INVERSE_11] = 10
   d[at + INVERSE_22] = 10
 }
 
 /** What is expected next. */
-export function forecast(d: Float64Array, at: number): number {
+export function forecast({ doubles: d, singles }: Slab, at: number): number {
   const slow = d[at + SLOW]
-  return slow + d[at + WEIGHT_1] * (d[at + LAST] - slow) + d[at + WEIGHT_2] * (d[at + PREVIOUS] - slow)
+  return slow + singles[2 * at + WEIGHT_1] * (d[at + LAST] - slow) + singles[2 * at + WEIGHT_2] * (d[at + PREVIOUS] - slow)
 }
 
 /** Learns from the error of the forecast, or of `isCut` that there is none, before the slow mean and the last values move on. */
-export function learnForecast(d: Float64Array, at: number, isCut: boolean): void {
+export function learnForecast({ doubles: d, singles }: Slab, at: number, isCut: boolean): void {
   const { deviation, least, slowRate } = seen
   const error = isCut ? 0 : seen.error
-  const count = d[at + COUNT]
+  const count = singles[2 * at + COUNT]
   const squared = d[at + ERROR]
   let cut = error
   if (count > CUT_FROM) {
@@ -67,8 +68,8 @@ export function learnForecast(d: Float64Array, at: number, isCut: boolean): void
   const gy = i12 * x + i22 * y
   const share = 1 / (FORGET + gx * x + gy * y)
   const step = cut * unit * share
-  d[at + WEIGHT_1] += gx * step
-  d[at + WEIGHT_2] += gy * step
+  singles[2 * at + WEIGHT_1] += gx * step
+  singles[2 * at + WEIGHT_2] += gy * step
   const grown = i11 + i22 > INVERSE_MAX ? 1 : 1 / FORGET
   d[at + INVERSE_11] = (i11 - gx * gx * share) * grown
   d[at + INVERSE_12] = (i12 - gx * gy * share) * grown

@@ -102,8 +102,8 @@ const SILENCE_ENDS = 10
 
 /** Feeds one reading to the ensemble of the series at `at` doubles of the slab. True where its score is above 0; all else stands in `judgement`. */
 export function judge(slab: Slab, at: number, ts: number, value: number): boolean {
-  const d = slab.doubles
-  const count = ++d[at + COUNT]
+  const { doubles: d, singles } = slab
+  const count = ++singles[2 * at + COUNT]
   seen.ts = ts
   seen.value = value
   if (count === 1) return begin(slab, at)
@@ -113,12 +113,12 @@ export function judge(slab: Slab, at: number, ts: number, value: number): boolea
   const elapsedMs = Math.max(0, ts - d[at + LAST_TS])
   seen.least = least
   seen.moved = value - last
-  const isRecordSilence = passTime(d, at)
+  const isRecordSilence = passTime(slab, at)
   const wasStuck = passRest(slab, at)
   const isCut = seen.silence > SILENCE_ENDS || wasStuck
   const step = d[at + STEP]
 
-  const expected = forecast(d, at)
+  const expected = forecast(slab, at)
   const error = value - expected
   seen.expected = expected
   seen.error = error
@@ -127,11 +127,11 @@ export function judge(slab: Slab, at: number, ts: number, value: number): boolea
   judgement.upper = expected + d[at + RECORD_FORECAST]
   judgement.lower = expected + d[at + RECORD_FORECAST + 1]
   seen.scatterLog = 0
-  if (!isCut) passScatter(d, at)
+  if (!isCut) passScatter(slab, at)
   let all = isCut ? 0 : tailOf(slab, at, count)
   const slowRate = Math.max(SLOW_RATE, least)
   seen.slowRate = slowRate
-  if (!isResting(d, at)) learnForecast(d, at, isCut)
+  if (!isResting(slab, at)) learnForecast(slab, at, isCut)
 
   const fast = d[at + FAST] + Math.max(FAST_RATE, least) * (value - d[at + FAST])
   const far = value - d[at + SLOW]
@@ -172,11 +172,11 @@ export function judge(slab: Slab, at: number, ts: number, value: number): boolea
   seen.surprise = judgement.surprise = all
   judgement.score = 0
   judgement.part = 'none'
-  const peak = d[at + PEAK] * PEAK_KEEP
+  const peak = singles[2 * at + PEAK] * PEAK_KEEP
   const height = all > 0 ? all / (all + PEAK_HALF) : 0
   const isAbove = height > peak
-  d[at + PEAK] = isAbove ? height * PEAK_GAIN : peak
-  const changesEnough = slab.singles[2 * at + CHANGES] >= CHANGES_MIN
+  singles[2 * at + PEAK] = isAbove ? height * PEAK_GAIN : peak
+  const changesEnough = singles[2 * at + CHANGES] >= CHANGES_MIN
   const isReady = !isNew && changesEnough
   if (isAbove && (isReady || (part === 'tail' && count > TAIL_FROM && changesEnough))) {
     judgement.score = scoreOf(likelihoodOf(all))
@@ -184,7 +184,7 @@ export function judge(slab: Slab, at: number, ts: number, value: number): boolea
   }
   if (!isCut) {
     const size = stepOf(slab, at)
-    if (size !== 0 && isReady) tellStep(d, at, size)
+    if (size !== 0 && isReady) tellStep(slab, at, size)
     // A value that rests says nothing of how it scatters when it moves: rest.ts has an eye on that.
     const noise = seen.moved === 0 && seen.scatterLog < 0 ? 0 : scatterLasts(slab, at, surprise[SCATTER] > 0)
     if (noise > 0 && isReady) tellNoise(noise)
@@ -195,33 +195,33 @@ export function judge(slab: Slab, at: number, ts: number, value: number): boolea
   }
   if (seen.moved === 0) {
     const stuck = becomesStuck(slab, at)
-    if (stuck > 0) tellStuck(d, at, stuck)
+    if (stuck > 0) tellStuck(slab, at, stuck)
   }
   if (isRecordSilence && seen.silence > SILENCE_ENDS && isReady) tellGap()
   return judgement.score > 0
 }
 
 /** The surprise of the forecast's error, by the tail that this series showed so far; what it shows fades as marks do. */
-function tailOf({ doubles: d, singles }: Slab, at: number, count: number): number {
-  const excess = Math.max(EXCESS_MIN, d[at + EXCESS] * EXCESS_KEEP)
-  d[at + EXCESS] = excess
+function tailOf({ singles }: Slab, at: number, count: number): number {
+  const excess = Math.max(EXCESS_MIN, singles[2 * at + EXCESS] * EXCESS_KEEP)
+  singles[2 * at + EXCESS] = excess
   const deviations = Math.abs(seen.error) / seen.deviation
   if (!(deviations > TAIL) || count <= TAIL_FROM) return 0
   const over = Math.min(deviations, DISTANCE_MAX) - TAIL
   const likelihood = TAIL_LIKELIHOOD + (over / excess) * Math.LOG10E
   // What follows a jump is the same event.
-  if (singles[2 * at + JUMP_AGE] === 0) d[at + EXCESS] = Math.max(EXCESS_MIN, excess + (over > excess ? EXCESS_RISE : EXCESS_FALL) * (over - excess))
+  if (singles[2 * at + JUMP_AGE] === 0) singles[2 * at + EXCESS] = Math.max(EXCESS_MIN, excess + (over > excess ? EXCESS_RISE : EXCESS_FALL) * (over - excess))
   return likelihood > TAIL_SPEAKS ? (SURPRISE_EVEN / (TAIL_EVEN - TAIL_SPEAKS)) * (likelihood - TAIL_SPEAKS) : 0
 }
 
 function begin(slab: Slab, at: number): boolean {
-  const d = slab.doubles
+  const { doubles: d, singles } = slab
   const { ts, value } = seen
   d[at + LAST] = d[at + PREVIOUS] = d[at + SLOW] = d[at + FAST] = d[at + ORIGIN] = value
   d[at + LAST_TS] = ts
-  d[at + REST] = 1
-  d[at + EXCESS] = EXCESS_USUAL
-  beginAutoregression(d, at)
+  singles[2 * at + REST] = 1
+  singles[2 * at + EXCESS] = EXCESS_USUAL
+  beginAutoregression(slab, at)
   beginProfile(slab, at)
   judgement.expected = judgement.lower = judgement.upper = value
   judgement.surprise = judgement.score = 0

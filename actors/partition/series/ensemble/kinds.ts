@@ -93,9 +93,9 @@ function tells(kind: Kind, part: Part, likelihood: number, size: number, usual: 
   return true
 }
 
-export function tellStep(d: Float64Array, at: number, size: number): void {
+export function tellStep({ doubles: d, singles }: Slab, at: number, size: number): void {
   const from = d[at + JUMP_FROM]
-  if (tells('level shift', 'step', likelihoodOf(d[at + JUMP_SURPRISE]), size, 0)) band(from, d[at + RECORD_FORECAST + 1], d[at + RECORD_FORECAST])
+  if (tells('level shift', 'step', likelihoodOf(singles[2 * at + JUMP_SURPRISE]), size, 0)) band(from, d[at + RECORD_FORECAST + 1], d[at + RECORD_FORECAST])
 }
 
 export function tellNoise(likelihood: number): void {
@@ -120,8 +120,8 @@ export function tellAway(slab: Slab, at: number, times: number): void {
 /** Times the usual miss that the band of what stays away holds. */
 const AWAY_BAND = 4
 
-export function tellStuck(d: Float64Array, at: number, likelihood: number): void {
-  tells('stuck', 'rest', likelihood, d[at + REST], d[at + REST_MEAN])
+export function tellStuck({ singles }: Slab, at: number, likelihood: number): void {
+  tells('stuck', 'rest', likelihood, singles[2 * at + REST], singles[2 * at + REST_MEAN])
 }
 
 export function tellGap(): void {

@@ -8,7 +8,7 @@
 import { AWAY_AGE, AWAY_USUAL, FAST, JUMP_AGE, JUMP_FROM, JUMP_SIZE, JUMP_SURPRISE, REVISITS, SCATTER_AGE, SLOW } from './layout.ts'
 import type { Slab } from './layout.ts'
 import { EVEN, SURPRISE_EVEN } from './calibration.ts'
-import { REVISITS_ENOUGH } from './profile.ts'
+import { REVISITS_ENOUGH, SINGLE_MAX } from './profile.ts'
 import { seen } from './seen.ts'
 
 /** A jump is an error of so many deviations … */
@@ -48,7 +48,7 @@ export function stepOf(slab: Slab, at: number): number {
     singles[s + JUMP_AGE] = 1
     d[at + JUMP_FROM] = seen.expected
     d[at + JUMP_SIZE] = seen.error
-    d[at + JUMP_SURPRISE] = seen.surprise
+    singles[2 * at + JUMP_SURPRISE] = seen.surprise
     return 0
   }
   const size = d[at + JUMP_SIZE]
@@ -57,13 +57,13 @@ export function stepOf(slab: Slab, at: number): number {
     singles[s + JUMP_AGE] = -JUMP_ECHO
     return 0
   }
-  if (seen.surprise > d[at + JUMP_SURPRISE]) d[at + JUMP_SURPRISE] = seen.surprise
+  if (seen.surprise > singles[2 * at + JUMP_SURPRISE]) singles[2 * at + JUMP_SURPRISE] = seen.surprise
   if (age + 1 < JUMP_LASTS) {
     singles[s + JUMP_AGE] = age + 1
     return 0
   }
   singles[s + JUMP_AGE] = 0
-  if (d[at + JUMP_SURPRISE] < SURPRISE_EVEN) return 0
+  if (singles[2 * at + JUMP_SURPRISE] < SURPRISE_EVEN) return 0
   endStep(slab, at)
   return size
 }
@@ -93,13 +93,13 @@ export function scatterLasts({ singles }: Slab, at: number, isRecord: boolean): 
 }
 
 /** How many times the usual the value has been away from the profile where that has now lasted, with its sign; 0 otherwise. */
-export function awayLasts({ doubles: d, singles }: Slab, at: number): number {
+export function awayLasts({ singles }: Slab, at: number): number {
   const miss = seen.slotMiss
   const s = 2 * at + AWAY_AGE
-  const usual = d[at + AWAY_USUAL]
+  const usual = singles[2 * at + AWAY_USUAL]
   const size = Math.abs(miss)
   const isNew = singles[2 * at + REVISITS] < REVISITS_ENOUGH
-  d[at + AWAY_USUAL] = usual + AWAY_RATE * ((isNew ? size : Math.min(size, AWAY_CUT * usual)) - usual)
+  singles[2 * at + AWAY_USUAL] = Math.min(SINGLE_MAX, usual + AWAY_RATE * ((isNew ? size : Math.min(size, AWAY_CUT * usual)) - usual))
   if (isNew || !(usual > 0)) return 0
   const age = singles[s]
   const side = miss > 0 ? 1 : -1

@@ -1,11 +1,11 @@
 /**
  * Where the ensemble's state stands: `ENSEMBLE_DOUBLES` doubles a series of one slab that all series of a partition share.
  *
- * The daily profile needs no more than single precision, and small counts need less: they stand in the last doubles of the series, two
- * singles in each, and are read through `singles`, a second view of the same memory.
+ * The daily profile needs no more than single precision, nor do counts, shares and what fades within thousands of readings: they stand in the last doubles of the
+ * series, two singles in each, and are read through `singles`, a second view of the same memory.
  *
  * - E1 What is new is zero, but for what `begin` (ensemble.ts) writes.
- * - E2 At most 640 bytes a series.
+ * - E2 592 bytes a series: with what looks beyond it (../../device/, ../../fleet/) and its forecaster at most 2 KiB.
  */
 
 export interface Slab {
@@ -13,68 +13,48 @@ export interface Slab {
   readonly singles: Float32Array
 }
 
-/** Readings so far. */
-export const COUNT = 0
-export const LAST = 1
-/** The value before the last. */
-export const PREVIOUS = 2
-export const LAST_TS = 3
+/** The last value, and the one before it; the time of the last. */
+export const LAST = 0
+export const PREVIOUS = 1
+export const LAST_TS = 2
 
 /** Slow and fast exponential means. */
-export const SLOW = 4
-export const FAST = 5
+export const SLOW = 3
+export const FAST = 4
 /** Mean square of the last value's distance from the slow mean. */
-export const SPREAD = 6
+export const SPREAD = 5
 
-/** Autoregression of order two: weights, and the upper half of the inverse of the correlations (autoregression.ts). */
-export const WEIGHT_1 = 7
-export const WEIGHT_2 = 8
-export const INVERSE_11 = 9
-export const INVERSE_12 = 10
-export const INVERSE_22 = 11
+/** Of the autoregression of order two, the upper half of the inverse of the correlations (autoregression.ts). */
+export const INVERSE_11 = 6
+export const INVERSE_12 = 7
+export const INVERSE_22 = 8
 /** Mean square of its cut errors. */
-export const ERROR = 12
-/** Mean excess of its errors beyond `TAIL` deviations. */
-export const EXCESS = 13
+export const ERROR = 9
 
 /** Mean squares of the value's changes, of the last two dozen and of long (scatter.ts). */
-export const SCATTER = 14
-export const SCATTER_LONG = 15
+export const SCATTER = 10
+export const SCATTER_LONG = 11
 
 /** Upper and lower record of each part, by turns (records.ts). */
-export const RECORD_FORECAST = 16
-export const RECORD_LEVEL = 18
-export const RECORD_PROFILE = 20
-export const RECORD_DAY = 22
-export const RECORD_SCATTER = 24
+export const RECORD_FORECAST = 12
+export const RECORD_LEVEL = 14
+export const RECORD_PROFILE = 16
+export const RECORD_DAY = 18
+export const RECORD_SCATTER = 20
 
 /** Of the profile: the value that it counts from, and its mean error. */
-export const ORIGIN = 26
-export const USUAL_ERROR = 27
+export const ORIGIN = 22
+export const USUAL_ERROR = 23
 
-/** Decaying peak of what was told (ensemble.ts). */
-export const PEAK = 28
-
-/** Usual interval, decaying record of intervals (rhythm.ts). */
-export const INTERVAL = 29
-export const INTERVAL_RECORD = 30
-
-/** Readings since the value last changed, this one included; mean and decaying record of such rests (rest.ts). */
-export const REST = 31
-export const REST_MEAN = 32
-export const REST_RECORD = 33
 /** Smallest change seen lately: the gauge's step. */
-export const STEP = 34
+export const STEP = 24
 
-/** A jump that may turn out to be a step: where the level was, how far it went, the greatest surprise since (lasting.ts). */
-export const JUMP_FROM = 35
-export const JUMP_SIZE = 36
-export const JUMP_SURPRISE = 37
-/** How far the profile usually misses; cut, so that a drift does not become usual. */
-export const AWAY_USUAL = 38
+/** A jump that may turn out to be a step: where the level was, how far it went (lasting.ts). */
+export const JUMP_FROM = 25
+export const JUMP_SIZE = 26
 
 /** Doubles before the singles. */
-const HEAD = 39
+const HEAD = 27
 
 /** Half-hours of a day, and hours. */
 export const SLOTS = 48
@@ -97,7 +77,26 @@ export const AWAY_AGE = SEEN + 7
 export const REVISITS = SEEN + 8
 /** Readings that leaned, of which ../../device/ keeps the rest. */
 export const LEANED = SEEN + 9
-export const PROFILE = SEEN + 10
+/** Readings so far: beyond 2^24 they are no longer counted, and no mean asks for it. */
+export const COUNT = SEEN + 10
+/** Weights of the autoregression; mean excess of its errors beyond `TAIL` deviations. */
+export const WEIGHT_1 = SEEN + 11
+export const WEIGHT_2 = SEEN + 12
+export const EXCESS = SEEN + 13
+/** Decaying peak of what was told (ensemble.ts). */
+export const PEAK = SEEN + 14
+/** The greatest surprise since a jump (lasting.ts). */
+export const JUMP_SURPRISE = SEEN + 15
+/** Usual interval, decaying record of intervals (rhythm.ts). */
+export const INTERVAL = SEEN + 16
+export const INTERVAL_RECORD = SEEN + 17
+/** Readings since the value last changed, this one included; mean and decaying record of such rests (rest.ts). */
+export const REST = SEEN + 18
+export const REST_MEAN = SEEN + 19
+export const REST_RECORD = SEEN + 20
+/** How far the profile usually misses; cut, so that a drift does not become usual. */
+export const AWAY_USUAL = SEEN + 21
+export const PROFILE = SEEN + 22
 export const DEVIATION = PROFILE + SLOTS
 
 export const ENSEMBLE_DOUBLES = (DEVIATION + HOURS) / 2

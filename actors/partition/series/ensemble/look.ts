@@ -36,15 +36,15 @@ export function lookAtEnsemble({ doubles: d, singles }: Slab, at: number) {
   const s = 2 * at
   const marks = (record: number): [number, number] => [d[at + record + 1], d[at + record]]
   return {
-    count: d[at + COUNT],
+    count: singles[2 * at + COUNT],
     last: d[at + LAST],
     lastTs: d[at + LAST_TS],
-    intervalMs: d[at + INTERVAL],
-    weights: [d[at + WEIGHT_1], d[at + WEIGHT_2]] as [number, number],
+    intervalMs: singles[2 * at + INTERVAL],
+    weights: [singles[2 * at + WEIGHT_1], singles[2 * at + WEIGHT_2]] as [number, number],
     slow: d[at + SLOW],
     fast: d[at + FAST],
     deviation: Math.sqrt(d[at + ERROR]),
-    excess: d[at + EXCESS],
+    excess: singles[2 * at + EXCESS],
     moves: Math.sqrt(d[at + SCATTER]),
     movesUsually: Math.sqrt(d[at + SCATTER_LONG]),
     step: d[at + STEP],
@@ -57,13 +57,13 @@ export function lookAtEnsemble({ doubles: d, singles }: Slab, at: number) {
       hour: marks(RECORD_DAY),
       scatter: marks(RECORD_SCATTER),
     },
-    peak: d[at + PEAK],
-    rest: d[at + REST],
-    restMean: d[at + REST_MEAN],
-    restRecord: d[at + REST_RECORD],
+    peak: singles[2 * at + PEAK],
+    rest: singles[2 * at + REST],
+    restMean: singles[2 * at + REST_MEAN],
+    restRecord: singles[2 * at + REST_RECORD],
     jumpedFor: singles[s + JUMP_AGE],
     scattersFor: singles[s + SCATTER_AGE],
     awayFor: singles[s + AWAY_AGE],
-    awayUsually: d[at + AWAY_USUAL],
+    awayUsually: singles[2 * at + AWAY_USUAL],
   }
 }

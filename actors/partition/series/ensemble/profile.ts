@@ -27,7 +27,7 @@ const SETTLED_ENOUGH = 128
 /** Visits of filled slots, two days of them at least, after which what is usual at its hour is known well enough to say that a day is otherwise. */
 export const REVISITS_ENOUGH = 2 * SLOTS
 /** Single precision holds no more; what is beyond it is as strange at this size. */
-const SINGLE_MAX = 1e38
+export const SINGLE_MAX = 1e38
 
 export function beginProfile({ singles }: Slab, at: number): void {
   const from = 2 * at + PROFILE
@@ -67,7 +67,7 @@ export function passProfile({ doubles: d, singles }: Slab, at: number): void {
   seen.hourMiss = hourMiss
   seen.hourDeviation = hourDeviation
 
-  const count = d[at + COUNT]
+  const count = singles[2 * at + COUNT]
   const known = singles[s + SEEN]
   const visits = fresh > 0 ? fresh : 1 + count / Math.max(1, known)
   if (hourMiss === hourMiss) {

@@ -28,19 +28,19 @@ const STEP_GROWTH = 1.01
 export function passRest({ doubles: d, singles }: Slab, at: number): boolean {
   const { moved } = seen
   if (moved === 0) {
-    d[at + REST]++
+    singles[2 * at + REST]++
     return false
   }
   const s = 2 * at
   const wasStuck = singles[s + STUCK] === 1
   const changes = singles[s + CHANGES] + 1
   if (changes <= STUCK_CHANGES) singles[s + CHANGES] = changes
-  const rest = d[at + REST]
+  const rest = singles[2 * at + REST]
   if (!wasStuck) {
-    d[at + REST_MEAN] += Math.max(MEAN_RATE, 1 / changes) * (rest - d[at + REST_MEAN])
-    d[at + REST_RECORD] = Math.max(rest, d[at + REST_RECORD] * RECORD_KEEP)
+    singles[2 * at + REST_MEAN] += Math.max(MEAN_RATE, 1 / changes) * (rest - singles[2 * at + REST_MEAN])
+    singles[2 * at + REST_RECORD] = Math.max(rest, singles[2 * at + REST_RECORD] * RECORD_KEEP)
   }
-  d[at + REST] = 1
+  singles[2 * at + REST] = 1
   singles[s + STUCK] = 0
   const size = Math.abs(moved)
   d[at + STEP] = d[at + STEP] === 0 ? size : Math.min(size, d[at + STEP] * STEP_GROWTH)
@@ -48,16 +48,16 @@ export function passRest({ doubles: d, singles }: Slab, at: number): boolean {
 }
 
 /** True in a rest that is long for this series: it says nothing of how far the value moves when it moves. */
-export function isResting(d: Float64Array, at: number): boolean {
-  return d[at + REST] > 8 && d[at + REST] > 4 * d[at + REST_MEAN]
+export function isResting({ singles }: Slab, at: number): boolean {
+  return singles[2 * at + REST] > 8 && singles[2 * at + REST] > 4 * singles[2 * at + REST_MEAN]
 }
 
 /** −log10 of the likelihood of this rest where it is stuck from this reading on; 0 otherwise. */
-export function becomesStuck({ doubles: d, singles }: Slab, at: number): number {
-  const rest = d[at + REST]
+export function becomesStuck({ singles }: Slab, at: number): number {
+  const rest = singles[2 * at + REST]
   if (rest < STUCK_MIN || singles[2 * at + STUCK] === 1) return 0
-  if (d[at + COUNT] <= COUNT_MIN || singles[2 * at + CHANGES] < STUCK_CHANGES || rest <= RECORD_TIMES * d[at + REST_RECORD]) return 0
-  const stay = 1 - 1 / Math.max(d[at + REST_MEAN], 1.001)
+  if (singles[2 * at + COUNT] <= COUNT_MIN || singles[2 * at + CHANGES] < STUCK_CHANGES || rest <= RECORD_TIMES * singles[2 * at + REST_RECORD]) return 0
+  const stay = 1 - 1 / Math.max(singles[2 * at + REST_MEAN], 1.001)
   const likelihood = -rest * log10(stay)
   if (likelihood < STUCK_LIKELIHOOD) return 0
   singles[2 * at + STUCK] = 1

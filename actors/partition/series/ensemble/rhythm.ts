@@ -7,6 +7,7 @@
  */
 
 import { COUNT, INTERVAL, INTERVAL_RECORD, LAST_TS } from './layout.ts'
+import type { Slab } from './layout.ts'
 import { keepOf } from './records.ts'
 import { seen } from './seen.ts'
 
@@ -18,19 +19,19 @@ const RECORD_KEEP = keepOf(1_000)
 const RECORD_TIMES = 2
 
 /** Learns when this reading came. True where the silence before it is longer than any lately. */
-export function passTime(d: Float64Array, at: number): boolean {
+export function passTime({ doubles: d, singles }: Slab, at: number): boolean {
   seen.silence = 0
   const gap = seen.ts - d[at + LAST_TS]
   if (!(gap > 0)) return false
   let isRecord = false
-  const usual = d[at + INTERVAL]
-  const count = d[at + COUNT]
-  const record = d[at + INTERVAL_RECORD] * RECORD_KEEP
+  const usual = singles[2 * at + INTERVAL]
+  const count = singles[2 * at + COUNT]
+  const record = singles[2 * at + INTERVAL_RECORD] * RECORD_KEEP
   if (usual > 0 && count > FROM) {
     seen.silence = gap / usual
     isRecord = gap > RECORD_TIMES * record
   }
-  d[at + INTERVAL] = usual === 0 ? gap : usual + Math.max(RATE, seen.least) * (Math.min(gap, CUT * usual) - usual)
-  d[at + INTERVAL_RECORD] = gap > record ? gap : record
+  singles[2 * at + INTERVAL] = usual === 0 ? gap : usual + Math.max(RATE, seen.least) * (Math.min(gap, CUT * usual) - usual)
+  singles[2 * at + INTERVAL_RECORD] = gap > record ? gap : record
   return isRecord
 }

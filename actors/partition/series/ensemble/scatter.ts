@@ -6,6 +6,7 @@
 
 import { exponentOf, fraction } from '../arithmetic.ts'
 import { COUNT, SCATTER, SCATTER_LONG } from './layout.ts'
+import type { Slab } from './layout.ts'
 import { seen } from './seen.ts'
 
 /** Of some two dozen readings. */
@@ -18,9 +19,9 @@ const CUT_FROM = 8
 const RATIO_MIN = 0.01
 
 /** Learns the change. The logarithm is 0 while nothing has scattered. */
-export function passScatter(d: Float64Array, at: number): void {
+export function passScatter({ doubles: d, singles }: Slab, at: number): void {
   const { moved, least } = seen
-  const count = d[at + COUNT]
+  const count = singles[2 * at + COUNT]
   const squared = moved * moved
   const long = d[at + SCATTER_LONG]
   const cuts = count > CUT_FROM && long > 0

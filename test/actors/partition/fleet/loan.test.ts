@@ -8,7 +8,7 @@ import { Flag, FLAGS } from '../../../../actors/partition/flags.ts'
 import { borrow, BORROWS_AT, traitsOf } from '../../../../actors/partition/fleet/loan.ts'
 import { EVEN, REPORT } from '../../../../actors/partition/series/ensemble/calibration.ts'
 import { WARM_UP } from '../../../../actors/partition/series/ensemble/ensemble.ts'
-import { COUNT } from '../../../../actors/partition/series/ensemble/layout.ts'
+import { COUNT, ENSEMBLE_DOUBLES } from '../../../../actors/partition/series/ensemble/layout.ts'
 import { encodePrior, encodeSettings, TRAITS } from '../../../../actors/reading/input.ts'
 import type { PriorGroup } from '../../../../actors/reading/input.ts'
 import { Bench, blockOf, gaussian, MINUTE, seeded, T0 } from '../harness.ts'
@@ -40,7 +40,7 @@ function pupil(traits: Float64Array | null, groups: readonly PriorGroup[], value
   const w = new Watch(STEP_MS)
   for (let i = 0; i < readings; i++) {
     w.feed(values(i))
-    if (traits !== null && w.slab.doubles[COUNT] === BORROWS_AT) borrow(w.slab, 0, traits, SCALE, groups)
+    if (traits !== null && w.slab.singles[COUNT] === BORROWS_AT) borrow(w.slab, 0, traits, SCALE, groups)
   }
   return w
 }
@@ -84,9 +84,9 @@ describe('a series that has borrowed', () => {
   test('borrows nothing where it reports at another pace', () => {
     const traits = school(CALM_NOISES.normal)
     traits[11] *= 10
-    expect(pupil(traits, [], CALM_NOISES.normal(1, DAY), BORROWS_AT).slab.doubles[COUNT]).toBe(BORROWS_AT)
+    expect(pupil(traits, [], CALM_NOISES.normal(1, DAY), BORROWS_AT).slab.singles[COUNT]).toBe(BORROWS_AT)
     traits[11] /= 10
-    expect(pupil(traits, [], CALM_NOISES.normal(1, DAY), BORROWS_AT).slab.doubles[COUNT]).toBe(WARM_UP)
+    expect(pupil(traits, [], CALM_NOISES.normal(1, DAY), BORROWS_AT).slab.singles[COUNT]).toBe(WARM_UP)
   })
 })
 
@@ -133,7 +133,7 @@ describe('flag 9, what a kind lends', () => {
       const ts = T0 + i * 10 * MINUTE
       const said = bench.feed(blockOf(['probe-1', 'other'].map((device) => ({ device, metric: 'm', ts, value: 20 + g() }))), ts + 1_000)
       days.push(...said.profiles.map((p) => p.traits))
-      if (i === BORROWS_AT - 1) expect([0, 1].map((s) => bench.state.ensembles[0].doubles[s * 80 + COUNT])).toEqual([WARM_UP, BORROWS_AT])
+      if (i === BORROWS_AT - 1) expect([0, 1].map((s) => bench.state.ensembles[0].singles[2 * s * ENSEMBLE_DOUBLES + COUNT])).toEqual([WARM_UP, BORROWS_AT])
       if (i === 500) bench.restore()
     }
     expect(days.length).toBe(6)

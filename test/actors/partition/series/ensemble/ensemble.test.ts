@@ -1,14 +1,18 @@
 import { describe, expect, test } from 'vitest'
+import { TOGETHER_SINGLES } from '../../../../../actors/partition/device/together.ts'
+import { KIN_SINGLES } from '../../../../../actors/partition/fleet/kin.ts'
 import { EVEN, likelihoodOf, REPORT, scoreOf, SURPRISE_EVEN } from '../../../../../actors/partition/series/ensemble/calibration.ts'
 import { judge, WARM_UP } from '../../../../../actors/partition/series/ensemble/ensemble.ts'
 import { judgement } from '../../../../../actors/partition/series/ensemble/judgement.ts'
-import { ENSEMBLE_DOUBLES, makeSlab, SLOW } from '../../../../../actors/partition/series/ensemble/layout.ts'
+import { ENSEMBLE_DOUBLES, makeSlab, SEEN, SLOW } from '../../../../../actors/partition/series/ensemble/layout.ts'
+import { Forecasters } from '../../../../../actors/partition/series/forecaster/forecaster.ts'
 import { gaussian, HOUR, seeded, T0 } from '../../harness.ts'
 import { CALM_NOISES, series, Watch, watch } from './watch.ts'
 
 describe('the ensemble', () => {
-  test('takes at most 640 bytes a series', () => {
-    expect(ENSEMBLE_DOUBLES * 8).toBeLessThanOrEqual(640)
+  test('takes 592 bytes a series, and with what looks beyond it and the forecaster at most two KiB', () => {
+    expect(ENSEMBLE_DOUBLES * 8).toBe(592)
+    expect(ENSEMBLE_DOUBLES * 8 + (TOGETHER_SINGLES + KIN_SINGLES) * 4 + new Forecasters().grown.rowBytes).toBeLessThanOrEqual(2_048)
   })
 
   test('a series is judged by its own place in the slab alone', () => {
@@ -92,8 +96,8 @@ describe('the ensemble', () => {
         expect(score >= 0 && score < 1 && judgement.lower <= judgement.expected && judgement.expected <= judgement.upper).toBe(true)
       }
       // The profile alone may hold that it knows nothing of a slot.
-      expect(w.slab.doubles.subarray(0, 39).every(Number.isFinite)).toBe(true)
-      expect(w.slab.singles.subarray(78).every((n) => Number.isFinite(n) || Number.isNaN(n))).toBe(true)
+      expect(w.slab.doubles.subarray(0, SEEN / 2).every(Number.isFinite)).toBe(true)
+      expect(w.slab.singles.subarray(SEEN).every((n) => Number.isFinite(n) || Number.isNaN(n))).toBe(true)
     }
   })
 

@@ -78,7 +78,7 @@ function missed(next: (i: number) => number): number {
   for (let i = 0; i < 6_000; i++) {
     const value = next(i)
     if (i > 1_000) {
-      sum += (value - forecast(slab.doubles, 0)) ** 2
+      sum += (value - forecast(slab, 0)) ** 2
       count++
     }
     judge(slab, 0, T0 + i * 300_000, value)
