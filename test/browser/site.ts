@@ -6,14 +6,16 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { expect } from 'vitest'
 import { ADMIN_KEY, eventually, startSystem } from '../support/system.ts'
 import type { System } from '../support/system.ts'
-import { openPage, startBrowser } from './browser.ts'
+import { startBrowser } from './browser.ts'
 import type { Watched } from './browser.ts'
+import { Tabs } from './tabs.ts'
 
 export { ADMIN_KEY, eventually }
 
 /** Patience for what a busy machine takes its time for. */
 const WAIT_MS = 30_000
 export const PHONE: BrowserContextOptions = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 }
+const WINDOW = { width: 1280, height: 900 }
 const WIDE: BrowserContextOptions = { viewport: { width: 1440, height: 900 } }
 
 /** Looks at a page in a wide window and on a phone, in two profiles at the same time. */
@@ -31,11 +33,13 @@ export class Site {
   /** Where screenshots are left to be looked at; of a test that is just run nobody looks at them, and none is taken. */
   readonly #shots = process.env.WEIR_SCREENSHOTS ?? null
 
+  readonly #tabs: Tabs
   #analystKey: string | null = null
 
   private constructor(system: System, browser: Browser) {
     this.system = system
     this.browser = browser
+    this.#tabs = new Tabs(browser, system.url)
   }
 
   static async start(): Promise<Site> {
@@ -53,9 +57,9 @@ export class Site {
     await this.system.remove()
   }
 
-  /** A page at `path`, signed in with `key`. */
+  /** A page at `path`, signed in with `key`. All pages have the size of a window unless `options` say another. */
   async open(path: string, { key = ADMIN_KEY, ...options }: BrowserContextOptions & { key?: string } = {}): Promise<Watched> {
-    const watched = await openPage(this.browser, options)
+    const watched = await this.#tabs.open({ viewport: WINDOW, ...options })
     await watched.page.goto(`${this.system.url}${path}#key=${key}`)
     return watched
   }

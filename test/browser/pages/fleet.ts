@@ -69,6 +69,7 @@ export function fleetTests(site: () => Site): void {
     await says(page, '.pager', /51 to 100 of 10,0\d\d/)
     await page.goBack()
     await says(page, '.pager', /1 to 50 of/)
+    await cdp.detach()
     expect(problems).toEqual([])
     await close()
   })
