@@ -5,11 +5,13 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { partitionActor } from '../../actors/partition/actor.ts'
 import { seeded } from '../actors/partition/harness.ts'
-import { goldenLog } from './partition-log.ts'
+import { goldenLog, ruleLog } from './partition-log.ts'
 import { drive, Story, straight } from './story.ts'
 
 const messages = goldenLog()
 const told = straight(messages)
+/** That of a farm, and one of rules with their alerts. */
+const LOGS = [{ log: 'a farm', messages, told }, { log: 'rules', messages: ruleLog(), told: straight(ruleLog()) }]
 
 describe('the recorded log of a partition', () => {
   test('tells the story that was recorded', () => {
@@ -26,7 +28,7 @@ describe('the recorded log of a partition', () => {
     `)
   })
 
-  test('tells the same when two owners take turns and crash: each replays in silence from an old snapshot to the last commit', () => {
+  test.each(LOGS)('tells the same when two owners take turns and crash: each replays in silence from an old snapshot to the last commit, $log', ({ messages, told }) => {
     const story = new Story()
     const random = seeded(41)
     const snapshots = [{ at: 0, bytes: partitionActor.snapshot(partitionActor.create()) }]
@@ -48,7 +50,7 @@ describe('the recorded log of a partition', () => {
     expect(story).toEqual(told)
   })
 
-  test('tells the same when three owners resume it one after the other, each with commits of its own size', () => {
+  test.each(LOGS)('tells the same when three owners resume it one after the other, each with commits of its own size, $log', ({ messages, told }) => {
     const story = new Story()
     const third = Math.ceil(messages.length / 3)
     let state = partitionActor.create()

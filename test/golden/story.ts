@@ -22,6 +22,7 @@ export class Story {
   drivers: string[] = []
   hours: string[] = []
   alerts: string[] = []
+  rules: string[] = []
   fates: string[] = []
   end = ''
 
@@ -35,13 +36,13 @@ export class Story {
     for (const d of drivers) this.drivers.push(JSON.stringify({ ...d, series: nameOf(series[d.series]) }))
     for (const h of hours) this.hours.push(JSON.stringify({ ...h, series: nameOf(series[h.series]) }))
     for (const a of alerts) this.alerts.push(JSON.stringify({ ...a, series: nameOf(series[a.series]) }))
-    for (const r of rules) this.alerts.push(JSON.stringify(r))
+    for (const r of rules) this.rules.push(JSON.stringify(r))
     for (const f of fates) this.fates.push(JSON.stringify([f.seq, [...f.duplicate], [...f.expired], [...f.old], [...f.closedUntil]]))
     this.end = JSON.stringify({ accepted, pending, logTimeMs })
   }
 
   hash(): string {
-    const lines = [...this.windows, ...this.anomalies, ...this.forecasts, ...this.feedback, ...this.profiles, ...this.drivers, ...this.hours, ...this.alerts, ...this.fates, this.end]
+    const lines = [...this.windows, ...this.anomalies, ...this.forecasts, ...this.feedback, ...this.profiles, ...this.drivers, ...this.hours, ...this.alerts, ...this.rules, ...this.fates, this.end]
     return createHash('sha256').update(lines.join('\n')).digest('hex')
   }
 }
