@@ -85,7 +85,7 @@ export interface DriverRow {
   /** Change of the series in an hour by one unit of the driver in the hour before, of its average of 6 hours, of that of 24; standard errors. */
   readonly effects: readonly number[]
   readonly errors: readonly number[]
-  /** Error of forecasts six hours ahead with all drivers over that without; NaN while too few were graded. */
+  /** Error of forecasts 1, 6 and 24 hours ahead with all drivers over that without, the mean of the three; NaN while too few were graded. */
   readonly gain: number
   /** Hours learned. */
   readonly hours: number

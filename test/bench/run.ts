@@ -18,6 +18,7 @@
  * - series       memory of a million series in one worker, and the time of their snapshots; runs only where it is named
  * - nab          anomalies of a labelled corpus, scored as the Numenta Anomaly Benchmark does: `--data DIR`, `--out DIR` for its scorer; runs only where it is named
  * - m4           forecasts of the M4 competition's hourly series: `--data DIR`, `--out FILE.csv` for its scorer; runs only where it is named
+ * - drivers      do drivers help forecasts, and are their effects what is told: on made soils, and with `--data DIR` on measured series; runs only where it is named
  * - intervals    do intervals hold what they say, at each distance: on made series, and with `--data DIR` on those of m4; runs only where it is named
  * - learning     how soon a new series is forecast and watched well, with what is usual for its kind and without
  *
@@ -49,12 +50,13 @@ const benches: Record<string, () => Promise<{ run: Bench }>> = {
   series: () => import('./series.ts'),
   nab: () => import('./nab.ts'),
   m4: () => import('./m4.ts'),
+  drivers: () => import('./drivers.ts'),
   intervals: () => import('./intervals.ts'),
   learning: () => import('./learning.ts'),
 }
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { smoke: { type: 'boolean', default: false }, readings: { type: 'string' }, dir: { type: 'string' }, data: { type: 'string' }, out: { type: 'string' } } })
-const names = positionals.length > 0 ? positionals : Object.keys(benches).filter((name) => !['memory', 'series', 'graph', 'retention', 'nab', 'm4', 'intervals'].includes(name))
+const names = positionals.length > 0 ? positionals : Object.keys(benches).filter((name) => !['memory', 'series', 'graph', 'retention', 'nab', 'm4', 'intervals', 'drivers'].includes(name))
 const unknown = names.filter((name) => !(name in benches))
 if (unknown.length > 0) {
   console.error(`Cannot run ${unknown.join(', ')} as a benchmark must be one of ${Object.keys(benches).join(', ')}`)

@@ -23,7 +23,7 @@ const Drivers = z
   .object({
     device: z.string(),
     metric: z.string(),
-    gain: z.number().nullable().openapi({ description: 'Error of forecasts six hours ahead with the drivers over that without: below 1 they help, 1 they are not used; null while too little was graded.' }),
+    gain: z.number().nullable().openapi({ description: 'Error of forecasts 1, 6 and 24 hours ahead with the drivers over that without, the mean of the three: below 1 they help, 1 they are not used; null while too little was graded.' }),
     used: z.boolean().openapi({ description: 'Whether the forecast uses them, as of learned_at.' }),
     hours: z.int().openapi({ description: 'Hours learned.' }),
     learned_at: z.union([z.string(), z.number()]).nullable().openapi({ description: 'Effects are told at the end of each UTC day; null before the first.' }),

@@ -1,14 +1,15 @@
 /**
  * What drives a series: others that its owner named, such as rain and air temperature of a soil's moisture.
  *
- * Learns, hour by hour, how the series changes beyond what the hour of the day usually brings, from what the drivers did up to the hour before:
- * their last hour, and their averages of about six hours and a day. Then it corrects the forecast by what that says of the hours ahead, where it
- * has been found to help.
+ * Learns, hour by hour, two things from what the drivers did up to the hour before, which are their last hour, and their averages of about six
+ * hours and a day, all of them as distances from what is usual of the hour: how the series changes beyond what is usual of the hour, which are the
+ * effects that are told; and what its forecasts miss one, six and twenty-four hours ahead, by which they are corrected. The forecast knows the
+ * series' own past: what a driver did shows in that as well, and only what it does not show can help.
  *
  * - D1 A driver's hour counts once, whenever it comes, while it is of the last two days; an hour that never comes counts as usual of its hour.
- * - D2 The future of a driver is what is usual of each hour of its day; its averages fade into that.
- * - D3 What a change leaves behind fades by `PERSISTENCE` an hour, the one of four that has lately forecast best, six hours ahead. A correction is
- *   used while its error is below `HELPS` of the error without.
+ * - D2 The future of a driver is what is usual of each hour of its day.
+ * - D3 A correction is used, whole or half, for each of the three distances where it has lately missed less than `HELPS` of what was missed without;
+ *   between them it is a line, and beyond the last it fades.
  * - D4 A slot whose driver is another one than before begins anew, and with it all that was learned.
  */
 
@@ -22,37 +23,37 @@ export const FEATURES = 3
 const SHARES = [1, 1 / 6, 1 / 24] as const
 /** Hours of a driver that are kept. */
 const KEPT_HOURS = 48
-/** Share of a new day in what is usual of an hour of the day, and of a new hour in the mean of a driver. */
+/** Share of a new day in what is usual of an hour of the day. */
 const USUAL_RATE = 0.1
-const MEAN_RATE = 1 / 336
-/** Hours learned before a correction is used. */
-const HOURS_MIN = 72
-/** Hours ahead, of which corrections are graded. */
-export const GRADED_AHEAD = 6
-const GRADE_RATE = 1 / 100
+/** Hours learned before a correction is graded, and graded before it is used. */
+const HOURS_MIN = 168
+const GRADED_MIN = 72
+/** Hours ahead for which corrections are learned and graded. */
+export const HORIZONS = [1, 6, 24] as const
+const KEPT_ORIGINS = HORIZONS[HORIZONS.length - 1]
+/** Shares of a correction that are tried: the first is none. */
+const TRIED = [0, 0.5, 1] as const
+const GRADE_RATE = 1 / 300
 const HELPS = 0.97
-export const PERSISTENCE = [1, 0.95, 0.8, 0] as const
+/** Of an hour in the corrections, each hour later: what misses have in common is little, and takes long to be told. */
+const CORRECTION_STAYS = 0.9995
+
+const SIZE = DRIVERS_MAX * FEATURES
+const ORIGIN = SIZE + 2 * HORIZONS.length
 
 /** A driver as one slot knows it. */
 class Slot {
   /** Device and metric, with a line feed between. */
   name = ''
-  /** By hour modulo `KEPT_HOURS`: the value and the hour that it is of. */
+  /** By hour modulo `KEPT_HOURS`: how far it was from what is usual of its hour, and the hour that it is of. */
   readonly values = new Float64Array(KEPT_HOURS).fill(NaN)
   readonly hours = new Float64Array(KEPT_HOURS)
   readonly usual = new Float64Array(DAY_HOURS).fill(NaN)
   readonly averages = new Float64Array(FEATURES)
-  mean = NaN
 
   at(hour: number): number {
     const i = hour % KEPT_HOURS
     return this.hours[i] === hour ? this.values[i] : NaN
-  }
-
-  /** What is expected of an hour of the day. */
-  expected(hour: number): number {
-    const usual = this.usual[hour % DAY_HOURS]
-    return Number.isNaN(usual) ? (Number.isNaN(this.mean) ? 0 : this.mean) : usual
   }
 }
 
@@ -69,18 +70,20 @@ export interface Effect {
 
 export class Driven {
   readonly slots: readonly Slot[] = Array.from({ length: DRIVERS_MAX }, () => new Slot())
-  regression = new Regression(DRIVERS_MAX * FEATURES)
+  regression = new Regression(SIZE)
+  /** What forecasts miss, by horizon. */
+  corrections = HORIZONS.map(() => new Regression(SIZE, CORRECTION_STAYS))
   /** Usual change into each hour of the day. */
   readonly usualChange = new Float64Array(DAY_HOURS).fill(NaN)
   last = NaN
   lastHour = 0
   hours = 0
-  /** By hour modulo `GRADED_AHEAD`: what was forecast of it so far ahead, without a correction, and the corrections by persistence. */
-  readonly ahead = new Float64Array(GRADED_AHEAD * (1 + PERSISTENCE.length)).fill(NaN)
-  /** Decaying errors: without, and by persistence. */
-  readonly graded = new Float64Array(1 + PERSISTENCE.length)
-  gradings = 0
-  #features = new Float64Array(DRIVERS_MAX * FEATURES)
+  /** By hour modulo `KEPT_ORIGINS`, of the last hours that were forecast behind: features, and for each horizon what was forecast and the correction. */
+  readonly origins = new Float64Array(KEPT_ORIGINS * ORIGIN).fill(NaN)
+  /** Decaying errors by horizon and share; hours graded. */
+  readonly graded = new Float64Array(HORIZONS.length * TRIED.length)
+  readonly gradings = new Float64Array(HORIZONS.length)
+  #features = new Float64Array(SIZE)
 
   /** Takes in an hour of a driver. `hour`: hours since 1970. */
   hear(slot: number, name: string, hour: number, value: number): void {
@@ -89,11 +92,11 @@ export class Driven {
     if (hour <= this.lastHour - KEPT_HOURS) return
     const i = hour % KEPT_HOURS
     if (of.hours[i] >= hour) return
-    of.hours[i] = hour
-    of.values[i] = value
-    of.mean = Number.isNaN(of.mean) ? value : of.mean + MEAN_RATE * (value - of.mean)
     const h = hour % DAY_HOURS
-    of.usual[h] = Number.isNaN(of.usual[h]) ? value : of.usual[h] + USUAL_RATE * (value - of.usual[h])
+    const usual = of.usual[h]
+    of.hours[i] = hour
+    of.values[i] = Number.isNaN(usual) ? 0 : value - usual
+    of.usual[h] = Number.isNaN(usual) ? value : usual + USUAL_RATE * (value - usual)
   }
 
   #begin(slot: number, name: string): void {
@@ -103,17 +106,17 @@ export class Driven {
     of.hours.fill(0)
     of.usual.fill(NaN)
     of.averages.fill(0)
-    of.mean = NaN
-    this.regression = new Regression(DRIVERS_MAX * FEATURES)
+    this.regression = new Regression(SIZE)
+    this.corrections = HORIZONS.map(() => new Regression(SIZE, CORRECTION_STAYS))
     this.hours = 0
-    this.gradings = 0
+    this.origins.fill(NaN)
     this.graded.fill(0)
-    this.ahead.fill(NaN)
+    this.gradings.fill(0)
   }
 
   /** Takes in the mean of an hour of the series itself, which is later than those before. */
   learn(hour: number, mean: number): void {
-    this.#grade(hour, mean)
+    this.#judge(hour, mean)
     const follows = hour === this.lastHour + 1
     // The drivers as they were before this hour.
     for (let h = Math.max(this.lastHour, hour - KEPT_HOURS); h < hour; h++) this.#average(h)
@@ -131,79 +134,87 @@ export class Driven {
     this.lastHour = hour
   }
 
-  #average(hour: number): void {
+  /** Takes an hour of the drivers into their averages; for the time of `during` alone where that is given. */
+  #average(hour: number, during?: () => void): void {
+    const before = during === undefined ? [] : this.slots.map((slot) => slot.averages.slice())
     for (const slot of this.slots) {
       if (slot.name === '') continue
-      const told = slot.at(hour)
-      const value = Number.isNaN(told) ? slot.expected(hour) : told
-      for (let i = 0; i < FEATURES; i++) slot.averages[i] += SHARES[i] * (value - slot.averages[i])
+      const off = slot.at(hour)
+      for (let i = 0; i < FEATURES; i++) slot.averages[i] += SHARES[i] * ((Number.isNaN(off) ? 0 : off) - slot.averages[i])
     }
+    during?.()
+    for (const [s, averages] of before.entries()) this.slots[s].averages.set(averages)
   }
 
   #featuresNow(): Float64Array {
-    for (const [s, slot] of this.slots.entries()) {
-      for (let i = 0; i < FEATURES; i++) this.#features[s * FEATURES + i] = slot.name === '' || Number.isNaN(slot.mean) ? 0 : slot.averages[i] - slot.mean
-    }
+    for (const [s, slot] of this.slots.entries()) for (let i = 0; i < FEATURES; i++) this.#features[s * FEATURES + i] = slot.averages[i]
     return this.#features
   }
 
-  /** Writes what is to be added to the forecast of the next `steps` hours; all zeros where it would not help. */
+  /** Learns and grades by `mean` of `hour` what was forecast of it at each of the distances. */
+  #judge(hour: number, mean: number): void {
+    for (const [k, horizon] of HORIZONS.entries()) {
+      const origin = hour - horizon
+      // An hour that never came leaves an older origin in its place.
+      const at = (origin % KEPT_ORIGINS) * ORIGIN
+      if (origin > this.lastHour || origin < this.lastHour - KEPT_ORIGINS + 1) continue
+      const missed = mean - this.origins[at + SIZE + 2 * k]
+      if (Number.isNaN(missed)) continue
+      const correction = this.origins[at + SIZE + 2 * k + 1]
+      if (this.hours >= HOURS_MIN) {
+        const rate = Math.max(GRADE_RATE, 1 / ++this.gradings[k])
+        for (const [t, share] of TRIED.entries()) this.graded[k * TRIED.length + t] += rate * (Math.abs(missed - share * correction) - this.graded[k * TRIED.length + t])
+      }
+      this.corrections[k].learn(this.origins.subarray(at, at + SIZE), missed)
+    }
+    for (let h = Math.max(this.lastHour + 1, hour - KEPT_ORIGINS + 1); h <= hour; h++) this.origins.fill(NaN, (h % KEPT_ORIGINS) * ORIGIN, (h % KEPT_ORIGINS + 1) * ORIGIN)
+  }
+
+  /** Remembers what is forecast behind the last hour, before it is corrected, so that it can be learned from: `mean` is of a day at least. */
+  remember(mean: ArrayLike<number>): void {
+    const at = (this.lastHour % KEPT_ORIGINS) * ORIGIN
+    this.#average(this.lastHour, () => {
+      this.origins.set(this.#featuresNow(), at)
+      for (const [k, horizon] of HORIZONS.entries()) {
+        this.origins[at + SIZE + 2 * k] = mean[horizon - 1]
+        this.origins[at + SIZE + 2 * k + 1] = this.corrections[k].predict(this.#features)
+      }
+    })
+  }
+
+  /** Writes what is to be added to the forecast of the next `steps` hours, once that was remembered; false where nothing would help. */
   correct(steps: number, out: Float64Array): boolean {
     out.fill(0, 0, steps)
-    const best = this.best()
-    if (best < 0) return false
-    this.#corrections(steps, PERSISTENCE[best], out)
+    const at = (this.lastHour % KEPT_ORIGINS) * ORIGIN + SIZE
+    const shares = HORIZONS.map((_, k) => this.share(k))
+    if (shares.every((share) => share === 0)) return false
+    const told = shares.map((share, k) => (share === 0 ? 0 : share * this.origins[at + 2 * k + 1]))
+    for (let h = 0, k = 0; h < steps; h++) {
+      const ahead = h + 1
+      while (k + 1 < HORIZONS.length && ahead > HORIZONS[k + 1]) k++
+      if (ahead >= KEPT_ORIGINS) out[h] = (told[HORIZONS.length - 1] * KEPT_ORIGINS) / ahead
+      else out[h] = told[k] + ((told[k + 1] - told[k]) * (ahead - HORIZONS[k])) / (HORIZONS[k + 1] - HORIZONS[k])
+    }
     return true
   }
 
-  /** The persistence that helps, as an index; −1 where none does. */
-  best(): number {
-    if (this.hours < HOURS_MIN || this.gradings < DAY_HOURS) return -1
-    let best = 1
-    for (let i = 2; i < this.graded.length; i++) if (this.graded[i] < this.graded[best]) best = i
-    return this.graded[best] < HELPS * this.graded[0] ? best - 1 : -1
+  /** The share of the correction that is used at a horizon, by its index. */
+  share(k: number): number {
+    const errors = this.graded.subarray(k * TRIED.length, (k + 1) * TRIED.length)
+    if (this.gradings[k] < GRADED_MIN) return 0
+    const best = errors.indexOf(Math.min(...errors))
+    return errors[best] < HELPS * errors[0] ? TRIED[best] : 0
   }
 
-  /** Error with the correction over that without, six hours ahead; NaN while too little was graded. */
+  /** Error with the corrections over that without, the mean of the three horizons; NaN while too little was graded. */
   gain(): number {
-    const best = this.best()
-    return this.gradings < DAY_HOURS || this.graded[0] === 0 ? NaN : best < 0 ? 1 : this.graded[best + 1] / this.graded[0]
-  }
-
-  #corrections(steps: number, persistence: number, out: Float64Array): void {
-    const kept = this.slots.map((slot) => slot.averages.slice())
-    this.#average(this.lastHour)
+    if (this.gradings.some((n) => n < GRADED_MIN)) return NaN
     let sum = 0
-    for (let h = 0; h < steps; h++) {
-      sum = sum * persistence + this.regression.predict(this.#featuresNow())
-      out[h] = sum
-      this.#average(this.lastHour + 1 + h)
+    for (let k = 0; k < HORIZONS.length; k++) {
+      const errors = this.graded.subarray(k * TRIED.length, (k + 1) * TRIED.length)
+      sum += this.share(k) === 0 ? 1 : Math.min(...errors) / errors[0]
     }
-    for (const [s, averages] of kept.entries()) this.slots[s].averages.set(averages)
-  }
-
-  /** Remembers what is forecast of the sixth hour ahead without a correction, so that it can be graded. */
-  remember(mean: number): void {
-    const width = 1 + PERSISTENCE.length
-    const at = ((this.lastHour + GRADED_AHEAD) % GRADED_AHEAD) * width
-    this.ahead[at] = mean
-    for (const [i, persistence] of PERSISTENCE.entries()) {
-      this.#corrections(GRADED_AHEAD, persistence, scratch)
-      this.ahead[at + 1 + i] = scratch[GRADED_AHEAD - 1]
-    }
-  }
-
-  #grade(hour: number, mean: number): void {
-    const width = 1 + PERSISTENCE.length
-    // What was forecast of hours that never came is of no use.
-    for (let h = this.lastHour + 1; h < hour && h <= this.lastHour + GRADED_AHEAD; h++) this.ahead[(h % GRADED_AHEAD) * width] = NaN
-    const at = (hour % GRADED_AHEAD) * width
-    const base = this.ahead[at]
-    if (Number.isNaN(base) || hour > this.lastHour + GRADED_AHEAD || this.hours < HOURS_MIN) return
-    this.gradings++
-    const rate = Math.max(GRADE_RATE, 1 / this.gradings)
-    this.graded[0] += rate * (Math.abs(mean - base) - this.graded[0])
-    for (let i = 1; i < width; i++) this.graded[i] += rate * (Math.abs(mean - base - this.ahead[at + i]) - this.graded[i])
+    return sum / HORIZONS.length
   }
 
   effects(): Effect[] {
@@ -217,9 +228,8 @@ export class Driven {
 
   /** All of it as numbers, in an order of its own, without the names. */
   numbers(): number[] {
-    const own = [this.last, this.lastHour, this.hours, this.gradings, this.regression.count, this.regression.leftOver]
-    const arrays = [this.usualChange, this.ahead, this.graded, this.regression.coefficients, this.regression.covariance, ...this.slots.flatMap((s) => [s.values, s.hours, s.usual, s.averages])]
-    return [...own, ...this.slots.map((s) => s.mean), ...arrays.flatMap((a) => [...a])]
+    const own = [this.last, this.lastHour, this.hours, ...this.#regressions().flatMap((r) => [r.count, r.leftOver])]
+    return [...own, ...this.#arrays().flatMap((a) => [...a])]
   }
 
   /** Puts back what `numbers` gave. Throws `RangeError` where they are not as many. */
@@ -227,16 +237,18 @@ export class Driven {
     if (names.length !== DRIVERS_MAX || numbers.length !== this.numbers().length) throw new RangeError('Cannot read a snapshot as what drives a series must be whole')
     let at = 0
     const take = () => numbers[at++]
-    ;[this.last, this.lastHour, this.hours, this.gradings] = [take(), take(), take(), take()]
-    this.regression.count = take()
-    this.regression.leftOver = take()
-    for (const [s, slot] of this.slots.entries()) {
-      slot.name = names[s]
-      slot.mean = take()
-    }
-    const arrays = [this.usualChange, this.ahead, this.graded, this.regression.coefficients, this.regression.covariance, ...this.slots.flatMap((s) => [s.values, s.hours, s.usual, s.averages])]
-    for (const array of arrays) for (let i = 0; i < array.length; i++) array[i] = take()
+    ;[this.last, this.lastHour, this.hours] = [take(), take(), take()]
+    for (const r of this.#regressions()) [r.count, r.leftOver] = [take(), take()]
+    for (const [s, slot] of this.slots.entries()) slot.name = names[s]
+    for (const array of this.#arrays()) for (let i = 0; i < array.length; i++) array[i] = take()
+  }
+
+  #regressions(): Regression[] {
+    return [this.regression, ...this.corrections]
+  }
+
+  #arrays(): Float64Array[] {
+    const ofSlots = this.slots.flatMap((s) => [s.values, s.hours, s.usual, s.averages])
+    return [this.usualChange, this.origins, this.graded, this.gradings, ...this.#regressions().flatMap((r) => [r.coefficients, r.covariance]), ...ofSlots]
   }
 }
-
-const scratch = new Float64Array(GRADED_AHEAD)

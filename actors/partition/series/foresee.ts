@@ -10,7 +10,6 @@
  */
 
 import { DAY_HOURS, HOUR_MS } from '../../reading/window.ts'
-import { GRADED_AHEAD } from '../drivers/driven.ts'
 import type { Driven } from '../drivers/driven.ts'
 import type { EffectsBuilder } from '../effects.ts'
 import { Flag } from '../flags.ts'
@@ -80,7 +79,7 @@ const corrections = new Float64Array(HORIZON_MAX)
 /** Adds to what is forecast what the drivers say of it, where that helps. */
 function drive(driven: Driven): void {
   const { steps, mean } = forecasted
-  driven.remember(mean[GRADED_AHEAD - 1])
+  driven.remember(mean)
   if (!driven.correct(steps, corrections)) return
   for (const column of [mean, forecasted.lower, forecasted.upper, forecasted.lower80, forecasted.upper80]) for (let h = 0; h < steps; h++) column[h] += corrections[h]
   forecasted.model = `${forecasted.model} with drivers`

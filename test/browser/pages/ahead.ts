@@ -93,7 +93,7 @@ export function aheadTests(site: () => Site): void {
       await page.goto(`${site().system.url}${address()}`)
       await says(page, `${PANE} .pane-ahead`, EXPECTED)
       await says(page, `${PANE} .drivers-list`, /^Driven by Rain of orchard\/rain-gauge: an hour with 1 mm more lowers it by 0\.82 ± 0\.11 °C in the next; 6 hours .*\s.*: an hour with 1 W\/m² more raises .*\s.*: no sure effect so far\.$/)
-      await says(page, `${PANE} .drivers-use`, /^The forecast uses them: six hours ahead it misses 19 % less\. Learned from 312 hours, until /)
+      await says(page, `${PANE} .drivers-use`, /^The forecast uses them: a day ahead or less, it misses 19 % less\. Learned from 312 hours, until /)
       expect(await accessibilityFaults(page), `${size}, light`).toEqual([])
       await site().shootScreen(page, `ahead-${size}-light`)
       await page.emulateMedia({ colorScheme: 'dark' })

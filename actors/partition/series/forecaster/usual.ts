@@ -13,7 +13,7 @@ import type { Span } from './smoothing.ts'
 
 const DAYS_MAX = 14
 /** Of a day's weight, each day back: in the course, and in the level. */
-const COURSE_STAYS = 0.8
+const COURSE_STAYS = 0.9
 const LEVEL_STAYS = 0.2
 /** What of an hour's distance is there an hour later, before `FADING_HOURS` have told; and at most. */
 const FADING = 0.8

@@ -36,7 +36,7 @@ describe('what a driver does', () => {
 test('whether the forecast goes by them is said for each case', () => {
   const of = (over: Partial<DriversOf>): DriversOf => ({ device: 'p', metric: 'soil', gain: 0.8, used: true, hours: 200, learned_at: Date.UTC(2026, 10, 27, 12), drivers: [rain(pair(1, 0.1))], mayEdit: false, ...over })
   const at = Date.UTC(2026, 10, 28, 15)
-  expect(usedWords(of({}), at)).toMatch(/^The forecast uses it: six hours ahead it misses 20 % less\. Learned from 200 hours, until .*27/)
+  expect(usedWords(of({}), at)).toMatch(/^The forecast uses it: a day ahead or less, it misses 20 % less\. Learned from 200 hours, until .*27/)
   expect(usedWords(of({ gain: 0.999, drivers: [rain(pair(1, 1)), rain(pair(1, 1))] }), at)).toMatch(/^The forecast uses them: .* misses 1 % less/)
   expect(usedWords(of({ gain: 1, used: false }), at)).toMatch(/^The forecast does not use it: it would not be better\./)
   expect(usedWords(of({ gain: null, used: false, hours: 1 }), at)).toMatch(/does not use it yet: for some days it is tried .* Learned from 1 hour, /)

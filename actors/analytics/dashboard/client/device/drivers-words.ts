@@ -50,5 +50,5 @@ export function usedWords({ drivers, gain, used, hours, learned_at }: DriversOf,
   const known = `Learned from ${count(hours)} hour${hours === 1 ? '' : 's'}, until ${date(learned_at)}.`
   if (gain === null) return `The forecast does not use ${them} yet: for some days it is tried beside it whether it would be better. ${known}`
   if (!used) return `The forecast does not use ${them}: it would not be better. ${known}`
-  return `The forecast uses ${them}: six hours ahead it misses ${Math.max(1, Math.round(100 * (1 - gain)))} % less. ${known}`
+  return `The forecast uses ${them}: a day ahead or less, it misses ${Math.max(1, Math.round(100 * (1 - gain)))} % less. ${known}`
 }

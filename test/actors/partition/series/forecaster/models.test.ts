@@ -188,10 +188,10 @@ describe('what is usual', () => {
     const mean = (list: readonly number[]) => list.reduce((a, b) => a + b, 0) / list.length
     const weighted = (list: readonly number[], stays: number) => list.reduce((a, v, k) => a + v * stays ** k, 0) / list.reduce((a, _, k) => a + stays ** k, 0)
     const level = weighted(days.map(mean), 0.2)
-    const raw = Array.from({ length: 24 }, (_, h) => weighted(days.map((d) => d[h] - mean(d)), 0.8))
+    const raw = Array.from({ length: 24 }, (_, h) => weighted(days.map((d) => d[h] - mean(d)), 0.9))
     const power = raw.reduce((a, c) => a + c * c, 0)
-    const squares = weighted(days.map((d) => d.reduce((a, v, h) => a + (v - mean(d) - raw[h]) ** 2, 0)), 0.8)
-    const shares = days.map((_, k) => 0.8 ** k)
+    const squares = weighted(days.map((d) => d.reduce((a, v, h) => a + (v - mean(d) - raw[h]) ** 2, 0)), 0.9)
+    const shares = days.map((_, k) => 0.9 ** k)
     const left = shares.reduce((a, w) => a + w * w, 0) / shares.reduce((a, w) => a + w, 0) ** 2
     const share = Math.max(0, 1 - (days.length > 1 ? (squares * left) / (1 - left) : power / 2) / power)
     const off = days.toReversed().flatMap((d) => d.map((v, h) => v - level - share * raw[h]))
