@@ -41,6 +41,7 @@ export class Recorder {
   readonly partitions = new Map<number, Partition>()
   /** The first law that was broken, or null. */
   broken: Error | null = null
+  onCommit: (payload: Uint8Array) => void = () => {}
   /** Messages of RESULTS, and what they were. */
   results = 0
   claims = 0
@@ -92,6 +93,7 @@ export class Recorder {
     of.logTimeMs = effects.logTimeMs
     this.commits++
     tell(effects, of.told)
+    this.onCommit(payload)
     this.#closes(of, header.partition, effects)
   }
 
@@ -140,6 +142,12 @@ export class Recorder {
     return count
   }
 
+  /** Events of alerts that were told so far, of all partitions. */
+  get alerts(): string[] {
+    const rows = [...this.partitions.values()].flatMap(({ told }) => told.filter((row) => row.startsWith('l')))
+    return rows.map((row) => JSON.parse(row.slice(row.indexOf('{')))).map(({ id, number }) => `${id} ${number}`).sort()
+  }
+
   /** Throws where the commits of a partition differ from a straight run of the actor over all of its input up to the last position. */
   assertPure(partition: number): void {
     const of = this.partition(partition)
@@ -154,7 +162,7 @@ export class Recorder {
     for (const total of ['accepted', 'pending', 'logTimeMs'] as const) assert.equal(of[total], straight[total], `${total} of partition ${partition}`)
     assert.equal(of.told.length, wanted.length, `partition ${partition} told ${of.told.length} results, a straight run tells ${wanted.length}`)
     // Rows of one kind keep their order; how kinds alternate depends on where commits fall.
-    for (const kind of ['w', 'a', 'f']) {
+    for (const kind of ['w', 'a', 'f', 'l']) {
       const [got, want] = [of.told, wanted].map((rows) => rows.filter((row) => row.startsWith(kind)))
       for (const [i, row] of want.entries()) if (row !== got[i]) assert.fail(`partition ${partition} told ${got[i]} where a straight run tells ${row}`)
     }
@@ -165,9 +173,10 @@ function keyOf({ tenant, device, metric }: SeriesName): string {
   return `${tenant} ${device} ${metric}`
 }
 
-function tell({ series, windows, anomalies, forecasts, fates }: PartitionEffects, into: string[]): void {
+function tell({ series, windows, anomalies, forecasts, alerts, fates }: PartitionEffects, into: string[]): void {
   for (const { series: index, ...row } of windows) into.push(`w ${keyOf(series[index])} ${JSON.stringify(row)}`)
   for (const { series: index, ...row } of anomalies) into.push(`a ${keyOf(series[index])} ${JSON.stringify(row)}`)
   for (const f of forecasts) into.push(`p ${keyOf(series[f.series])} ${JSON.stringify([...rowsOf(f)])}`)
+  for (const { series: index, ...row } of alerts) into.push(`l ${keyOf(series[index])} ${JSON.stringify(row)}`)
   for (const f of fates) into.push(`f ${f.seq} ${f.duplicate.join()} ${f.expired.join()} ${f.old.join()} ${f.closedUntil.join()}`)
 }

@@ -24,16 +24,19 @@ export interface ShownLake {
   /** Sums of the ledger. */
   readonly ledger: { readonly accepted: number; readonly rejected: number; readonly onTime: number; readonly late: number; readonly duplicate: number; readonly expired: number }
   readonly anomalies: number
+  /** Ids and numbers of events, in order. */
+  readonly alerts: readonly string[]
 }
 
 export interface AtRest {
   readonly expected: Expected
   readonly anomalies: number
+  readonly alerts: readonly string[]
   /** By device, epoch ms: a minute that ended at or before this must be closed, by the watermark or by idle time. */
   readonly closedUntilMs: (row: { tenant: string; device: string }) => number
 }
 
-export function assertLake(lake: ShownLake, { expected, anomalies, closedUntilMs }: AtRest): void {
+export function assertLake(lake: ShownLake, { expected, anomalies, alerts, closedUntilMs }: AtRest): void {
   const names = new Map<string, number>()
   for (const row of lake.readings) names.set(nameOf(row), (names.get(nameOf(row)) ?? 0) + 1)
   for (const [name, times] of names) {
@@ -53,6 +56,7 @@ export function assertLake(lake: ShownLake, { expected, anomalies, closedUntilMs
     'the ledger',
   )
   assert.equal(lake.anomalies, anomalies, 'anomalies in the lake')
+  assert.deepEqual(lake.alerts, alerts, 'events of alerts in the lake')
 }
 
 function assertWindows(shown: readonly ShownWindow[], wanted: ReadonlyMap<string, Statistics>): void {

@@ -56,6 +56,8 @@ export interface Options {
   /** Weights of the deeds; those that are off are left out. */
   readonly deeds: Readonly<Partial<Record<Deed, number>>>
   readonly habits: Readonly<Partial<Record<Habit, number>>>
+  /** Whether there are rules (rules.ts): not drawn, so that other seeds do what they did. */
+  readonly rules: boolean
 }
 
 const SECOND_MS = 1_000
@@ -114,6 +116,7 @@ function draw(seed: number): Options {
     stepMs: pick([300, 2_000, 10_000]),
     deeds,
     habits,
+    rules: seed % 4 === 2,
   }
 }
 

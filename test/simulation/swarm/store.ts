@@ -200,6 +200,7 @@ export class SimStore {
       windows: (await lakeWindows(disk, lake)).map(shownWindow),
       ledger: { accepted: sum('accepted'), rejected: sum('rejected'), onTime: sum('on_time'), late: sum('late'), duplicate: sum('duplicate'), expired: sum('expired') },
       anomalies: (await lakeRows(disk, { ...lake, table: 'anomalies' })).length,
+      alerts: (await lakeRows(disk, { ...lake, table: 'alerts' })).map(({ id, number }) => `${id} ${number}`).sort(),
     }
   }
 }

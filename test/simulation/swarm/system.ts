@@ -27,6 +27,7 @@ import { Clients } from './clients.ts'
 import { SimEdge } from './edge.ts'
 import type { Deed, Options } from './options.ts'
 import { Process } from './process.ts'
+import { SimRules } from './rules.ts'
 import { SimStore } from './store.ts'
 
 const silent = pino({ level: 'silent' })
@@ -50,6 +51,7 @@ export class SimSystem {
   readonly topology: Topology
   readonly recorder = new Recorder()
   readonly clients: Clients
+  readonly rules: SimRules | null
   /** What was done, for the account of a failure. */
   readonly told: string[] = []
   readonly draw: () => number
@@ -73,6 +75,8 @@ export class SimSystem {
       const up = this.edges.filter((e) => !e.process.dead)
       return up.length === 0 ? null : this.pick(up)
     }
+    this.rules = options.rules ? new SimRules({ log: this.world.connect().log, topology: this.topology, tenants: options.tenants }) : null
+    if (this.rules !== null) this.recorder.onCommit = (payload) => this.rules!.hear(payload)
     this.clients = new Clients(options, { clock: this.clock, draw: this.draw, edge })
   }
 
@@ -323,7 +327,7 @@ export class SimSystem {
     const stored = this.inputMessages + this.recorder.results
     const held = [...inputStreams(this.topology), RESULTS].reduce((sum, name) => sum + this.world.messages(name).length, 0)
     const sum = (name: keyof SimStore['counts']) => this.stores.reduce((total, store) => total + store.counts[name], 0)
-    return { claims: this.recorder.claims, commits: this.recorder.commits, purged: stored - held, starts: sum('starts'), failures: sum('failures'), seals: sum('seals'), merges: sum('merges'), harms: sum('harms') }
+    return { claims: this.recorder.claims, commits: this.recorder.commits, purged: stored - held, starts: sum('starts'), failures: sum('failures'), seals: sum('seals'), merges: sum('merges'), harms: sum('harms'), alerts: this.recorder.alerts.length }
   }
 
   /** Messages of the input so far, of all partitions. */
