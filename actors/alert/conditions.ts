@@ -64,10 +64,16 @@ export const valueOf = (s: Float64Array, at: number): number => s[at + VALUE]
 /** Of a forecast, when it crosses, epoch ms; of a deviation the mean that it is of. */
 export const ownOf = (s: Float64Array, at: number): number => s[at + OWN]
 
+/** A silence counts from here on, also of a series that was silent before there was the rule: it is not known to be alive until it has spoken. */
+export function watchFrom(leaf: Leaf, s: Float64Array, at: number, { activityMs }: Now): void {
+  if (leaf.is === 'silent') s[at + OWN] = activityMs
+}
+
 /** A sign of life, old readings among them. */
 export function hear(leaf: Leaf, s: Float64Array, at: number, { activityMs }: Now): void {
   if (leaf.is !== 'silent') return
-  const heard = s[at + OWN]
+  // What it was before the first reading is no gap between two.
+  const heard = s[at] === Truth.unknown ? NaN : s[at + OWN]
   s[at] = Truth.no
   s[at + OWN] = activityMs
   const gap = activityMs - heard
@@ -178,7 +184,7 @@ export function passTime(leaf: Leaf, s: Float64Array, at: number, { activityMs }
 
 /** When time alone moves it next, by the activity clock; Infinity for never. */
 export function dueOf(leaf: Leaf, s: Float64Array, at: number): number {
-  if (leaf.is === 'silent' && s[at] === Truth.no) return s[at + OWN] + silenceOf(leaf, s, at)
+  if (leaf.is === 'silent' && s[at] !== Truth.yes && s[at + OWN] >= 0) return s[at + OWN] + silenceOf(leaf, s, at)
   if (leaf.is === 'anomaly' && s[at] === Truth.yes) return s[at + OWN]
   return Infinity
 }

@@ -37,6 +37,11 @@ export class Watch {
     for (const { leaf, at } of plan.leaves) conditions.begin(leaf, this.numbers, at)
   }
 
+  /** The series was there before the rule. */
+  watchFrom(now: Now): void {
+    for (const { leaf, at } of this.plan.leaves) conditions.watchFrom(leaf, this.numbers, at, now)
+  }
+
   hear(metric: string, now: Now): void {
     for (const { leaf, metric: of, at } of this.plan.leaves) if (of === metric) conditions.hear(leaf, this.numbers, at, now)
   }

@@ -94,6 +94,10 @@ export class RuleBook {
       const formerPlan = entry.plan
       entry.plan = plan
       if (plan !== null) for (const series of all) this.#attach(entry, series, former)
+      for (const watched of entry.watches.values()) {
+        watched.watch.watchFrom(this.#time)
+        this.#look(watched, effects)
+      }
       for (const [device, watched] of former) {
         if (entry.watches.has(device)) continue
         const why = plan === null ? `the rule ${formerPlan!.rule.name} has been taken back` : `the rule ${formerPlan!.rule.name} is no longer about it`

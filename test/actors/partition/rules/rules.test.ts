@@ -111,6 +111,22 @@ describe('other conditions', () => {
     expect(farm.events).toEqual(['opened', 'resolved'])
   })
 
+  test('a series that was silent before there was the rule is told once the rule has waited for as long; one that was told stays so when the rule changes', () => {
+    const farm = new Farm()
+    farm.at(T0, 1)
+    farm.tick()
+    farm.rule({ select: { metric: 'm' }, when: { silent: '2m' } })
+    farm.tick(119)
+    expect(farm.told).toEqual([])
+    farm.tick(2)
+    expect(farm.events).toEqual(['opened'])
+    farm.rule({ select: { metric: 'm' }, when: { silent: '1m' } })
+    farm.tick(200)
+    expect(farm.events).toEqual(['opened'])
+    farm.at(farm.timeMs, 2)
+    expect(farm.events).toEqual(['opened', 'resolved'])
+  })
+
   test('a silence that is learned follows the rhythm of each series', () => {
     const farm = new Farm()
     farm.rule({ select: { metric: 'm' }, when: { silent: 'learned' } })
