@@ -159,7 +159,8 @@ describe('public SQL', () => {
       }
     })()
     let last = 0
-    for (let i = 0; i < 60; i++) {
+    // Until segments have been merged away as well, however slowly the writer goes.
+    for (let i = 0; i < 60 || posted.n <= 600; i++) {
       const atLeast = posted.n - 50
       const [[n, distinct, most]] = await asker.rows("SELECT count(*), count(DISTINCT ts), coalesce(date_diff('millisecond', TIMESTAMP '2026-01-02', max(ts)) + 1, 0) FROM readings WHERE device LIKE 'writer-%'")
       expect([n, distinct]).toEqual([most, most])
@@ -169,6 +170,5 @@ describe('public SQL', () => {
     going = false
     await writer
     expect(await asker.rows("SELECT count(*) FROM readings WHERE device LIKE 'writer-%'")).toEqual([[posted.n]])
-    expect(posted.n).toBeGreaterThan(600)
   })
 })
