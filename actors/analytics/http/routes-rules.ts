@@ -17,6 +17,7 @@ import { formatTime } from '../data/times.ts'
 import { trial, TrialError } from '../query/rule-trial.ts'
 import { rangeOf, timeMsOf } from './parameters.ts'
 import { ParameterError, badParameter } from './reply.ts'
+import { revisionOf, tagOf } from './revision.ts'
 import { readJson } from './route.ts'
 import type { AnalyticsSources, Get } from './route.ts'
 import { RuleDocument, RuleRow, Rules, Trial } from './rule-shapes.ts'
@@ -51,14 +52,14 @@ export function ruleRoutes(app: OpenAPIHono<KeyedEnv>, get: Get, { tail, keyring
     answering(async () => {
       const body = await readJson(c, RULE_BODY_BYTES_MAX)
       if (body instanceof Response) return body
-      const stored = await rules.put(c.var.principal.tenant, idOf(c), body.json, revisionOf(c))
+      const stored = await rules.put(c.var.principal.tenant, idOf(c), body.json, heldRevision(c))
       return c.json(shown(stored) as object, 200, { ...NO_STORE, etag: tagOf(stored) })
     }),
   )
   app.delete('/v1/rules/:id', admin, (c) =>
     answering(async () => {
       const id = idOf(c)
-      return (await rules.delete(c.var.principal.tenant, id, revisionOf(c))) ? c.body(null, 204) : missing(id)
+      return (await rules.delete(c.var.principal.tenant, id, heldRevision(c))) ? c.body(null, 204) : missing(id)
     }),
   )
   app.post('/v1/rules/:id/try', requireKey(keyring, ['analyst']), (c) =>
@@ -103,16 +104,9 @@ function idOf(c: Context): string {
   throw new ParameterError('id', RULE_ID_RULE, id)
 }
 
-const tagOf = ({ revision }: StoredRule) => `"${revision}"`
-
-/** The revision that must still hold, 0 where `If-None-Match: *` asks that there be none; null where the request does not say. */
-function revisionOf(c: Context): number | null {
-  if (c.req.header('if-none-match') === '*') return 0
-  const tag = c.req.header('if-match')
-  if (tag === undefined || tag === '*') return null
-  const revision = /^(?:W\/)?"(\d{1,15})"$/.exec(tag.trim())
-  if (revision === null) throw new ParameterError('If-Match', 'the ETag of an answer before, such as "7"', tag)
-  return Number(revision[1])
+/** As `revisionOf`; 0 where `If-None-Match: *` asks that there be no such rule yet. */
+function heldRevision(c: Context): number | null {
+  return c.req.header('if-none-match') === '*' ? 0 : revisionOf(c)
 }
 
 function describe(app: OpenAPIHono<KeyedEnv>): void {

@@ -12,11 +12,12 @@ import type { KeyedEnv } from '../../../runtime/http.ts'
 import { UNIT_BODY_CHARS_MAX } from '../../../runtime/limits.ts'
 import { RevisionError } from '../../../runtime/tenant-values.ts'
 import { ParameterError, badParameter } from './reply.ts'
+import { revisionOf, tagOf } from './revision.ts'
 import type { AnalyticsSources, Get } from './route.ts'
 import { Problem, forms } from './schemas.ts'
 import { DEFAULT_UNITS } from '../units/defaults.ts'
 import { UnitError, isUnitName, parseUnit } from '../units/units.ts'
-import type { EditedUnits, Unit } from '../units/units.ts'
+import type { Unit } from '../units/units.ts'
 
 const NO_STORE = { 'cache-control': 'no-store' }
 
@@ -116,17 +117,6 @@ async function bodyOf(c: Context): Promise<unknown> {
   } catch {
     throw new UnitError('', 'JSON', text.slice(0, 60))
   }
-}
-
-const tagOf = ({ revision }: EditedUnits) => `"${revision}"`
-
-/** The revision that must still hold; null where the request does not say. A tag that came with a compressed answer is a weak one. */
-function revisionOf(c: Context): number | null {
-  const tag = c.req.header('if-match')
-  if (tag === undefined || tag === '*') return null
-  const revision = /^(?:W\/)?"(\d{1,15})"$/.exec(tag.trim())
-  if (revision === null) throw new ParameterError('If-Match', 'the ETag of an answer before, such as "7"', tag)
-  return Number(revision[1])
 }
 
 function describe(app: OpenAPIHono<KeyedEnv>): void {
