@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
-// Laws and simulations run two files at a time; tests that start real servers, processes or a browser run one by one,
-// so that they measure themselves and not each other.
+// Two files at a time: first laws and simulations, then what starts real servers, processes or a browser. No test asserts a time, so
+// they may run side by side; most of the second sort wait for processes most of their time.
 const shared = { testTimeout: 180_000, hookTimeout: 120_000, pool: 'forks' } as const
 
 export default defineConfig({
@@ -24,8 +24,7 @@ export default defineConfig({
           include: ['test/integration/**/*.test.ts', 'test/browser/**/*.test.ts'],
           testTimeout: 300_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
-          maxWorkers: 1,
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
       },
