@@ -28,7 +28,9 @@ export interface ClusterNode {
   readonly alive: boolean
   /** Names of the clients that are connected to it. */
   clients(): Promise<string[]>
-  /** Until it says that it has what the others have. */
+  /** Until it says that it has what the others have, or else until it has not said so for this long: false. */
+  current(withinMs: number): Promise<boolean>
+  /** Until it says that it has what the others have; throws where that takes too long. */
   healthy(): Promise<void>
   /** SIGKILL; resolves when the process is gone. */
   kill(): Promise<void>
@@ -154,6 +156,19 @@ async function startOnce({ binary, started = SIZE, syncAlways = false }: TestClu
     const assertLives = async () => {
       if (child === null || child.exitCode !== null) throw new Error(`nats-server ended: ${await readFile(join(own, 'nats.log'), 'utf8')}`)
     }
+    const unhealthyAfter = async (withinMs: number): Promise<string | null> => {
+      const endMs = performance.now() + withinMs
+      for (;;) {
+        const answer = await fetch(`http://127.0.0.1:${monitor}/healthz`, { signal: AbortSignal.timeout(ANSWER_MS) }).then(
+          async (r) => ({ status: r.status, text: await r.text() }),
+          (error) => ({ status: 0, text: String(error) }),
+        )
+        if (answer.status === 200) return null
+        await assertLives()
+        if (performance.now() > endMs) return answer.text
+        await systemClock.sleep(20)
+      }
+    }
     const gatesOfIt = () => [...gates[i]!, ...gates.map((row) => row[i]!)].filter((gate) => gate !== null)
     return {
       name,
@@ -166,18 +181,10 @@ async function startOnce({ binary, started = SIZE, syncAlways = false }: TestClu
         const answer = await fetch(`http://127.0.0.1:${monitor}/connz`, { signal: AbortSignal.timeout(ANSWER_MS) })
         return ((await answer.json()) as { connections: { name?: string }[] }).connections.map((c) => c.name ?? '')
       },
+      current: async (withinMs) => (await unhealthyAfter(withinMs)) === null,
       async healthy() {
-        const endMs = performance.now() + HEALTHY_WITHIN_MS
-        for (;;) {
-          const answer = await fetch(`http://127.0.0.1:${monitor}/healthz`, { signal: AbortSignal.timeout(ANSWER_MS) }).then(
-            async (r) => ({ status: r.status, text: await r.text() }),
-            (error) => ({ status: 0, text: String(error) }),
-          )
-          if (answer.status === 200) return
-          await assertLives()
-          if (performance.now() > endMs) throw new Error(`Not within ${HEALTHY_WITHIN_MS} ms: ${name} is healthy; it says ${answer.text}`)
-          await systemClock.sleep(20)
-        }
+        const said = await unhealthyAfter(HEALTHY_WITHIN_MS)
+        if (said !== null) throw new Error(`Not within ${HEALTHY_WITHIN_MS} ms: ${name} is healthy; it says ${said}`)
       },
       kill: () => end('SIGKILL'),
       end: () => end('SIGTERM'),
