@@ -3,6 +3,7 @@
 import { afterAll, afterEach, beforeAll, describe } from 'vitest'
 import { accessTests } from './pages/access.ts'
 import { aheadTests } from './pages/ahead.ts'
+import { alertsTests } from './pages/alerts.ts'
 import { deviceTests } from './pages/device.ts'
 import { everyPageTests } from './pages/every-page.ts'
 import { driversTests } from './pages/drivers.ts'
@@ -52,6 +53,7 @@ describe('with readings in it', () => {
   describe('the fleet', () => fleetTests(of))
   describe('a device', () => deviceTests(of))
   describe('why something stood out', () => whyTests(of))
+  describe('the alerts', () => alertsTests(of))
 
   describe('an orchard that measured for a week', () => {
     /** Days and nights, a reading each half hour: enough for the forecaster, and for what is usual of its masts. The fifth is out in the sun since the day before yesterday. */

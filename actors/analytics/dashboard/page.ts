@@ -12,6 +12,8 @@ import type { PageInfo } from './client/pages.ts'
 /** Drawn on a field of 20 by 20, as lines. */
 const ICONS: Readonly<Record<string, string>> = {
   fleet: 'M3 5h14M3 10h14M3 15h8M16 15h.01',
+  alerts: 'M5 14V9a5 5 0 0 1 10 0v5l1.5 1.5h-13zM8.6 18h2.8',
+  rules: 'M3 6h7M15 6h2M3 14h2M10 14h7M12.5 3.5v5M7.5 11.5v5',
   patterns: 'M2 8c2.7-6 5.3-6 8 0s5.3 6 8 0M2 14c2.7-6 5.3-6 8 0s5.3 6 8 0',
   explore: 'M4 5l4 4-4 4M10 14h6',
   system: 'M3 11h3l2-6 4 11 2-5h3',
@@ -23,8 +25,8 @@ export function page(assets: Assets, info: PageInfo) {
   const base = `/assets/${assets.version}`
   const modules = assets.needed(['client/main.ts', `client/${info.name}/page.ts`])
   const nav = PAGES.filter((p) => p.listed).map(
-    ({ name, path, label }) =>
-      html`<a href="${path}" data-page="${name}"${name === info.name ? raw(' aria-current="page"') : ''}><svg viewBox="0 0 20 20" width="20" height="20" aria-hidden="true"><path d="${ICONS[name]}"/></svg><span>${label}</span></a>`,
+    ({ name, path, label, under }) =>
+      html`<a href="${path}" data-page="${name}"${under ? raw(' class="wide-only"') : ''}${name === info.name ? raw(' aria-current="page"') : ''}><svg viewBox="0 0 20 20" width="20" height="20" aria-hidden="true"><path d="${ICONS[name]}"/></svg><span>${label}</span>${name === 'alerts' ? raw('<span id="nav-alerts" class="nav-count" hidden><span>0</span><span class="unseen"> critical open</span></span>') : ''}</a>`,
   )
   return html`<!doctype html>
 <html lang="en">
@@ -68,6 +70,7 @@ ${modules.map((name) => html`<link rel="modulepreload" href="${base}/${name}">\n
   </form>
 </main>
 
+<nav id="part" class="part" aria-label="Pages of this part" hidden></nav>
 <main id="page" class="page" tabindex="-1" hidden></main>
 
 <footer class="foot muted small"><span>Times are this browser's: <span id="zone"></span></span><a href="/docs">API</a></footer>

@@ -5,14 +5,15 @@
  * opened.
  */
 
+import { createAlertWatch } from './alerts/watch.ts'
 import { ApiError, createApi, isRefusal } from './api.ts'
-import { byId, setText } from './dom.ts'
+import { byId, h, setText } from './dom.ts'
 import { zone } from './format.ts'
 import { store, stored, takeKeyFromAddress } from './keep.ts'
 import { createMonitor } from './monitor.ts'
 import { address } from './page.ts'
 import type { Context, OpenPage, Page } from './page.ts'
-import { pageAt } from './pages.ts'
+import { pageAt, partOf } from './pages.ts'
 import type { PageInfo } from './pages.ts'
 import { startTheme } from './theme.ts'
 import { createUnits } from './units.ts'
@@ -28,10 +29,12 @@ let turn = 0
 takeKeyFromAddress()
 const api = createApi(() => stored('weir.key'), refused)
 const monitor = createMonitor(api)
+const alerts = createAlertWatch(api)
 const units = createUnits(api)
 const context: Context = {
   api,
   monitor,
+  alerts,
   units,
   go(href) {
     history.pushState(null, '', href)
@@ -51,10 +54,7 @@ async function showPlace(moved: boolean): Promise<void> {
   const query = new URLSearchParams(location.search)
   const mine = ++turn
   const host = byId('page')
-  for (const link of document.querySelectorAll<HTMLAnchorElement>('#nav a')) {
-    if (link.dataset.page === info.name) link.setAttribute('aria-current', 'page')
-    else link.removeAttribute('aria-current')
-  }
+  showNavigation(info)
   if (current?.info === info) {
     // Perhaps another page was on its way, and is not wanted any more.
     host.removeAttribute('aria-busy')
@@ -82,6 +82,19 @@ async function showPlace(moved: boolean): Promise<void> {
   host.focus({ preventScroll: true })
 }
 
+/** Which page it is, in the navigation; beneath, on smaller screens, those of its part. */
+function showNavigation(info: PageInfo): void {
+  const part = partOf(info)
+  const strip = byId('part')
+  strip.hidden = part.length === 0
+  strip.replaceChildren(...part.map(({ name, path, label }) => h('a', { href: path, 'data-page': name }, label)))
+  for (const link of document.querySelectorAll<HTMLAnchorElement>('#nav a, #part a')) {
+    if (link.dataset.page === info.name) link.setAttribute('aria-current', 'page')
+    else link.removeAttribute('aria-current')
+    link.toggleAttribute('data-within', link.dataset.page === info.under)
+  }
+}
+
 function leavePage(): void {
   current?.page.leave()
   current = null
@@ -100,9 +113,11 @@ function signIn(message = ''): void {
   signedIn = false
   turn++
   monitor.stop()
+  alerts.stop()
   leavePage()
   document.body.dataset.signedIn = 'no'
   byId('page').hidden = true
+  byId('part').hidden = true
   byId('sign-in').hidden = false
   setText(byId('key-error'), message)
   byId<HTMLInputElement>('key').focus()
@@ -125,6 +140,7 @@ async function enter(): Promise<void> {
   byId('sign-in').hidden = true
   byId('page').hidden = false
   monitor.start()
+  alerts.start()
   // Values are shown in their units from the first moment on; without an answer, as bare numbers.
   await units.load().catch(() => {})
   if (signedIn) await showPlace(false)

@@ -1,5 +1,6 @@
 /** What a page of the dashboard is given, and what it gives: each page's module exports `open`. */
 
+import type { AlertWatch } from './alerts/watch.ts'
 import type { Api } from './api.ts'
 import type { Monitor } from './monitor.ts'
 import type { Units } from './units.ts'
@@ -8,6 +9,7 @@ export interface Context {
   readonly api: Api
   readonly units: Units
   readonly monitor: Monitor
+  readonly alerts: AlertWatch
   /** Goes to an address of the dashboard by the reader's will: a step of the history. */
   go(href: string): void
   /** Writes what is shown into the address; the page shows it already. `push` makes it a step of the history. */

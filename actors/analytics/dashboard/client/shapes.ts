@@ -251,3 +251,60 @@ export interface Fleet {
   readonly metrics: readonly { readonly metric: string; readonly kinds: number; readonly outliers: number }[]
   readonly kinds: readonly FleetKind[]
 }
+
+/** A step in the life of an alert. */
+export interface AlertStep {
+  readonly event: string
+  readonly severity: string
+  readonly at: number
+  readonly value: number | null
+  readonly message: string
+  readonly person: string | null
+}
+
+/** An alert as `/v1/alerts` has it: what stands beside its history is that of its last step. */
+export interface AlertRow extends AlertStep {
+  readonly id: string
+  readonly rule: string
+  readonly device: string
+  readonly metric: string
+  readonly state: string
+  readonly opened_at: number
+  readonly history: readonly AlertStep[]
+}
+
+export interface Alerts {
+  readonly alerts: readonly AlertRow[]
+  readonly cursor: string | null
+}
+
+/** A step as it comes live. */
+export interface AlertEvent extends AlertStep {
+  readonly id: string
+  readonly rule: string
+  readonly device: string
+  readonly metric: string
+}
+
+/** What people write into a rule, as far as it is read here; of one that is just being written any part may be something else. */
+export interface RuleDocument {
+  readonly name?: string
+  readonly select: { readonly metric: string; readonly device?: string; readonly devices?: readonly string[]; readonly prefix?: string }
+  readonly when: unknown
+  readonly for?: string
+  readonly severity?: string
+  readonly steps?: readonly { readonly severity: string; readonly when: unknown; readonly for?: string }[]
+  readonly enabled?: boolean
+}
+
+export interface RuleRow {
+  readonly id: string
+  readonly revision: number
+  readonly in_force: boolean
+  readonly rule: RuleDocument
+}
+
+export interface Rules {
+  readonly rules: readonly RuleRow[]
+  readonly mayEdit: boolean
+}

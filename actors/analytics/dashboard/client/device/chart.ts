@@ -5,8 +5,9 @@
  */
 
 import uPlot from 'uplot'
+import { spansOf } from '../alerts/order.ts'
 import { colour, h } from '../dom.ts'
-import type { AnomalyRow } from '../shapes.ts'
+import type { AlertRow, AnomalyRow } from '../shapes.ts'
 import { timeTicks, valueTicks } from '../ticks.ts'
 import { bucketOf, emptyColumns, nearest, stepFrom } from './columns.ts'
 import type { Tail } from './ahead.ts'
@@ -39,6 +40,8 @@ export interface Chart {
   cursor(ts: number | null): number
   /** Points at an anomaly, and explains it; null lets go. */
   point(anomaly: AnomalyRow | null): void
+  /** Alerts whose time is marked from the next drawing on. */
+  mark(alerts: readonly AlertRow[]): void
   recolour(): void
   destroy(): void
 }
@@ -57,6 +60,7 @@ export function createChart(host: HTMLElement, options: ChartOptions): Chart {
   let line: { ts: number[]; mean: (number | null)[] } = columns
   let anomalies: readonly AnomalyRow[] = []
   let pointed: AnomalyRow | null = null
+  let alerts: readonly AlertRow[] = []
   let span: Span = { from: 0, to: 1 }
   let at = -1
 
@@ -106,7 +110,7 @@ export function createChart(host: HTMLElement, options: ChartOptions): Chart {
         // Hands are gestures.ts's.
         bind: { mousedown: unbound, mouseup: unbound, click: unbound, dblclick: unbound, mousemove: unbound, mouseleave: unbound, mouseenter: unbound },
       },
-      hooks: { drawSeries: [(_u, i) => i === 10 && drawNow()], draw: [() => placeMarks()] },
+      hooks: { drawClear: [() => drawAlerts()], drawSeries: [(_u, i) => i === 10 && drawNow()], draw: [() => placeMarks()] },
     },
     Array.from({ length: 11 }, () => []) as unknown as uPlot.AlignedData,
     host,
@@ -151,6 +155,25 @@ export function createChart(host: HTMLElement, options: ChartOptions): Chart {
     ctx.moveTo(x, plot.bbox.top)
     ctx.lineTo(x, plot.bbox.top + plot.bbox.height)
     ctx.stroke()
+    ctx.restore()
+  }
+
+  /** A ground behind the line while an alert was open, and a bar at its foot, since colour alone says little. */
+  function drawAlerts(): void {
+    const { ctx, bbox } = plot
+    const now = Date.now()
+    ctx.save()
+    ctx.fillStyle = palette.alert
+    for (const { from, to } of alerts.flatMap((alert) => spansOf(alert, now))) {
+      if (to < span.from || from > span.to) continue
+      const left = Math.max(bbox.left, plot.valToPos(from, 'x', true))
+      const right = Math.min(bbox.left + bbox.width, plot.valToPos(to, 'x', true))
+      const width = Math.max(right - left, 2 * devicePixelRatio)
+      ctx.globalAlpha = 0.09
+      ctx.fillRect(left, bbox.top, width, bbox.height)
+      ctx.globalAlpha = 0.8
+      ctx.fillRect(left, bbox.top + bbox.height - 3 * devicePixelRatio, width, 3 * devicePixelRatio)
+    }
     ctx.restore()
   }
 
@@ -254,6 +277,9 @@ export function createChart(host: HTMLElement, options: ChartOptions): Chart {
       pointed = anomaly
       placeMarks()
     },
+    mark(next) {
+      alerts = next
+    },
     recolour() {
       palette = readPalette()
       plot.redraw(false)
@@ -282,7 +308,7 @@ export function anomaliesAt(columns: Columns, anomalies: readonly AnomalyRow[], 
 }
 
 function readPalette() {
-  const [line, band, grid, text, surface] = ['water', 'band', 'grid', 'muted', 'surface'].map(colour)
+  const [line, band, grid, text, surface, alert] = ['water', 'band', 'grid', 'muted', 'surface', 'clay'].map(colour)
   const [ahead, ahead95, ahead80] = ['ahead', 'ahead-95', 'ahead-80'].map(colour)
-  return { line, band, grid, text, surface, ahead, ahead95, ahead80 }
+  return { line, band, grid, text, surface, alert, ahead, ahead95, ahead80 }
 }

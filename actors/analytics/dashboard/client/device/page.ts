@@ -14,6 +14,7 @@ import { announce, h, setText } from '../dom.ts'
 import { moment } from '../format.ts'
 import type { Context, Page } from '../page.ts'
 import type { AnomalyRow, ForecastEvent, ReadingRow, WindowRow } from '../shapes.ts'
+import { createDeviceAlerts } from './alerts.ts'
 import { createAnomalyTable } from './anomalies.ts'
 import { createDriversForm } from './drivers-form.ts'
 import { createHeading } from './heading.ts'
@@ -36,7 +37,7 @@ const HINT =
   'Drag to move, pinch to zoom; with the mouse, the wheel over a chart that was clicked. Keys: arrows read point by point, Shift with them moves, ' +
   '+ and − zoom, 0 goes back, N and P go to what stood out, Enter says why.'
 
-export function open(host: HTMLElement, { api, units, note }: Context): Page {
+export function open(host: HTMLElement, { api, units, alerts: watch, note }: Context): Page {
   let paused = false
   let left = false
   let opening = new AbortController()
@@ -71,11 +72,15 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
   })
   const anomalies = createAnomalyTable(units, panes.point, ask)
   const windows = createWindowsTable(api, units)
-  const stream = createStream(api, { onReading, onAnomaly, onWindow, onForecast, onAgain: () => void load() })
+  const stream = createStream(api, { onReading, onAnomaly, onWindow, onForecast, onAlert, onAgain })
   const heading = createHeading(stream.element)
+  const alerts = createDeviceAlerts(api, (all) => {
+    panes.mark(all)
+    if (loaded) drawSoon()
+  })
   host.append(
     heading.element,
-    h('div', { class: 'stack' },
+    h('div', { class: 'stack' }, alerts.element,
       h('section', { class: 'card charts', 'aria-label': 'Charts' },
         tools.element, metrics.element, tools.shown, trouble, panes.element,
         h('p', { class: 'muted small hint', id: 'chart-keys' }, HINT), panes.spoken),
@@ -86,7 +91,10 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
     panes.point(anomaly)
     why.ask(anomaly)
   }
-  const makePanes = () => panes.make(view.place.device, view.metrics(), (metric) => known.lastOf(metric))
+  const makePanes = () => {
+    panes.make(view.place.device, view.metrics(), (metric) => known.lastOf(metric))
+    panes.mark(alerts.all())
+  }
 
   /** Goes to a place by the reader's will. */
   function go(change: Partial<Place>): void {
@@ -140,6 +148,7 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
     stream.stop()
     heading.name(device)
     heading.say('Loading…')
+    alerts.load(device)
     makePanes()
     try {
       await known.load(device, signal)
@@ -245,6 +254,16 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
     if (pane && loaded) drawSoon()
   }
 
+  function onAlert(): void {
+    alerts.refresh()
+    watch.refresh()
+  }
+
+  function onAgain(): void {
+    alerts.refresh()
+    void load()
+  }
+
   function onWindow(row: WindowRow): void {
     windows.note(row)
     if (row.size !== view.place.view || !view.open) return
@@ -262,6 +281,7 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
     },
     tick() {
       showAbout()
+      alerts.tick()
       panes.tick()
       if (known.rows.length === 0) return
       if (Date.now() - askedAt > RELOAD_MS && (view.open || !trouble.hidden)) return void load()
@@ -278,7 +298,7 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
       paused = false
       if (known.rows.length === 0) return
       listen()
-      void load()
+      onAgain()
     },
     leave() {
       left = true
@@ -287,6 +307,7 @@ export function open(host: HTMLElement, { api, units, note }: Context): Page {
       loading.abort()
       clearTimeout(windowTimer)
       windows.leave()
+      alerts.leave()
       why.leave()
       driversForm.close()
       panes.leave()

@@ -7,7 +7,7 @@
 import type { Api } from '../api.ts'
 import { h, setText } from '../dom.ts'
 import { age, moment, zone } from '../format.ts'
-import type { AnomalyRow, ForecastEvent, Graph, ReadingRow, SeriesKey, WindowRow } from '../shapes.ts'
+import type { AlertRow, AnomalyRow, ForecastEvent, Graph, ReadingRow, SeriesKey, WindowRow } from '../shapes.ts'
 import type { Units } from '../units.ts'
 import { SAID_MS, aheadText, fromForecast, tailOf, withForecast } from './ahead.ts'
 import type { Outlook, Tail } from './ahead.ts'
@@ -192,6 +192,10 @@ export class Pane {
 
   point(anomaly: AnomalyRow | null): void {
     this.#chart.point(anomaly)
+  }
+
+  mark(alerts: readonly AlertRow[]): void {
+    this.#chart.mark(alerts.filter(({ metric }) => metric === this.series.metric))
   }
 
   recolour(): void {

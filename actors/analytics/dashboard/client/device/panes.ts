@@ -6,7 +6,7 @@
 
 import type { Api } from '../api.ts'
 import { h, setText } from '../dom.ts'
-import type { AnomalyRow } from '../shapes.ts'
+import type { AlertRow, AnomalyRow } from '../shapes.ts'
 import type { Units } from '../units.ts'
 import type { ChartOptions } from './chart.ts'
 import { createDrivers } from './drivers.ts'
@@ -33,6 +33,8 @@ export interface Panes {
   load(wish: Omit<Wish, 'width'>, signal: AbortSignal): Promise<void>
   draw(span: Span, how: { open: boolean; ahead: boolean }): void
   point(anomaly: AnomalyRow | null): void
+  /** Marks the times in which alerts were open, each in the chart of its metric. */
+  mark(alerts: readonly AlertRow[]): void
   tick(): void
   recolour(): void
   leave(): void
@@ -94,6 +96,9 @@ export function createPanes(api: Api, units: Units, { onSpan, onAsk, onEdit }: P
       for (const pane of all()) pane.draw(span, how)
     },
     point,
+    mark(alerts) {
+      for (const pane of all()) pane.mark(alerts)
+    },
     tick() {
       for (const pane of all()) pane.showLast()
     },

@@ -1,5 +1,5 @@
 /**
- * What comes live of the device that is shown: its readings, windows, anomalies and forecasts, and the word that says whether they come.
+ * What comes live of the device that is shown: its readings, windows, anomalies, forecasts and alerts, and the word that says whether they come.
  *
  * Invariant: one stream at most is open.
  */
@@ -18,6 +18,8 @@ export interface StreamListener {
   onWindow(row: WindowRow): void
   onAnomaly(anomaly: AnomalyRow): void
   onForecast(forecast: ForecastEvent): void
+  /** Something has become of an alert of it. */
+  onAlert(): void
   /** It is live again after a break: what is shown may lack something. */
   onAgain(): void
 }
@@ -39,6 +41,7 @@ export function createStream(api: Api, listener: StreamListener): Stream {
     else if (event === 'anomaly') listener.onAnomaly(JSON.parse(data) as AnomalyRow)
     else if (event === 'window') listener.onWindow(JSON.parse(data) as WindowRow)
     else if (event === 'forecast') listener.onForecast(JSON.parse(data) as ForecastEvent)
+    else if (event === 'alert') listener.onAlert()
   }
 
   return {
@@ -46,7 +49,7 @@ export function createStream(api: Api, listener: StreamListener): Stream {
     listen(device) {
       stop()
       let broken = false
-      stop = follow(api, '/v1/live', { device, kind: 'reading,window,anomaly,forecast' }, {
+      stop = follow(api, '/v1/live', { device, kind: 'reading,window,anomaly,forecast,alert' }, {
         onEvent: take,
         onState: (state) => {
           element.dataset.state = state

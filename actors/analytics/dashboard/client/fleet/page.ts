@@ -5,13 +5,15 @@
  * Leaves the rows to rows.ts, and what needs a look to the server.
  */
 
+import { amiss, isCritical } from '../alerts/order.ts'
+import { openWords } from '../alerts/words.ts'
 import { ApiError, isRefusal } from '../api.ts'
 import { button, h, setText } from '../dom.ts'
 import { compact, count, rate } from '../format.ts'
 import { smoothRate } from '../monitor.ts'
 import { address } from '../page.ts'
 import type { Context, Page } from '../page.ts'
-import type { Devices, FleetSummary } from '../shapes.ts'
+import type { AlertRow, Devices, FleetSummary } from '../shapes.ts'
 import { drawSpark } from '../spark.ts'
 import { firstReading } from './first-reading.ts'
 import { createRows } from './rows.ts'
@@ -45,7 +47,7 @@ interface Place {
   readonly part: number
 }
 
-export function open(host: HTMLElement, { api, units, monitor, note }: Context): Page {
+export function open(host: HTMLElement, { api, units, monitor, alerts, note }: Context): Page {
   let place: Place = { search: '', show: 'all', order: 'attention', part: 1 }
   let timer: ReturnType<typeof setTimeout> | undefined
   let typing: ReturnType<typeof setTimeout> | undefined
@@ -75,7 +77,8 @@ export function open(host: HTMLElement, { api, units, monitor, note }: Context):
     found, trouble, rows.element, pager)
   const empty = firstReading()
   empty.hidden = true
-  const board = h('div', { class: 'stack' }, figures.element, list)
+  const strip = h('a', { class: 'card alert-strip', id: 'fleet-alerts', href: '/alerts', hidden: true })
+  const board = h('div', { class: 'stack' }, strip, figures.element, list)
   host.append(h('div', { class: 'page-head' }, title, said), board, empty)
 
   search.addEventListener('input', () => {
@@ -92,7 +95,7 @@ export function open(host: HTMLElement, { api, units, monitor, note }: Context):
     search.focus()
   }
   document.addEventListener('keydown', slash)
-  const stopFollowing = monitor.follow(() => figures.showRate(monitor.rates()))
+  const stops = [monitor.follow(() => figures.showRate(monitor.rates())), alerts.follow((open) => showAlerts(strip, open))]
 
   function go(next: Place, how: 'push' | 'replace'): void {
     place = next
@@ -178,11 +181,21 @@ export function open(host: HTMLElement, { api, units, monitor, note }: Context):
       asked.abort()
       clearTimeout(timer)
       clearTimeout(typing)
-      stopFollowing()
+      for (const stop of stops) stop()
       rows.leave()
       document.removeEventListener('keydown', slash)
     },
   }
+}
+
+/** How many alerts nobody looks after, and the worst of them in its words. */
+function showAlerts(strip: HTMLAnchorElement, open: readonly AlertRow[]): void {
+  const waiting = open.filter(({ state }) => state === 'open')
+  strip.hidden = waiting.length === 0
+  if (waiting.length === 0) return
+  strip.dataset.tone = isCritical(waiting[0]) ? 'bad' : 'warn'
+  const words = [openWords(waiting), amiss(waiting[0]).message]
+  if (strip.textContent !== words.join('')) strip.replaceChildren(h('strong', {}, words[0]), h('span', {}, words[1]))
 }
 
 function nothingFound({ search, show }: Place): string {
