@@ -11,7 +11,7 @@ export function alertsTests(site: () => Site): void {
 
   test('say what to do while nothing is watched; then one appears by itself, is answered by key and by button, and all pages know', async () => {
     const { page, problems, close } = await site().open('/alerts')
-    await says(page, '#alerts-none', /^Nothing is watched yet\s.*\sWrite the first rule$/)
+    await says(page, '#alerts-none', /^Nothing is watched yet[^]*Write the first rule$/)
     const rule = { name: 'Tank runs empty', select: { device: TANK, metric: 'level' }, when: { below: 20 }, steps: [{ severity: 'critical', when: { below: 10 } }] }
     const stored = await site().system.fetch('/v1/rules/tank-low', { method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify(rule) })
     expect(stored.status, await stored.text()).toBe(200)

@@ -1,8 +1,9 @@
 /** How the dashboard's files are served: headers, encodings, caching, and how much they weigh. */
 
+import { readFileSync } from 'node:fs'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { chooseEncoding, loadAssets } from '../../../../actors/analytics/dashboard/assets.ts'
+import { chooseEncoding, loadAssets, withoutComments } from '../../../../actors/analytics/dashboard/assets.ts'
 import { dashboardRoutes } from '../../../../actors/analytics/dashboard/routes.ts'
 
 const app = dashboardRoutes()
@@ -67,6 +68,23 @@ describe('an asset', () => {
       expect((await app.request(`/assets/${assets.version}/${name}`)).status, name).toBe(404)
     }
   })
+})
+
+test('modules are served without their comments, each line in its place, and hold no text of several lines that could look like one', async () => {
+  const source = ['/** A module.', ' * more */', 'const a = 1 // stays', '  // goes', '/* b */ const b = `// stays`   ', '', '/**', ' * @example', ' */', 'const c = a / b /* stays */'].join('\n')
+  expect(withoutComments(source).split('\n')).toEqual(['', '', 'const a = 1 // stays', '', ' const b = `// stays`', '', '', '', '', 'const c = a / b /* stays */'])
+  const ours = assets.names.filter((name) => name.endsWith('.ts'))
+  expect(ours.length).toBeGreaterThan(50)
+  for (const name of ours) {
+    let isText = false
+    for (const line of readFileSync(new URL(`../../../../actors/analytics/dashboard/${name}`, import.meta.url), 'utf8').split('\n')) {
+      const begins = /^\s*(\/\/|\/\*|\*)/.test(line)
+      expect(isText && begins, `${name}: ${line}`).toBe(false)
+      if (!begins && line.split('`').length % 2 === 0) isText = !isText
+    }
+    expect(isText, name).toBe(false)
+    expect((await assets.get(name)!.encoded('identity')).toString().split('\n').filter((line) => /^\s*(\/\/|\/\*)/.test(line)), name).toEqual([])
+  }
 })
 
 test('the whole dashboard weighs at most 150 kB compressed', async () => {

@@ -35,7 +35,7 @@ export function createRow(first: AlertRow, units: Units, { onAsk, onHistory }: R
   let alert = first
   let shown = ''
   const severity = h('span', { class: 'alert-severity' })
-  const what = h('h3', { class: 'alert-what' })
+  const what = h('h2', { class: 'alert-what' })
   const value = h('span', { class: 'alert-value' })
   const since = h('span')
   const where = h('span')
