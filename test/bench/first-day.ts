@@ -8,87 +8,20 @@
  */
 
 import { createHash } from 'node:crypto'
-import { partitionActor } from '../../actors/partition/actor.ts'
-import { decodeEffects } from '../../actors/partition/effects.ts'
-import type { PartitionEffects } from '../../actors/partition/effects.ts'
-import { FLAGS } from '../../actors/partition/flags.ts'
-import { kindOf } from '../../actors/partition/fleet/kinds.ts'
-import { EMPTY_KIND, learn } from '../../actors/fleet/groups.ts'
-import type { KindModel } from '../../actors/fleet/groups.ts'
-import { learnTraits, NO_TRAITS } from '../../actors/fleet/traits.ts'
-import type { Traits } from '../../actors/fleet/traits.ts'
-import { encodeBlock, encodePrior, encodeSettings } from '../../actors/reading/input.ts'
-import { asSent, deviceOf, FARM_METRICS, measured } from '../../actors/simulation/farm.ts'
+import { asSent, deviceOf, FARM_METRICS } from '../../actors/simulation/farm.ts'
 import type { FarmMetric } from '../../actors/simulation/farm.ts'
 import { seeded } from '../support/random.ts'
 import type { BenchRow } from './bench.ts'
+import { every, FarmPartition, probes, school } from './farm-partition.ts'
+import type { Kind } from './farm-partition.ts'
 
 const STEP_MS = 600_000
 const DAY_STEPS = 144
 const T0 = Date.UTC(2026, 4, 1)
-const SETTINGS = { latenessMs: 5_000, idleMs: 60_000, retentionMs: 0 }
 const SEED = 11
 /** Readings of a series before the first that may be false. */
 const FAULTS_FROM = 30
 const SPIKES: Readonly<Record<FarmMetric, number>> = { soil_moisture: 7, soil_temperature: 5.5, ec: 0.45, battery: -0.35 }
-
-interface Kind {
-  readonly model: KindModel
-  readonly traits: Traits
-}
-
-class Partition {
-  readonly state = partitionActor.create()
-  #seq = 0
-
-  constructor(kinds: ReadonlyMap<string, Kind>) {
-    this.step(encodeSettings(SETTINGS, FLAGS), T0)
-    for (const [of, { model, traits }] of kinds) {
-      const groups = model.groups.map((g) => ({ centre: Float64Array.from(g.centre), spread: g.spread, days: g.days }))
-      if (groups.length > 0) this.step(encodePrior({ of, revision: 1, scale: model.scale, groups, traits: Float64Array.from(traits.means) }), T0)
-    }
-  }
-
-  step(data: Uint8Array, timeMs: number): PartitionEffects {
-    const effects = partitionActor.effects()
-    partitionActor.step(this.state, { seq: ++this.#seq, timeMs, data }, effects)
-    return decodeEffects(partitionActor.encode(effects, this.state))
-  }
-
-  /** A reading of each metric of some probes. */
-  read(probes: readonly number[], ts: number, changed: (probe: number, metric: FarmMetric, value: number) => number = (_p, _m, value) => value): PartitionEffects {
-    const rows = probes.flatMap((_, d) => FARM_METRICS.map((_, m) => [d, m] as const))
-    return this.step(
-      encodeBlock({
-        tenant: 'default',
-        devices: probes.map(deviceOf),
-        metrics: FARM_METRICS,
-        seriesDevice: Uint16Array.from(rows, ([d]) => d),
-        seriesMetric: Uint16Array.from(rows, ([, m]) => m),
-        row: Uint16Array.from(rows.keys()),
-        ts: new Float64Array(rows.length).fill(ts),
-        value: Float64Array.from(rows, ([d, m]) => changed(probes[d], FARM_METRICS[m], measured(SEED, probes[d], FARM_METRICS[m], ts))),
-        keyed: [],
-      }),
-      ts + 1_000,
-    )
-  }
-}
-
-function school(teachers: readonly number[], days: number): Map<string, Kind> {
-  const kinds = new Map<string, Kind>()
-  const partition = new Partition(kinds)
-  for (let i = 0; i <= days * DAY_STEPS; i++) {
-    const { series, profiles } = partition.read(teachers, T0 + i * STEP_MS)
-    for (const p of profiles) {
-      const { tenant, device, metric } = series[p.series]
-      const of = kindOf(tenant, device, metric)
-      const { model, traits } = kinds.get(of) ?? { model: EMPTY_KIND, traits: NO_TRAITS }
-      kinds.set(of, { model: learn(model, p), traits: p.traits === undefined ? traits : learnTraits(traits, p.traits) })
-    }
-  }
-  return kinds
-}
 
 interface FirstDays {
   series: number
@@ -104,7 +37,7 @@ function firstDays(kinds: ReadonlyMap<string, Kind>, pupils: readonly number[], 
     const faulty = new Map<string, number>(pupils.flatMap((probe) => FARM_METRICS.map((metric) => [`${deviceOf(probe)} ${metric}`, begin + (FAULTS_FROM + Math.floor(random() * (DAY_STEPS - FAULTS_FROM))) * STEP_MS] as const)))
     sum.series += faulty.size
     for (const isFaulty of [false, true]) {
-      const partition = new Partition(kinds)
+      const partition = new FarmPartition(SEED, kinds, T0)
       for (let i = 0; i < DAY_STEPS; i++) {
         const ts = begin + i * STEP_MS
         const { series, anomalies } = partition.read(pupils, ts, (probe, metric, value) => (isFaulty && faulty.get(`${deviceOf(probe)} ${metric}`) === ts ? asSent(metric, value + SPIKES[metric]) : value))
@@ -118,10 +51,9 @@ function firstDays(kinds: ReadonlyMap<string, Kind>, pupils: readonly number[], 
 
 export function firstDay({ size }: { size: 'smoke' | 'real' }): BenchRow[] {
   const [teachers, pupils, days, starts] = size === 'smoke' ? [6, 3, 5, 2] : [30, 10, 14, 16]
-  const range = (from: number, count: number) => Array.from({ length: count }, (_, i) => from + i)
-  const kinds = school(range(0, teachers), days)
+  const kinds = school(SEED, probes(0, teachers), every(STEP_MS, T0, days * DAY_STEPS + 1))
   return (['with', 'without'] as const).flatMap((which) => {
-    const { series, falseAlarms, found } = firstDays(which === 'with' ? kinds : new Map(), range(1_000, pupils), days, starts)
+    const { series, falseAlarms, found } = firstDays(which === 'with' ? kinds : new Map(), probes(1_000, pupils), days, starts)
     const hash = createHash('sha256').update(`${falseAlarms} ${found}`).digest('hex').slice(0, 12)
     return [
       { name: `spikes found in the first day, ${which} its kind`, value: (100 * found) / series, unit: `% of ${series}`, hash },
