@@ -3,7 +3,7 @@
  *
  * Columns throughout. A series is named once, in a dictionary; rows refer to it by index. Forecasts have a form of their own (forecasts.ts).
  *
- * - E1 A commit is written in the least version that holds it, and all are read: 1 holds neither forecasts nor answers to anomalies nor profiles nor drivers nor hours nor rules and alerts, 2 does.
+ * - E1 A commit is written in the least version that holds it, and all are read: 1 holds neither forecasts nor answers to anomalies nor profiles nor drivers nor hours nor rules and alerts nor rows of own actors, 2 does.
  */
 
 import { pack, toBytes, toFloat32, toFloat64, told, toUint32, toUint8, unpack } from '../../runtime/codec.ts'
@@ -155,6 +155,26 @@ export interface RuleRow {
   readonly revision: number
 }
 
+/** A row of the view of an own actor (actors/own/), whose commit has the view's name and columns. */
+export interface OwnRow {
+  /** Its device is the key, its metric the actor. */
+  readonly series: number
+  /** Epoch ms. */
+  readonly at: number
+  /** Of the actor's rows, from 1: names the row for ever. */
+  readonly number: number
+  /** JSON by column; a column that is left out is null. */
+  readonly body: string
+}
+
+/** The view of an own actor: its columns with their types. */
+export interface OwnView {
+  readonly actor: string
+  readonly columns: readonly (readonly [name: string, type: string])[]
+  /** Which code made the commit. */
+  readonly code: string
+}
+
 /** A decoded commit. */
 export interface PartitionEffects {
   /** Accepted readings in all blocks of the partition's log up to this commit's position: on time, duplicate, expired and old together. */
@@ -175,6 +195,9 @@ export interface PartitionEffects {
   readonly hours: readonly HourRow[]
   readonly alerts: readonly AlertRow[]
   readonly rules: readonly RuleRow[]
+  readonly own: readonly OwnRow[]
+  /** Null in the commits of partitions. */
+  readonly ownView: OwnView | null
 }
 
 const WINDOW_NUMBERS = ['start', 'count', 'sum', 'min', 'max', 'stddev', 'first', 'last', 'p50', 'p95', 'p99'] as const
@@ -198,6 +221,8 @@ export class EffectsBuilder {
   readonly hours: HourRow[] = []
   readonly alerts: AlertRow[] = []
   readonly rules: RuleRow[] = []
+  readonly own: OwnRow[] = []
+  ownView: OwnView | null = null
   #windows = 0
   #windowSeries = new Uint32Array(WINDOWS_AT_FIRST)
   /** size · 4 + closedBy. */
@@ -205,7 +230,7 @@ export class EffectsBuilder {
   #windowNumbers = new Float64Array(WINDOWS_AT_FIRST * WINDOW_NUMBERS.length)
 
   get count(): number {
-    return this.#windows + this.fates.length + this.anomalies.length + this.forecasts.rows + this.feedback.length + this.profiles.length + this.drivers.length + this.hours.length + this.alerts.length + this.rules.length
+    return this.#windows + this.fates.length + this.anomalies.length + this.forecasts.rows + this.feedback.length + this.profiles.length + this.drivers.length + this.hours.length + this.alerts.length + this.rules.length + this.own.length
   }
 
   /** Adds a name and gives its index. The caller remembers the index for the life of this builder. */
@@ -247,7 +272,7 @@ export class EffectsBuilder {
 
   encode(totals: { accepted: number; pending: number; logTimeMs: number }): Uint8Array {
     const wire: Wire = {
-      v: this.forecasts.count + this.feedback.length + this.profiles.length + this.drivers.length + this.hours.length + this.alerts.length + this.rules.length === 0 ? 1 : 2,
+      v: this.forecasts.count + this.feedback.length + this.profiles.length + this.drivers.length + this.hours.length + this.alerts.length + this.rules.length === 0 && this.ownView === null ? 1 : 2,
       a: totals.accepted,
       p: totals.pending,
       l: totals.logTimeMs,
@@ -269,6 +294,10 @@ export class EffectsBuilder {
       }
       if (this.alerts.length > 0) wire.al = this.alerts.map((a) => [a.series, a.at, a.value, a.number, a.id, a.rule, a.severity, a.event, a.message, a.by])
       if (this.rules.length > 0) wire.rl = this.rules.map((r) => [r.tenant, r.id, r.revision])
+      if (this.ownView !== null) {
+        const { actor, columns, code } = this.ownView
+        wire.ow = [actor, columns.flat(), code, this.own.map((row) => [row.series, row.at, row.number, row.body])]
+      }
     }
     return pack(wire)
   }
@@ -294,6 +323,8 @@ interface Wire {
   dr?: [series: number, at: number, gain: number, hours: number, device: string, metric: string, numbers: number[]][]
   al?: [series: number, at: number, value: number, number: number, id: string, rule: string, severity: string, event: string, message: string, by: string | null][]
   rl?: [string, string, number][]
+  /** Actor, columns and types by turns, code, rows. */
+  ow?: [string, string[], string, [series: number, at: number, number: number, body: string][]]
 }
 
 /** The effects in a commit's payload. Throws `RangeError` on another version, and on what is not whole. */
@@ -312,7 +343,7 @@ function rowsIn(wire: Wire): PartitionEffects {
   const named = wire.s.length
   let sound = kinds.length === series.length && numbers.length === series.length * WINDOW_NUMBERS.length
   for (let i = 0; i < series.length; i++) sound &&= series[i] < named && kinds[i] < 4 * WINDOW_SIZES_MS.length
-  for (const row of [...wire.an, ...(wire.fb ?? []), ...(wire.pf ?? []), ...(wire.dr ?? []), ...(wire.al ?? [])]) sound &&= row[0] < named
+  for (const row of [...wire.an, ...(wire.fb ?? []), ...(wire.pf ?? []), ...(wire.dr ?? []), ...(wire.al ?? []), ...(wire.ow?.[3] ?? [])]) sound &&= row[0] < named
   if (!sound) throw new RangeError('Cannot read a commit\'s effects as its rows must be whole and of the series that it names')
   const windows: WindowRow[] = new Array(series.length)
   for (let i = 0; i < series.length; i++) {
@@ -354,7 +385,13 @@ function rowsIn(wire: Wire): PartitionEffects {
     hours,
     alerts: (wire.al ?? []).map(([s, at, value, number, id, rule, severity, event, message, by]) => ({ series: s, at, value, number, id, rule, severity, event: event as AlertEvent, message, by })),
     rules: (wire.rl ?? []).map(([tenant, id, revision]) => ({ tenant, id, revision })),
+    own: (wire.ow?.[3] ?? []).map(([s, at, number, body]) => ({ series: s, at, number, body })),
+    ownView: wire.ow === undefined ? null : ownViewIn(wire.ow),
   }
+}
+
+function ownViewIn([actor, columns, code]: NonNullable<Wire['ow']>): OwnView {
+  return { actor, code, columns: Array.from({ length: columns.length / 2 }, (_, i) => [columns[2 * i], columns[2 * i + 1]] as const) }
 }
 
 function traitsIn(bytes: unknown): Float64Array {
@@ -383,7 +420,7 @@ function fatesOf([seq, duplicate, expired, old, closedUntil]: Wire['f'][number])
   return fates
 }
 
-function assertLists({ a, p, l, s, f, an, fb = [], pf = [], dr = [], hr = [], al = [], rl = [] }: Wire): void {
+function assertLists({ a, p, l, s, f, an, fb = [], pf = [], dr = [], hr = [], al = [], rl = [], ow }: Wire): void {
   const isNumber = (n: unknown) => typeof n === 'number'
   const isCount = (n: unknown) => Number.isSafeInteger(n) && (n as number) >= 0
   const list = (of: unknown, row: (entry: unknown[]) => boolean) => Array.isArray(of) && of.every((entry) => Array.isArray(entry) && row(entry))
@@ -397,8 +434,15 @@ function assertLists({ a, p, l, s, f, an, fb = [], pf = [], dr = [], hr = [], al
     list(pf, (row) => (row.length === 7 || row.length === 8) && isCount(row[0]) && row.slice(1, 6).every(isNumber)) &&
     list(dr, (row) => row.length === 7 && isCount(row[0]) && row.slice(1, 4).every(isNumber) && typeof row[4] === 'string' && typeof row[5] === 'string' && Array.isArray(row[6]) && row[6].length === 6 && row[6].every(isNumber)) &&
     list(al, (row) => row.length === 10 && isCount(row[0]) && [row[1], row[2]].every(isNumber) && isCount(row[3]) && row.slice(4, 9).every((text) => typeof text === 'string') && EVENTS.includes(row[7] as AlertEvent) && (row[9] === null || typeof row[9] === 'string')) &&
-    list(rl, (row) => row.length === 3 && typeof row[0] === 'string' && typeof row[1] === 'string' && isCount(row[2]))
+    list(rl, (row) => row.length === 3 && typeof row[0] === 'string' && typeof row[1] === 'string' && isCount(row[2])) &&
+    (ow === undefined || isOwn(ow, list))
   if (!whole) throw new RangeError('Cannot read a commit\'s effects as its totals and lists must be whole')
+}
+
+function isOwn(ow: unknown, list: (of: unknown, row: (entry: unknown[]) => boolean) => boolean): boolean {
+  const [actor, columns, code, rows] = Array.isArray(ow) ? (ow as unknown[]) : []
+  const named = typeof actor === 'string' && typeof code === 'string' && Array.isArray(columns) && columns.length % 2 === 0 && columns.every((part) => typeof part === 'string')
+  return named && list(rows, (row) => row.length === 4 && Number.isSafeInteger(row[0]) && (row[0] as number) >= 0 && Number.isFinite(row[1]) && Number.isSafeInteger(row[2]) && typeof row[3] === 'string')
 }
 
 /** Size of a window's row, ms. */

@@ -148,10 +148,12 @@ const effects: fc.Arbitrary<PartitionEffects> = fc
       hours: fc.array(fc.record({ series: fc.nat(2), hour: fc.nat().map((h) => h * 3_600_000), deviation: fc.double(), moved: fc.boolean() }, { noNullPrototype: true }), { maxLength: 3 }),
       alerts: fc.array(fc.record({ series: fc.nat(2), at: fc.integer(), value: number, number: fc.nat(), id: fc.string({ maxLength: 8 }), rule: fc.string({ maxLength: 8 }), severity: fc.string({ maxLength: 8 }), event: fc.constantFrom(...EVENTS), message: fc.string({ maxLength: 8 }), by: fc.option(fc.string({ maxLength: 8 })) }, { noNullPrototype: true }), { maxLength: 2 }),
       rules: fc.array(fc.record({ tenant: fc.constant('default'), id: fc.string({ maxLength: 8 }), revision: fc.nat() }, { noNullPrototype: true }), { maxLength: 2 }),
+      own: fc.array(fc.record({ series: fc.nat(2), at: fc.integer(), number: fc.nat(), body: fc.string({ maxLength: 8 }) }, { noNullPrototype: true }), { maxLength: 2 }),
+      ownView: fc.option(fc.record({ actor: fc.string({ maxLength: 8 }), code: fc.string({ maxLength: 8 }), columns: fc.array(fc.tuple(fc.string({ maxLength: 4 }), fc.constantFrom('DOUBLE', 'VARCHAR')), { maxLength: 3 }) }, { noNullPrototype: true })),
     },
     { noNullPrototype: true },
   )
-  .map((e) => ({ ...e, forecasts: [], fates: e.fates.map((f) => ({ ...f, closedUntil: Float64Array.from(f.old, (n) => n * 60_000) })) }))
+  .map((e) => ({ ...e, own: e.ownView === null ? [] : e.own, forecasts: [], fates: e.fates.map((f) => ({ ...f, closedUntil: Float64Array.from(f.old, (n) => n * 60_000) })) }))
 
 const forecastsOf = fc.array(
   fc.record({ series: fc.nat(2), madeAt: fc.integer(), steps: fc.integer({ min: 1, max: HORIZON_MAX }), mean: value, width: fc.nat(1_000), model: fc.constantFrom('a', 'b'), coverage: fc.double(), error: number }),
@@ -176,6 +178,8 @@ function encodeEffects(e: PartitionEffects): Uint8Array {
   builder.hours.push(...e.hours)
   builder.alerts.push(...e.alerts)
   builder.rules.push(...e.rules)
+  builder.own.push(...e.own)
+  builder.ownView = e.ownView
   return builder.encode(e)
 }
 
@@ -195,11 +199,13 @@ function assertEffects(e: PartitionEffects): void {
   for (const h of e.hours) assert(e.series[h.series] !== undefined && typeof h.deviation === 'number' && typeof h.moved === 'boolean')
   for (const a of e.alerts) assert(e.series[a.series] !== undefined && typeof a.at === 'number' && EVENTS.includes(a.event) && [a.id, a.rule, a.severity, a.message].every((text) => typeof text === 'string'))
   for (const r of e.rules) assert(typeof r.tenant === 'string' && typeof r.id === 'string' && r.revision >= 0)
+  for (const row of e.own) assert(e.series[row.series] !== undefined && Number.isFinite(row.at) && Number.isSafeInteger(row.number) && typeof row.body === 'string')
+  for (const column of e.ownView?.columns ?? []) assert(column.length === 2 && column.every((part) => typeof part === 'string'))
   for (const f of e.fates) assert(typeof f.seq === 'number' && f.old.length === f.closedUntil.length)
 }
 
 const COLUMNS = ['mean', 'lower', 'upper', 'lower80', 'upper80'] as const
-const EFFECT_FIELDS = ['a', 'p', 'l', 's', 'f', 'ws', 'wk', 'wn', 'an', 'fc', 'fb', 'pf', 'dr', 'hr', 'al', 'rl']
+const EFFECT_FIELDS = ['a', 'p', 'l', 's', 'f', 'ws', 'wk', 'wn', 'an', 'fc', 'fb', 'pf', 'dr', 'hr', 'al', 'rl', 'ow']
 const position = { created: 'c', seq: 7, timeMs: 70 }
 const header = (kind: JournalHeader['kind'], rest: Partial<JournalHeader> = {}): JournalHeader => ({
   kind, partition: 0, epoch: 1, owner: 'w', nonce: 'n', position, snapshots: [{ name: 'partition.0.1.7', position }], part: 0, ...rest,
