@@ -11,6 +11,7 @@ import { exploreTests } from './pages/explore.ts'
 import { fleetTests } from './pages/fleet.ts'
 import { freshTests } from './pages/fresh.ts'
 import { patternsTests } from './pages/patterns.ts'
+import { rulesTests } from './pages/rules.ts'
 import { systemTests } from './pages/system.ts'
 import { unitsTests } from './pages/units.ts'
 import { whyTests } from './pages/why.ts'
@@ -54,6 +55,7 @@ describe('with readings in it', () => {
   describe('a device', () => deviceTests(of))
   describe('why something stood out', () => whyTests(of))
   describe('the alerts', () => alertsTests(of))
+  describe('the rules', () => rulesTests(of))
 
   describe('an orchard that measured for a week', () => {
     /** Days and nights, a reading each half hour: enough for the forecaster, and for what is usual of its masts. The fifth is out in the sun since the day before yesterday. */

@@ -36,7 +36,7 @@ export function accessTests(site: () => Site): void {
     const { page, problems, close } = await site().open('/')
     await page.locator('.device-row').first().waitFor()
     await page.evaluate(() => ((globalThis as { same?: boolean }).same = true))
-    for (const [name, path] of [['Alerts', '/alerts'], ['Patterns', '/patterns'], ['Explore', '/explore'], ['System', '/system'], ['Units', '/units'], ['Fleet', '/']] as const) {
+    for (const [name, path] of [['Alerts', '/alerts'], ['Rules', '/rules'], ['Patterns', '/patterns'], ['Explore', '/explore'], ['System', '/system'], ['Units', '/units'], ['Fleet', '/']] as const) {
       await page.locator('#nav a', { hasText: name }).click()
       await addressHolds(page, path)
       await says(page, '#nav [aria-current]', name)

@@ -9,6 +9,8 @@ const PAGES = [
   { name: 'fleet', path: '/', filled: '.device-row .device-values dd' },
   { name: 'device', path: `/device?id=${PROBE}`, filled: '#windows tbody tr' },
   { name: 'alerts', path: '/alerts?state=all', filled: '.alert .alert-steps li' },
+  { name: 'rules', path: '/rules', filled: '.rule h2' },
+  { name: 'rule', path: '/rules?id=tank-low&try=1d', filled: '#trial rect' },
   { name: 'patterns', path: '/patterns', filled: '.kind-outliers li' },
   { name: 'explore', path: '/explore', filled: '.tables h3' },
   { name: 'explore-table', path: `/explore?sql=${encodeURIComponent('SELECT ts, device, metric, value FROM readings ORDER BY ts DESC LIMIT 400')}`, filled: '.result-table td' },

@@ -15,6 +15,7 @@ export const PAGES: readonly PageInfo[] = [
   { name: 'fleet', path: '/', label: 'Fleet', listed: true },
   { name: 'device', path: '/device', label: 'Device', listed: false },
   { name: 'alerts', path: '/alerts', label: 'Alerts', listed: true },
+  { name: 'rules', path: '/rules', label: 'Rules', listed: true, under: 'alerts' },
   { name: 'patterns', path: '/patterns', label: 'Patterns', listed: true },
   { name: 'explore', path: '/explore', label: 'Explore', listed: true },
   { name: 'system', path: '/system', label: 'System', listed: true },

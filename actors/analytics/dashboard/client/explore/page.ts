@@ -7,18 +7,19 @@
 
 import { ApiError, isRefusal } from '../api.ts'
 import { button, h, segments, setText } from '../dom.ts'
+import { createEditor } from '../editor.ts'
 import { count, duration } from '../format.ts'
 import { store, stored } from '../keep.ts'
 import type { Context, Page } from '../page.ts'
 import { NO_SPLIT, choose, kindOf } from './answer.ts'
 import type { Answer } from './answer.ts'
-import { createEditor } from './editor.ts'
 import { EXAMPLES } from './examples.ts'
 import { placeAddress, readPlace } from './place.ts'
 import type { Place } from './place.ts'
 import { createPlot } from './plot.ts'
 import type { Plot } from './plot.ts'
 import { resultTable } from './result-table.ts'
+import { sqlColours } from './sql-colours.ts'
 import { tablesHelp } from './tables-help.ts'
 
 const HISTORY_KEY = 'weir.queries'
@@ -44,7 +45,7 @@ export function open(host: HTMLElement, { api, note }: Context): Page {
   let asked: AbortController | null = null
   let left = false
 
-  const editor = createEditor(() => void run())
+  const editor = createEditor({ id: 'sql', label: 'SQL', describedBy: 'sql-keys', placeholder: 'SELECT device, count(*) FROM readings GROUP BY device', colour: sqlColours, onRun: () => void run() })
   const runButton = h('button', { type: 'button', class: 'primary', id: 'run', onclick: () => (asked ? asked.abort() : void run()) }, 'Run')
   const said = h('p', { class: 'muted small', id: 'sql-said', role: 'status' })
   const trouble = h('p', { class: 'trouble', id: 'sql-trouble', role: 'alert', hidden: true })

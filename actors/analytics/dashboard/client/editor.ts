@@ -1,16 +1,11 @@
 /**
- * A place to write SQL: a plain text area, with numbered lines and coloured words beneath it.
+ * A place to write code: a plain text area, with numbered lines and coloured words beneath it.
  *
  * Owns the two layers, which show the same text in the same place. Tab leaves the field, as everywhere else.
  */
 
-import { h } from '../dom.ts'
+import { h } from './dom.ts'
 
-const WORDS = new Set(
-  ('select from where group by order having limit offset as and or not in is null between like ilike join left right full inner outer cross on using union all distinct with ' +
-    'recursive case when then else end cast interval over partition rows range filter qualify asc desc true false exists any values lateral pivot unpivot sample within asof')
-    .split(' '))
-const TOKENS = /(--[^\n]*|\/\*[\s\S]*?(?:\*\/|$))|('(?:[^']|'')*'?)|("[^"]*"?)|(\b\d+(?:\.\d+)?\b)|([A-Za-z_]+)/g
 const LINES_MIN = 6
 const LINES_MAX = 18
 
@@ -20,16 +15,30 @@ export interface Editor {
   setText(text: string): void
   /** Puts `words` where the cursor is. */
   insert(words: string): void
-  /** Puts the cursor at a place of the text, from 0. */
-  focusAt(position: number): void
+  /** Puts the cursor at a place of the text, from 0; to `to`, what lies between is chosen. */
+  focusAt(position: number, to?: number): void
 }
 
-export function createEditor(onRun: () => void): Editor {
+export interface EditorOptions {
+  readonly id: string
+  readonly label: string
+  /** Id of what says more of it. */
+  readonly describedBy: string
+  readonly placeholder: string
+  /** The same text in parts, some of them coloured: `code-word` and the like. */
+  colour(text: string): (Node | string)[]
+  /** Ctrl or ⌘ with Enter. */
+  onRun(): void
+  /** It was changed by hand. */
+  onInput?(): void
+}
+
+export function createEditor({ id, label, describedBy, placeholder, colour, onRun, onInput }: EditorOptions): Editor {
   const numbers = h('pre', { class: 'editor-numbers', 'aria-hidden': 'true' })
   const colours = h('pre', { class: 'editor-colours', 'aria-hidden': 'true' })
   const field = h('textarea', {
-    id: 'sql', class: 'editor-text', spellcheck: 'false', autocapitalize: 'off', autocomplete: 'off', wrap: 'off', rows: LINES_MIN,
-    'aria-label': 'SQL', 'aria-describedby': 'sql-keys', placeholder: 'SELECT device, count(*) FROM readings GROUP BY device',
+    id, class: 'editor-text', spellcheck: 'false', autocapitalize: 'off', autocomplete: 'off', wrap: 'off', rows: LINES_MIN,
+    'aria-label': label, 'aria-describedby': describedBy, placeholder,
   })
   const element = h('div', { class: 'editor' }, numbers, h('div', { class: 'editor-layers' }, colours, field))
 
@@ -39,14 +48,14 @@ export function createEditor(onRun: () => void): Editor {
     field.rows = Math.min(LINES_MAX, Math.max(LINES_MIN, lines))
     numbers.textContent = Array.from({ length: lines }, (_, i) => i + 1).join('\n')
     // The last line's end is shown only if something follows it.
-    colours.replaceChildren(...coloured(text), '\n')
+    colours.replaceChildren(...colour(text), '\n')
     follow()
   }
   function follow(): void {
     colours.scrollTop = numbers.scrollTop = field.scrollTop
     colours.scrollLeft = field.scrollLeft
   }
-  field.addEventListener('input', paint)
+  field.addEventListener('input', () => (paint(), onInput?.()))
   field.addEventListener('scroll', follow)
   field.addEventListener('keydown', (event) => {
     if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return
@@ -68,23 +77,23 @@ export function createEditor(onRun: () => void): Editor {
       field.setRangeText(words, field.selectionStart, field.selectionEnd, 'end')
       paint()
     },
-    focusAt(position) {
+    focusAt(position, to = position) {
       field.focus()
-      field.setSelectionRange(position, position)
+      field.setSelectionRange(position, to)
     },
   }
 }
 
-function coloured(text: string): (Node | string)[] {
+/** The text in parts: what `kindOf` names a kind of is coloured as that, null as it is. */
+export function coloured(text: string, tokens: RegExp, kindOf: (match: RegExpExecArray) => string | null): (Node | string)[] {
   const parts: (Node | string)[] = []
   let at = 0
-  for (const match of text.matchAll(TOKENS)) {
-    const [token, comment, string, name, number, word] = match
-    const kind = comment ? 'comment' : string ? 'string' : name ? 'name' : number ? 'number' : WORDS.has(word.toLowerCase()) ? 'word' : null
+  for (const match of text.matchAll(tokens)) {
+    const kind = kindOf(match)
     if (kind === null) continue
     if (match.index > at) parts.push(text.slice(at, match.index))
-    parts.push(h('span', { class: `sql-${kind}` }, token))
-    at = match.index + token.length
+    parts.push(h('span', { class: `code-${kind}` }, match[0]))
+    at = match.index + match[0].length
   }
   if (at < text.length) parts.push(text.slice(at))
   return parts

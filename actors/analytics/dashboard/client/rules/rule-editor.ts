@@ -1,0 +1,313 @@
+/**
+ * One rule being written: the form and the document, which say the same; tried on what was measured; saved, or ended.
+ *
+ * Owns what is being written, and what the server says of it at its place. Leaves fields to form-fields.ts, drawing to timeline.ts, the address to the page.
+ *
+ * - D1 The document is the rule; the form is a way to write it. What is typed in one shows in the other.
+ * - D2 Nobody's change is lost unasked: what somebody else saved meanwhile is said, and either can be kept.
+ */
+
+import { ApiError } from '../api.ts'
+import type { Api } from '../api.ts'
+import { announce, button, h, segments, setText } from '../dom.ts'
+import { coloured, createEditor } from '../editor.ts'
+import { count } from '../format.ts'
+import type { RuleDocument, RuleRow } from '../shapes.ts'
+import type { Units } from '../units.ts'
+import { createFormFields } from './form-fields.ts'
+import { BEGIN, EMPTY, documentOf, fieldAt, formOf, idOf } from './form.ts'
+import type { Form, Kind } from './form.ts'
+import { SyntaxPlace, lineOf, locate } from './locate.ts'
+import { RANGES } from './place.ts'
+import type { Range } from './place.ts'
+import { timeline, trialTable } from './timeline.ts'
+import { trialWords } from './trial.ts'
+import type { Trial } from './trial.ts'
+import { ruleName } from './words.ts'
+
+const TOKENS = /("(?:[^"\\]|\\.)*"?)(\s*:)?|(-?\b\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\b)|\b(true|false|null)\b/g
+const NOT_WHOLE = 'The document is not whole yet; once it is, the form shows it.'
+const NO_FORM = 'This rule says more than the form can hold. It is edited as a document.'
+
+export interface RuleEditorListener {
+  /** It is saved; what it is called now. */
+  onSaved(id: string): void
+  onDeleted(): void
+  /** It was tried, so that the address says so. */
+  onTried(range: Range): void
+  openAlerts(id: string): number
+}
+
+export interface RuleEditor {
+  readonly element: HTMLElement
+  /** Begins with a stored rule, or with a new one of a kind. */
+  begin(rule: RuleRow | null, kind: Kind | null, mayEdit: boolean): void
+  try(range: Range): Promise<void>
+  /** Whether something was written that is not saved. */
+  readonly isChanged: boolean
+  leave(): void
+}
+
+export function createRuleEditor(api: Api, units: Units, { onSaved, onDeleted, onTried, openAlerts }: RuleEditorListener): RuleEditor {
+  /** Revision that what is written began with; 0: there was none. */
+  let revision = 0
+  let id = ''
+  let isNew = true
+  let begun = ''
+  let range: Range = '7d'
+  let trying = new AbortController()
+
+  const form = createFormFields(api, units, writeForm)
+  const editor = createEditor({ id: 'rule-document', label: 'The rule as a document', describedBy: 'rule-document-error', placeholder: '{}', colour: jsonColours, onRun: () => void run(range), onInput: readDocument })
+  const named = h('input', { id: 'rule-id', type: 'text', maxlength: 64, autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false', 'aria-describedby': 'rule-id-error', oninput: () => (named.dataset.own = 'yes') })
+  const namedError = h('p', { id: 'rule-id-error', class: 'error' })
+  const namedField = h('div', { class: 'field' }, h('label', { for: 'rule-id' }, 'Short name, for addresses and programs; it stays'), named, namedError)
+  const trouble = h('p', { class: 'error', role: 'alert', id: 'rule-document-error' })
+  const conflict = h('div', { class: 'trouble rule-conflict', role: 'alert', id: 'rule-conflict', hidden: true })
+  const save = button('primary', 'Save', () => void store(), { id: 'rule-save' })
+  const remove = button('quiet', 'Delete', () => sure.showModal(), { id: 'rule-delete' })
+  const onlyReads = h('p', { class: 'muted small', hidden: true }, 'It may be changed and tried here; a key of the role admin saves it.')
+  const ranges = h('fieldset', { class: 'segments', id: 'rule-ranges' }, h('legend', { class: 'unseen' }, 'How much of the past'))
+  const rangeButtons = segments(ranges, 'rule-range', RANGES, (value) => void run(value as Range))
+  const tryButton = button('quiet', 'Try it', () => void run(range), { id: 'rule-try' })
+  const trialSaid = h('p', { id: 'trial-said', role: 'status', class: 'muted' }, 'What would it have raised? Try it on what was measured: nothing is saved, and nobody is told.')
+  const trialBody = h('div', { id: 'trial' })
+  const sureAbout = h('p', { class: 'muted' })
+  const sureError = h('p', { class: 'error', role: 'alert' })
+  const sure: HTMLDialogElement = h('dialog', { class: 'card', id: 'rule-sure', 'aria-labelledby': 'rule-sure-title' },
+    h('div', { class: 'unit-form' }, h('h2', { id: 'rule-sure-title' }, 'Delete this rule?'), sureAbout, sureError,
+      h('div', { class: 'form-actions' }, button('primary', 'Delete it', () => void end(), { id: 'rule-delete-sure' }), button('quiet', 'Keep it', () => sure.close()))))
+  const asDocument = h('details', { class: 'card editor-card' }, h('summary', {}, 'The same as a document (JSON)'), editor.element,
+    h('div', { class: 'rule-trouble' }, trouble, h('p', { class: 'muted small' }, 'What is written here shows in the form, and the other way round. Ctrl or ⌘ with Enter tries it.')))
+  const both = h('div', { class: 'rule-editor' }, h('section', { class: 'card rule-part', 'aria-label': 'Form' }, form.element, namedField), asDocument)
+  const element = h('div', { class: 'stack' },
+    conflict, both,
+    h('div', { class: 'rule-actions' }, save, remove, onlyReads),
+    h('section', { class: 'card rule-part', 'aria-label': 'Trial' }, h('div', { class: 'trial-tools' }, h('h2', {}, 'On what was measured'), ranges, tryButton), trialSaid, trialBody),
+    sure)
+
+  function written(): Record<string, unknown> | null {
+    try {
+      const json: unknown = JSON.parse(editor.text())
+      return typeof json === 'object' && json !== null && !Array.isArray(json) ? (json as Record<string, unknown>) : null
+    } catch {
+      return null
+    }
+  }
+
+  function showForm(): void {
+    const document = written()
+    const made = document === null ? null : formOf(document)
+    form.show(made, document === null ? NOT_WHOLE : NO_FORM)
+    if (isNew && named.dataset.own === undefined && typeof document?.name === 'string') named.value = idOf(document.name)
+  }
+
+  function readDocument(): void {
+    clearErrors()
+    showForm()
+    staleTrial()
+  }
+
+  function writeForm(made: Form): void {
+    clearErrors()
+    editor.setText(JSON.stringify(documentOf(made, written() ?? {}), null, 2))
+    if (isNew && named.dataset.own === undefined) named.value = idOf(made.name)
+    staleTrial()
+  }
+
+  function clearErrors(): void {
+    form.clearErrors()
+    setText(trouble, '')
+    setText(namedError, '')
+  }
+
+  function staleTrial(): void {
+    if (!trialBody.hasChildNodes() || trialBody.dataset.stale !== undefined) return
+    trialBody.dataset.stale = ''
+    setText(trialSaid, 'The rule has changed since it was tried.')
+  }
+
+  /** Says what is wrong at its place: at the field where the form has it, else in the document. */
+  function point(problem: unknown): void {
+    const { message } = problem as Error
+    const text = editor.text()
+    if (problem instanceof ApiError && problem.problem.parameter === 'id') {
+      setText(namedError, message)
+      return named.focus()
+    }
+    const pointer = problem instanceof ApiError && typeof problem.problem.pointer === 'string' ? problem.problem.pointer : null
+    if (pointer === null) {
+      asDocument.open = true
+      return setText(trouble, message)
+    }
+    const field = fieldAt(pointer)
+    if (field !== null && form.say(field, message)) return
+    const { from, to } = locate(text, pointer)
+    asDocument.open = true
+    setText(trouble, `Line ${lineOf(text, from).line}: ${message}`)
+    editor.focusAt(from, to)
+  }
+
+  /** The document to be sent; null where it is no JSON, which is said at its place. */
+  function toSend(): unknown {
+    const text = editor.text()
+    try {
+      return JSON.parse(text) as unknown
+    } catch {
+      try {
+        locate(text, '')
+      } catch (problem) {
+        const at = problem instanceof SyntaxPlace ? problem.at : 0
+        const { line, column } = lineOf(text, at)
+        asDocument.open = true
+        setText(trouble, `Line ${line}, column ${column}: from here on this is no JSON.`)
+        editor.focusAt(at, Math.min(text.length, at + 1))
+      }
+      return null
+    }
+  }
+
+  async function run(of: Range): Promise<void> {
+    range = of
+    rangeButtons.set(range)
+    clearErrors()
+    const body = toSend()
+    if (body === null) return
+    trying.abort()
+    trying = new AbortController()
+    const { signal } = trying
+    trialBody.setAttribute('aria-busy', 'true')
+    setText(trialSaid, 'Trying…')
+    onTried(range)
+    try {
+      const response = await api.send(`/v1/rules/${encodeURIComponent(id || named.value || 'new')}/try?time=ms&from=-${range}`, { method: 'POST', body, signal })
+      const trial = (await response.json()) as Trial
+      if (signal.aborted) return
+      const now = Date.now()
+      delete trialBody.dataset.stale
+      setText(trialSaid, trialWords(trial, RANGES.find(({ value }) => value === range)!.label))
+      trialBody.replaceChildren(...(trial.events.length === 0 ? [] : [timeline(trial, now), trialTable(trial, now)]))
+    } catch (problem) {
+      if (signal.aborted) return
+      trialBody.replaceChildren()
+      if (problem instanceof ApiError && typeof problem.problem.pointer === 'string') {
+        setText(trialSaid, 'It can be tried once it is right.')
+        point(problem)
+      } else setText(trialSaid, (problem as Error).message)
+    } finally {
+      if (!signal.aborted) trialBody.removeAttribute('aria-busy')
+    }
+  }
+
+  /** `over`: the revision that is saved over, where that is not the one it began with. */
+  async function store(over: number = revision): Promise<void> {
+    clearErrors()
+    conflict.hidden = true
+    const of = isNew ? named.value.trim() : id
+    if (of === '') {
+      setText(namedError, 'It needs a short name, such as dry-soil.')
+      return named.focus()
+    }
+    const body = toSend()
+    if (body === null) return
+    save.disabled = true
+    try {
+      const headers: Record<string, string> = over === 0 ? { 'If-None-Match': '*' } : { 'If-Match': `"${over}"` }
+      await api.send(`/v1/rules/${encodeURIComponent(of)}`, { method: 'PUT', headers, body })
+      begun = editor.text()
+      announce(`${ruleName(of, body as RuleDocument)} is saved`)
+      onSaved(of)
+    } catch (problem) {
+      if (problem instanceof ApiError && problem.status === 412) await sayConflict(of)
+      else point(problem)
+    } finally {
+      save.disabled = false
+    }
+  }
+
+  async function sayConflict(of: string): Promise<void> {
+    const theirs = await stored(of).catch(() => null)
+    if (isNew) {
+      setText(namedError, 'There is a rule of this short name already: choose another one.')
+      return named.focus()
+    }
+    const words = theirs === null ? 'Somebody has deleted this rule while you wrote.' : 'Somebody has changed this rule while you wrote.'
+    conflict.replaceChildren(h('p', {}, `${words} Nothing is lost yet: which one shall be?`),
+      h('div', { class: 'form-actions' },
+        theirs !== null && button('quiet', 'Show theirs', () => begin(theirs, null, true), { id: 'rule-theirs' }),
+        button('quiet', theirs === null ? 'Save mine anew' : 'Save mine over it', () => void store(theirs?.revision ?? 0), { id: 'rule-mine' })))
+    conflict.hidden = false
+    conflict.scrollIntoView({ block: 'nearest' })
+  }
+
+  /** The rule as it is now; null where it is gone. */
+  async function stored(of: string): Promise<RuleRow | null> {
+    try {
+      return await api.get<RuleRow>(`/v1/rules/${encodeURIComponent(of)}`)
+    } catch (problem) {
+      if (problem instanceof ApiError && problem.status === 404) return null
+      throw problem
+    }
+  }
+
+  async function end(): Promise<void> {
+    setText(sureError, '')
+    try {
+      await api.send(`/v1/rules/${encodeURIComponent(id)}`, { method: 'DELETE', headers: { 'If-Match': `"${revision}"` } })
+      sure.close()
+      begun = editor.text()
+      announce('The rule is deleted')
+      onDeleted()
+    } catch (problem) {
+      if (!(problem instanceof ApiError) || problem.status !== 412) return setText(sureError, (problem as Error).message)
+      sure.close()
+      await sayConflict(id)
+    }
+  }
+
+  function begin(rule: RuleRow | null, kind: Kind | null, mayEdit: boolean): void {
+    trying.abort()
+    conflict.hidden = true
+    isNew = rule === null
+    id = rule?.id ?? ''
+    revision = rule?.revision ?? 0
+    named.value = ''
+    delete named.dataset.own
+    namedField.hidden = !isNew
+    save.hidden = !mayEdit
+    remove.hidden = !mayEdit || isNew
+    onlyReads.hidden = mayEdit
+    const open = rule === null ? 0 : openAlerts(rule.id)
+    setText(sureAbout, `It watches no more${open === 0 ? '' : `, and its ${count(open)} open alert${open === 1 ? ' is' : 's are'} resolved`}. What it has raised stays in the history.`)
+    const first = rule?.rule ?? documentOf({ ...EMPTY, ...BEGIN[kind ?? 'threshold'], kind: kind ?? 'threshold' })
+    editor.setText(JSON.stringify(first, null, 2))
+    begun = editor.text()
+    clearErrors()
+    showForm()
+    // On a phone the form comes first, and is mostly enough.
+    both.toggleAttribute('data-alone', formOf(first) === null)
+    asDocument.open = formOf(first) === null || !matchMedia('(max-width: 900px)').matches
+    rangeButtons.set(range)
+    trialBody.replaceChildren()
+    delete trialBody.dataset.stale
+    setText(trialSaid, 'What would it have raised? Try it on what was measured: nothing is saved, and nobody is told.')
+    if (isNew) form.focus()
+  }
+
+  return {
+    element,
+    begin,
+    try: run,
+    get isChanged() {
+      return editor.text() !== begun
+    },
+    leave() {
+      trying.abort()
+      sure.close()
+    },
+  }
+}
+
+function jsonColours(text: string): (Node | string)[] {
+  return coloured(text, TOKENS, ([, string, colon, number]) => (string ? (colon ? 'name' : 'string') : number ? 'number' : 'word'))
+}
