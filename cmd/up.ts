@@ -42,7 +42,7 @@ export async function main(argv: string[], env: Env): Promise<void> {
     title: 'weir-up',
     logger,
     // Its groups of processes drain one after the other, each within its own bound.
-    drainMs: 5 * DRAIN_MAX_MS,
+    drainMs: 6 * DRAIN_MAX_MS,
     start: async (signal) => {
       const settings = { latenessMs: lateness, idleMs: idle, retentionMs: retention }
       const root = resolve(import.meta.dirname, '..')

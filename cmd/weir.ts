@@ -14,10 +14,11 @@ interface Command {
 }
 
 const COMMANDS: Readonly<Record<string, Command>> = {
-  up: { summary: 'runs the whole system on this machine: a log, an edge, workers, a store', load: () => import('./up.ts') },
+  up: { summary: 'runs the whole system on this machine: a log, an edge, workers, a store, a notifier', load: () => import('./up.ts') },
   edge: { summary: 'takes readings in over HTTP, and passes everything else on to a store', load: () => import('./edge.ts') },
   worker: { summary: 'processes its share of the partitions', load: () => import('./worker.ts') },
   store: { summary: 'keeps the lake, and serves the analytics API and the dashboard', load: () => import('./store.ts') },
+  notifier: { summary: 'tells people of alerts, as their routes say', load: () => import('./notifier.ts') },
   lake: { summary: 'copies the lake, whole, while its store runs', load: () => import('./lake.ts') },
   keys: { summary: 'creates, lists, rotates and revokes API keys', load: () => import('./keys.ts') },
   rules: { summary: 'lists, edits and tries the rules by which alerts are raised', load: () => import('./rules.ts') },

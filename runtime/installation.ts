@@ -14,7 +14,7 @@ import type { Clock } from './clock.ts'
 import { ErrorCode, isOperating, OperatingError } from './errors.ts'
 import { PAYLOAD_MAX_BYTES } from './limits.ts'
 import type { Connection, KeyValue } from './log.ts'
-import { BUCKET_KEYS, BUCKET_META, BUCKET_SNAPSHOTS, RESULTS } from './topology.ts'
+import { BUCKET_KEYS, BUCKET_META, BUCKET_NOTIFY, BUCKET_SNAPSHOTS, RESULTS } from './topology.ts'
 import { inputStream, inputStreams, inputSubject, resultsSubject, topologyOf } from './topology.ts'
 import type { Topology } from './topology.ts'
 
@@ -80,6 +80,10 @@ export async function ensureInstallation(connection: Connection, options: Instal
     const topology = topologyOf(entry.partitions)
     await makeStreams(connection, topology, entry, options.bytesMax)
     await connection.kv(BUCKET_KEYS, { replicas: entry.replicas })
+    await connection.kv(BUCKET_NOTIFY, { replicas: entry.replicas }).catch((error) => {
+      // An installation of before it lacks it, and who may not make it needs none: the next process with the admin's rights makes it.
+      if (!isOperating(error, ErrorCode.config)) throw error
+    })
     await connection.objects(BUCKET_SNAPSHOTS, { replicas: entry.replicas })
     if (options.firstMessage !== undefined && !entry.introduced) {
       await introduce(connection, topology, options.firstMessage)

@@ -264,6 +264,32 @@ export const TRIAL_SERIES_MAX = 200
 export const TRIAL_READINGS_MAX = 500_000
 /** Alert events that one trial tells; of more the first are told. */
 export const TRIAL_EVENTS_MAX = 5_000
+/** Routes of alerts of a tenant; beyond it 400. Bytes of one that is sent; beyond it 413. */
+export const ROUTES_MAX = 50
+export const ROUTE_BODY_BYTES_MAX = 32_768
+/** Notifier: alerts of a tenant that are remembered while they are open; of more those that came first are let go: they are reminded of, and silence others, no more. */
+export const NOTIFY_OPEN_MAX = 10_000
+/** Notifier: messages of a route that wait for a receiver; beyond it the oldest are given up, and said to be. */
+export const NOTIFY_WAITING_MAX = 1_000
+/** Notifier: events in one message; of more their number is told. */
+export const NOTIFY_EVENTS_MAX = 50
+/** Notifier: bytes of what is kept of a tenant; beyond it the oldest messages are given up until it fits. */
+export const NOTIFY_STATE_BYTES_MAX = 6 * 1024 * 1024
+/** Notifier: messages under way at a time, to one route and to all. */
+export const NOTIFY_ROUTE_IN_FLIGHT = 4
+export const NOTIFY_IN_FLIGHT = 64
+/** Notifier: how long one receiver may take to answer, and how many bytes of its answer are read. */
+export const NOTIFY_ANSWER_MAX_MS = 10_000
+export const NOTIFY_ANSWER_BYTES_MAX = 16_384
+/** Notifier: pauses of a route whose receiver fails, and of one message that was refused, doubling from the first to the second. */
+export const NOTIFY_PAUSE_MIN_MS = 500
+export const NOTIFY_PAUSE_MAX_MS = 30_000
+export const NOTIFY_RETRY_MIN_MS = 1_000
+export const NOTIFY_RETRY_MAX_MS = 600_000
+/** Notifier: the longest that a receiver may ask for by Retry-After. */
+export const NOTIFY_RETRY_AFTER_MAX_MS = 3_600_000
+/** Notifier: that something has been delivered is stored this much later, or with what comes before. */
+export const NOTIFY_SETTLE_MS = 200
 /** Bytes of an answer to an anomaly; beyond them 413. */
 export const ANSWER_BODY_BYTES_MAX = 4_096
 /** How far ahead a forecast may be asked for; beyond it 400. */
@@ -353,4 +379,5 @@ assert(HEARTBEAT_MS * 3 <= DEAD_AFTER_MS, 'a member must be able to miss two hea
 assert(LIVE_CATCH_UP_OWED_MAX < LIVE_QUEUE_BYTES_MAX && LIVE_QUEUE_BYTES_MAX < LIVE_BYTES_MAX, 'one reader must not use up what there is for all')
 assert(LIVE_SNAPSHOT_MAX * (DEVICE_CHARS_MAX + METRIC_CHARS_MAX + 160) < RELAY_EVENT_BYTES_MAX, 'the largest snapshot must pass an edge')
 assert(BLOCK_LINGER_MS < COMMIT_INTERVAL_MS)
+assert(NOTIFY_STATE_BYTES_MAX < PAYLOAD_MAX_BYTES, 'what is kept of a tenant must fit a message')
 assert(SQL_PROCESSES > 1 && SQL_MEMORY_MIB < SQL_RSS_MAX_MIB && SQL_TIME_MS <= SQL_TIME_MAX_MS && SQL_ROWS <= SQL_ROWS_MAX)

@@ -19,7 +19,7 @@ import type { Clock } from './clock.ts'
 import type { Bus } from './log.ts'
 import { ABSENT_AFTER_MS, DEAD_AFTER_MS, HEARTBEAT_MS } from './limits.ts'
 
-export type MemberRole = 'edge' | 'worker' | 'store'
+export type MemberRole = 'edge' | 'worker' | 'store' | 'notifier'
 
 /** One process, or thread, as it speaks of itself. */
 export interface Member {
@@ -263,7 +263,7 @@ function sameWork(a: Member, b: Member): boolean {
   return a.partitions.every((p, i) => p.partition === b.partitions[i].partition && p.epoch === b.partitions[i].epoch)
 }
 
-const ROLES: readonly MemberRole[] = ['edge', 'worker', 'store']
+const ROLES: readonly MemberRole[] = ['edge', 'worker', 'store', 'notifier']
 
 /** Someone else's bytes on the bus are no member, and neither is what lacks a part of one. */
 function read(data: Uint8Array): [Word | null, Member | null] {

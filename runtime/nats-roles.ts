@@ -5,9 +5,9 @@
  * reads the answers to another. `$JS.>` is never granted as a whole: on some servers it reaches beyond its own account.
  */
 
-import { BUCKET_KEYS, BUCKET_META, BUCKET_SNAPSHOTS, RESULTS, STREAMS_MAX } from './topology.ts'
+import { BUCKET_KEYS, BUCKET_META, BUCKET_NOTIFY, BUCKET_SNAPSHOTS, RESULTS, STREAMS_MAX } from './topology.ts'
 
-export const NATS_ROLES = ['edge', 'worker', 'store', 'reader', 'admin'] as const
+export const NATS_ROLES = ['edge', 'worker', 'store', 'notifier', 'reader', 'admin'] as const
 export type NatsRole = (typeof NATS_ROLES)[number]
 
 /** Password of each role. */
@@ -28,6 +28,8 @@ export interface NatsConfigOptions {
 
 /** Where members speak to each other. */
 const MEMBERS = 'weir.>'
+/** Begins the subjects on which alerts are sent; see actors/notify/targets/subject.ts. */
+export const ALERTS = 'alerts'
 const INPUTS = Array.from({ length: STREAMS_MAX }, (_, i) => `READINGS_${i}`)
 
 export function inboxPrefix(role: NatsRole): string {
@@ -50,6 +52,7 @@ function purging(stream: string): string {
 
 const KEYS = `KV_${BUCKET_KEYS}`
 const META = `KV_${BUCKET_META}`
+const NOTIFY = `KV_${BUCKET_NOTIFY}`
 const SNAPSHOTS = `OBJ_${BUCKET_SNAPSHOTS}`
 const INSTALLATION = ['$JS.API.STREAM.INFO.*', ...reading(META)]
 const COMMON = [MEMBERS, ...INSTALLATION]
@@ -67,10 +70,10 @@ const MAY_PUBLISH: Readonly<Record<NatsRole, readonly string[]>> = {
     purging(SNAPSHOTS),
   ],
   // Stores purge what every reader has behind it, register themselves as readers, keep the units, drivers and rules that were named and what is usual for
-  // kinds, and append what people answer and do about alerts, what is usual, rules, and hours of drivers to the input.
+  // kinds, where alerts are sent, and append what people answer and do about alerts, what is usual, rules, and hours of drivers to the input.
   store: [
     ...COMMON,
-    ...[...INPUTS, RESULTS, SNAPSHOTS, KEYS].flatMap(reading),
+    ...[...INPUTS, RESULTS, SNAPSHOTS, KEYS, NOTIFY].flatMap(reading),
     ...[...INPUTS, RESULTS, SNAPSHOTS].map(purging),
     `$KV.${BUCKET_META}.readers.>`,
     `$KV.${BUCKET_META}.units.>`,
@@ -78,7 +81,16 @@ const MAY_PUBLISH: Readonly<Record<NatsRole, readonly string[]>> = {
     `$KV.${BUCKET_META}.drivers.>`,
     `$KV.${BUCKET_META}.rules.>`,
     `$KV.${BUCKET_META}.ruled.>`,
+    `$KV.${BUCKET_NOTIFY}.route.>`,
     'readings.>',
+  ],
+  // A notifier reads results and writes to no log: it keeps what it has sent, registers itself as a reader, and sends alerts to who listens on the bus.
+  notifier: [
+    ...COMMON,
+    ...[RESULTS, NOTIFY].flatMap(reading),
+    `$KV.${BUCKET_META}.readers.notifier`,
+    `$KV.${BUCKET_NOTIFY}.state.>`,
+    `${ALERTS}.>`,
   ],
   // Replays: nothing that anyone else could notice.
   reader: [...INSTALLATION, ...[...INPUTS, RESULTS, SNAPSHOTS].flatMap(reading)],
@@ -95,10 +107,13 @@ const MAY_PUBLISH: Readonly<Record<NatsRole, readonly string[]>> = {
   ],
 }
 
+/** Who may listen to alerts on the bus. */
+const HEARS_ALERTS: ReadonlySet<NatsRole> = new Set(['reader', 'admin'])
+
 /** The text of nats.conf. It holds the passwords: only its owner may read it. */
 export function natsConfig(options: NatsConfigOptions): string {
   const users = NATS_ROLES.map((role) => {
-    const permissions = { publish: { allow: MAY_PUBLISH[role] }, subscribe: { allow: [`${inboxPrefix(role)}.>`, ...(role === 'reader' ? [] : [MEMBERS])] } }
+    const permissions = { publish: { allow: MAY_PUBLISH[role] }, subscribe: { allow: [`${inboxPrefix(role)}.>`, ...(role === 'reader' ? [] : [MEMBERS]), ...(HEARS_ALERTS.has(role) ? [`${ALERTS}.>`] : [])] } }
     return `    ${JSON.stringify({ user: role, password: options.credentials[role], permissions })}`
   })
   return [

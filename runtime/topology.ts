@@ -11,6 +11,8 @@ export const STREAMS_MAX = 8
 export const BUCKET_META = 'weir'
 export const BUCKET_KEYS = 'weir_keys'
 export const BUCKET_SNAPSHOTS = 'weir_snapshots'
+/** Bucket of where alerts are sent, with the secrets of those places, and of what was sent: neither edges nor workers read it. */
+export const BUCKET_NOTIFY = 'weir_notify'
 
 /** What was fixed at the first start. */
 export interface Topology {

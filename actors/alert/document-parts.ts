@@ -11,11 +11,15 @@ export interface Place {
 /** Why a document is no rule, in words that say what to do. */
 export class RuleError extends Error {
   readonly pointer: string
+  /** What is wrong, without what it is wrong of. */
+  readonly trouble: string
 
   /** `must` completes "… must be". */
   constructor({ pointer, value }: Place, must: string, current: unknown = value) {
     const shown = (current === undefined ? 'nothing' : (JSON.stringify(current) ?? String(current))).slice(0, 80)
-    super(`Cannot use this rule as ${pointer === '' ? 'it' : pointer} must be ${must}: current value is ${shown}`)
+    const trouble = `${pointer === '' ? 'it' : pointer} must be ${must}: current value is ${shown}`
+    super(`Cannot use this rule as ${trouble}`)
+    this.trouble = trouble
     this.name = 'RuleError'
     this.pointer = pointer
   }

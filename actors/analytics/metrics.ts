@@ -116,7 +116,7 @@ function ofPartitions(metrics: Metrics, { topology, clock, tail, follower, membe
     registers,
     collect() {
       const all = members()
-      for (const role of ['edge', 'worker', 'store']) this.set({ member_role: role }, all.filter((member) => member.role === role).length)
+      for (const role of ['edge', 'worker', 'store', 'notifier']) this.set({ member_role: role }, all.filter((member) => member.role === role).length)
     },
   })
 }

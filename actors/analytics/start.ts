@@ -11,13 +11,13 @@ import { join } from 'node:path'
 import type { Hono } from 'hono'
 import { createHash } from 'node:crypto'
 import type { Clock } from '../../runtime/clock.ts'
-import { OperatingError } from '../../runtime/errors.ts'
+import { ErrorCode, isOperating, OperatingError } from '../../runtime/errors.ts'
 import { decodeJournal } from '../../runtime/journal.ts'
 import type { KeyedEnv } from '../../runtime/http.ts'
 import type { Keyring } from '../../runtime/keys.ts'
-import type { Connection, StreamInfo } from '../../runtime/log.ts'
+import type { Connection, KeyValue, StreamInfo } from '../../runtime/log.ts'
 import type { Metrics } from '../../runtime/telemetry.ts'
-import { BUCKET_META, RESULTS, inputStreams, resultsSubject } from '../../runtime/topology.ts'
+import { BUCKET_META, BUCKET_NOTIFY, RESULTS, inputStreams, resultsSubject } from '../../runtime/topology.ts'
 import type { Topology } from '../../runtime/topology.ts'
 import { Follower } from '../store/follow.ts'
 import type { FollowerLogger } from '../store/follow.ts'
@@ -28,6 +28,7 @@ import { DriverRegistry, DriverRelay } from '../fleet/drivers.ts'
 import { RuleRelay } from '../fleet/rule-relay.ts'
 import { RuleRegistry } from '../fleet/rules.ts'
 import { FleetLearner } from '../fleet/learner.ts'
+import { RouteRegistry } from '../notify/routes.ts'
 import { createAnalytics } from './http/app.ts'
 import { dashboardRoutes } from './dashboard/routes.ts'
 import { countFates } from './data/fates.ts'
@@ -47,7 +48,7 @@ export interface AnalyticsOptions {
   readonly dataDir: string
   readonly keyring: Keyring
   /** Members of the group; `Membership` of runtime/membership.ts fits. */
-  readonly membership: { view(role: 'edge' | 'worker' | 'store'): readonly MemberView[] }
+  readonly membership: { view(role: 'edge' | 'worker' | 'store' | 'notifier'): readonly MemberView[] }
   readonly clock: Clock
   readonly logger: FollowerLogger
   readonly metrics?: Metrics
@@ -108,6 +109,7 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
   const courses = new CourseTeller({ log, clock, logger })
   const relay = new DriverRelay({ registry: drivers, log, topology, clock, logger })
   const rules = await RuleRegistry.open(meta)
+  const routes = await openRoutes(connection)
   const ruleRelay = await RuleRelay.open({ registry: rules, kv: meta, log, topology, clock, logger })
   const follower = new Follower({
     log,
@@ -136,9 +138,9 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
   const offReconnect = connection.onReconnect(() => void follower.check().catch(fail))
 
   const sql = new SqlPool({ tail, lakeDir: folder, clock, logger, ...options.sql })
-  const members = () => (['edge', 'worker', 'store'] as const).flatMap((role) => [...membership.view(role)])
+  const members = () => (['edge', 'worker', 'store', 'notifier'] as const).flatMap((role) => [...membership.view(role)])
   const units = await UnitRegistry.open(meta)
-  const { app } = createAnalytics({ tail, sql, hub, log, topology, keyring, units, learner, drivers, rules, ruleRelay, clock, logger, progress: follower, members })
+  const { app } = createAnalytics({ tail, sql, hub, log, topology, keyring, units, learner, drivers, rules, ruleRelay, routes, clock, logger, progress: follower, members })
   app.route('/', dashboardRoutes())
   if (metrics !== undefined) registerMetrics(metrics, { connection, topology, dataDir, clock, tail, sql, hub, follower, members })
 
@@ -171,11 +173,23 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
       await relay.stop()
       await ruleRelay.stop()
       rules.close()
+      routes?.registry.close()
       drivers.close()
       await follower.stop()
       await tail.close()
       await lake.close()
     },
+  }
+}
+
+/** Null in an installation of before routes, where nobody with the rights to make their bucket has been since. */
+async function openRoutes(connection: Connection): Promise<{ registry: RouteRegistry; kv: KeyValue } | null> {
+  try {
+    const kv = await connection.kv(BUCKET_NOTIFY, { create: false })
+    return { registry: await RouteRegistry.open(kv), kv }
+  } catch (error) {
+    if (isOperating(error, ErrorCode.identity)) return null
+    throw error
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * The whole system on one machine: the log's server, an edge, workers and a store as processes of their own, kept running, and stopped
- * in the order in which readings flow: edge, workers, store, log.
+ * The whole system on one machine: the log's server, an edge, workers, a store and a notifier as processes of their own, kept running, and stopped
+ * in the order in which readings flow: edge, workers, notifier, store, log.
  *
  * Owns the order of starting and stopping, what each child is told by its environment, and when all of it is ready. Leaves each role to its
  * own command, keeping alive to runtime/supervisor.ts, and what a person reads to `weir up`.
@@ -108,6 +108,7 @@ export class System {
 
     const groups: (() => Service[])[] = [
       () => [this.#role('store', 'store', { WEIR_NATS: urlOf('store') }, connection)],
+      () => [this.#role('notifier', 'notifier', { WEIR_NATS: urlOf('notifier') }, connection)],
       () => Array.from({ length: workers }, (_, i) => this.#role(`worker-${i + 1}`, 'worker', { WEIR_NATS: urlOf('worker') }, connection)),
       () => [this.#role('edge', 'edge', { WEIR_NATS: urlOf('edge'), WEIR_HOST: host, WEIR_PORT: String(port) }, connection)],
     ]

@@ -445,6 +445,16 @@ function isOwn(ow: unknown, list: (of: unknown, row: (entry: unknown[]) => boole
   return named && list(rows, (row) => row.length === 4 && Number.isSafeInteger(row[0]) && (row[0] as number) >= 0 && Number.isFinite(row[1]) && Number.isSafeInteger(row[2]) && typeof row[3] === 'string')
 }
 
+/** The key of alerts on the wire, as msgpack has it. */
+const ALERTS_KEY = Uint8Array.of(0xa2, 0x61, 0x6c)
+
+/** The events of alerts in a commit's payload, for who needs nothing else of it: one without any is not decoded. Throws `RangeError` as `decodeEffects` does. */
+export function decodeAlerts(payload: Uint8Array): (Omit<AlertRow, 'series'> & { readonly series: SeriesName })[] {
+  if (Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).indexOf(ALERTS_KEY) < 0) return []
+  const { alerts, series } = decodeEffects(payload)
+  return alerts.map((row) => ({ ...row, series: series[row.series] }))
+}
+
 /** Size of a window's row, ms. */
 export function sizeMs(row: Pick<WindowRow, 'size'>): number {
   return WINDOW_SIZES_MS[row.size]

@@ -9,7 +9,7 @@ const sample = readFileSync(join(import.meta.dirname, '../../deploy/nats.conf'),
 test('the sample of an outer server gives each role the rights that the embedded one gives it', () => {
   const embedded = natsConfig({
     port: 1, storeDir: '', storeBytesMax: 1, payloadMaxBytes: 1, pidFile: '', portsDir: '', logFile: '', sync: null,
-    credentials: { edge: '', worker: '', store: '', reader: '', admin: '' },
+    credentials: { edge: '', worker: '', store: '', notifier: '', reader: '', admin: '' },
   })
   const rights = [...embedded.matchAll(/^ *(\{"user".*\}),?$/gm)].map(([, user]) => JSON.parse(user!) as { user: string; permissions: Record<string, { allow: string[] }> })
   expect(rights.map(({ user }) => user)).toEqual([...NATS_ROLES])
@@ -25,7 +25,7 @@ test('the sample of an outer server takes messages as large as Weir sends', () =
 })
 
 test('the units of systemd run commands that are there, and give them time to drain', () => {
-  for (const role of ['edge', 'worker', 'store']) {
+  for (const role of ['edge', 'worker', 'store', 'notifier']) {
     const unit = readFileSync(join(import.meta.dirname, `../../deploy/weir-${role}.service`), 'utf8')
     expect(unit).toMatch(new RegExp(`^ExecStart=/opt/weir/node_modules/.bin/node cmd/${role}.ts`, 'm'))
     expect(readFileSync(join(import.meta.dirname, `../../cmd/${role}.ts`), 'utf8')).toContain('import.meta.main')

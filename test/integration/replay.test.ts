@@ -1,10 +1,12 @@
 /**
  * `weir replay` on a real system whose workers are killed while it is fed: every partition comes out as it was committed, on Node and on Deno,
  * while the system runs and when it is stopped; and an anomaly is explained by the readings that led to it. Rules are followed all the while: no event of
- * an alert is lost or told twice.
+ * an alert is lost or told twice, and all of them reach a webhook, though the notifier is killed, too.
  */
 
 import { execFile } from 'node:child_process'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -35,6 +37,8 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   live?.close()
+  receiver.closeAllConnections()
+  receiver.close()
   await system?.remove()
 })
 
@@ -99,6 +103,30 @@ interface Shown {
 const alertsOf = async (query: string) => (await system.get<{ alerts: Shown[] }>(`/v1/alerts?limit=1000&${query}`)).alerts
 let live: LiveClient
 
+interface Told {
+  id: string
+  data: { alerts: { id: string; number: number }[] }
+}
+/** What came to the webhook, which now and then is away. */
+const told: { id: string; header: string; alerts: string[] }[] = []
+let requests = 0
+const receiver = createServer((request, response) => {
+  let body = ''
+  request.on('data', (part) => (body += part)).on('end', () => {
+    if (++requests % 7 === 3) return void response.writeHead(503).end()
+    const { id, data } = JSON.parse(body) as Told
+    told.push({ id, header: String(request.headers['webhook-id']), alerts: data.alerts.map((alert) => `${alert.id} ${alert.number}`) })
+    response.end()
+  })
+})
+
+test('a route leads to a webhook', async () => {
+  await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`
+  const put = await system.fetch('/v1/routes/hook', { method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ target: { webhook: { url } } }) })
+  expect(put.status).toBe(200)
+})
+
 test('rules are put by their command, and soon every partition follows them', async () => {
   live = new LiveClient({ url: system.url, key: ADMIN_KEY, query: 'kind=alert' })
   for (const [id, rule] of Object.entries(RULES)) {
@@ -119,6 +147,7 @@ test('what a system commits, its workers killed again and again, is made again t
     if (i % 45 !== 44) continue
     const pids = await eventually('a worker runs', () => (system.pids('weir-worker').length > 0 ? system.pids('weir-worker') : null))
     process.kill(pids[0], 'SIGKILL')
+    for (const pid of system.pids('weir-notifier')) process.kill(pid, 'SIGKILL')
   }
   await settled(system)
 
@@ -168,6 +197,11 @@ test('each event of an alert is told once, in the lake as on the live stream, wh
   const heard = () => live.of('alert').map(({ data }) => `${data.id} ${data.number}`)
   await eventually('the stream has told all of them', () => names.every((name) => heard().includes(name)))
   expect(new Set(heard()).size).toBe(heard().length)
+  // At least once at the webhook, and by its id a receiver sees what it has already.
+  await eventually('the webhook has all of them', () => names.every((name) => told.some(({ alerts }) => alerts.includes(name))))
+  const ids = new Map(told.map(({ id, alerts: [name] }) => [id, name]))
+  for (const { id, header, alerts } of told) expect([header, alerts]).toEqual([id, [ids.get(id)]])
+  expect(new Set(ids.values()).size).toBe(ids.size)
 })
 
 test('people acknowledge and resolve an alert, though the worker dies between', async () => {

@@ -16,7 +16,7 @@ import { descendants, eventually, freePort, startSystem } from '../support/syste
 import type { System } from '../support/system.ts'
 
 const weir = join(import.meta.dirname, '..', '..', 'cmd', 'weir.ts')
-const ROLES = { 'nats-server': 1, 'weir-edge': 1, 'weir-worker': 2, 'weir-store': 1, 'weir-store-writer': 1 }
+const ROLES = { 'nats-server': 1, 'weir-edge': 1, 'weir-worker': 2, 'weir-store': 1, 'weir-store-writer': 1, 'weir-notifier': 1 }
 
 /** A run of `weir` that ends by itself. */
 async function run(args: string[]): Promise<{ code: number | null; output: string }> {
@@ -54,7 +54,7 @@ describe('weir up', () => {
   })
 
   test('keeps what its processes compiled for their next lives', () => {
-    for (const title of ['weir-edge', 'weir-worker', 'weir-store', 'weir-store-writer']) {
+    for (const title of ['weir-edge', 'weir-worker', 'weir-store', 'weir-store-writer', 'weir-notifier']) {
       const environment = readFileSync(`/proc/${system.pids(title)[0]}/environ`, 'utf8').split('\0')
       expect(environment).toContain(`NODE_COMPILE_CACHE=${join(import.meta.dirname, '../../.cache/compile')}`)
     }

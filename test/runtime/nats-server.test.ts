@@ -108,7 +108,7 @@ describe('the embedded nats-server', { timeout: 60_000 }, () => {
     expect(await codeOf(connectNats({ ...anonymous, servers: `nats://127.0.0.1:${server.port}` }))).toBe('config')
     expect(await codeOf(connectNats({ ...anonymous, servers: `nats://admin:guess@127.0.0.1:${server.port}` }))).toBe('config')
     const passwords = Object.values(JSON.parse(await readFile(join(dataDir, 'nats', 'credentials.json'), 'utf8')) as Record<string, string>)
-    expect(new Set(passwords).size).toBe(5)
+    expect(new Set(passwords).size).toBe(6)
     for (const password of passwords) expect(password).toMatch(/^[0-9a-f]{48}$/)
   })
 

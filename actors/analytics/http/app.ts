@@ -25,6 +25,7 @@ import { liveRoute } from './routes-live.ts'
 import { sqlRoutes } from './routes-sql.ts'
 import { alertRoutes } from './routes-alerts.ts'
 import { forecastRoute } from './routes-forecast.ts'
+import { notifyRoutes } from './routes-notify.ts'
 import { ruleRoutes } from './routes-rules.ts'
 import { targetsRoute } from './routes-targets.ts'
 import * as shapes from './schemas.ts'
@@ -53,6 +54,7 @@ export function createAnalytics(sources: AnalyticsSources): { app: OpenAPIHono<K
   targetsRoute(get, sources)
   alertRoutes(app, get, sources)
   ruleRoutes(app, get, sources)
+  notifyRoutes(app, sources)
   forecastRoute(get, sources)
   feedbackRoute(post, sources)
   kindsRoute(get, sources)

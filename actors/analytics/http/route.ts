@@ -18,6 +18,7 @@ import type { DriverRegistry } from '../../fleet/drivers.ts'
 import type { RuleRelay } from '../../fleet/rule-relay.ts'
 import type { RuleRegistry } from '../../fleet/rules.ts'
 import type { FleetLearner } from '../../fleet/learner.ts'
+import type { RouteSources } from './routes-notify.ts'
 import type { LiveHub } from '../live/live.ts'
 import { timeMsOf } from './parameters.ts'
 import type { Query } from './parameters.ts'
@@ -42,6 +43,8 @@ export interface AnalyticsSources {
   readonly drivers: Pick<DriverRegistry, 'of' | 'set'>
   readonly rules: Pick<RuleRegistry, 'of' | 'find' | 'put' | 'delete'>
   readonly ruleRelay: Pick<RuleRelay, 'isInForce'>
+  /** Null where the installation has no place for them yet. */
+  readonly routes: RouteSources | null
   readonly clock: Clock
   readonly logger: TailLogger
   readonly progress: StatusSources['progress']

@@ -51,7 +51,7 @@ describe('the metrics of a store', () => {
     house.members = [member('worker-1', 'worker', null), member('store-1', 'store', null)]
     const samples = await scrape()
     expect(samples.get('weir_partitions_owned')).toBe(3)
-    expect(named(samples, 'weir_members')).toEqual([['weir_members{member_role="edge"}', 0], ['weir_members{member_role="worker"}', 1], ['weir_members{member_role="store"}', 1]])
+    expect(named(samples, 'weir_members')).toEqual([['weir_members{member_role="edge"}', 0], ['weir_members{member_role="worker"}', 1], ['weir_members{member_role="store"}', 1], ['weir_members{member_role="notifier"}', 0]])
   })
 
   it('leave out what only the log knows while it is away, and still come', async () => {

@@ -1,0 +1,160 @@
+/**
+ * Keeps the states of tenants: loads them, and stores each after it has changed, by compare-and-set.
+ *
+ * - P1 A message may be sent once the state that holds it is stored. So whoever takes over sends the same ones, under the same ids.
+ * - P2 Where another has stored something meanwhile, this one is not the notifier any more: the term ends, nothing is overwritten.
+ * - P3 Everything of RESULTS before `neededFrom` is in states that are stored.
+ */
+
+import type { Clock } from '../../runtime/clock.ts'
+import { ErrorCode, isOperating } from '../../runtime/errors.ts'
+import { NOTIFY_SETTLE_MS, RETRY_MAX_MS, RETRY_MIN_MS } from '../../runtime/limits.ts'
+import type { KeyValue } from '../../runtime/log.ts'
+import { decodeState, emptyState, encodeState, isStateKey, stateKey } from './state.ts'
+import type { TenantState } from './state.ts'
+
+export interface KeeperOptions {
+  readonly kv: KeyValue
+  readonly clock: Clock
+  /** Called after each store: what the state holds may be sent. */
+  readonly onStored: (kept: Kept) => void
+  /** Called once, where this term is over or can't go on. */
+  readonly onFailure: (error: unknown) => void
+}
+
+/** A tenant's state, and how much of it is stored. */
+export class Kept {
+  readonly state: TenantState
+  revision: number
+  /** Ids of messages that are stored. */
+  stored = new Set<string>()
+  /** First sequence of RESULTS whose events are in the state and not yet stored, and of those that are being stored; Infinity for none. */
+  newFrom = Infinity
+  storingFrom = Infinity
+  life: 'clean' | 'settling' | 'storing' | 'storing-again' = 'clean'
+  cancel: () => void = () => {}
+
+  constructor(state: TenantState, revision: number) {
+    this.state = state
+    this.revision = revision
+    this.stored = idsIn(state)
+  }
+}
+
+const idsIn = ({ routes }: TenantState) => new Set(Object.values(routes).flatMap(({ queue }) => queue.map(({ id }) => id)))
+
+export class Keeper {
+  readonly #options: KeeperOptions
+  readonly #by: string
+  readonly #kept = new Map<string, Kept>()
+  #ending = new AbortController()
+  #storing = new Set<Promise<void>>()
+
+  private constructor(options: KeeperOptions) {
+    this.#options = options
+    this.#by = options.clock.nonce()
+  }
+
+  static async open(options: KeeperOptions): Promise<Keeper> {
+    const keeper = new Keeper(options)
+    for (const key of (await options.kv.keys()).filter(isStateKey)) {
+      const there = await options.kv.get(key)
+      const state = there === null ? null : decodeState(there.value)
+      if (state !== null) keeper.#kept.set(state.tenant, new Kept(state, there!.revision))
+    }
+    return keeper
+  }
+
+  all(): Iterable<Kept> {
+    return this.#kept.values()
+  }
+
+  of(tenant: string): Kept {
+    let kept = this.#kept.get(tenant)
+    if (kept === undefined) this.#kept.set(tenant, (kept = new Kept(emptyState(tenant), 0)))
+    return kept
+  }
+
+  /** The state has changed, `from` a commit on where one brought it: it is stored now. */
+  changed(kept: Kept, from = Infinity): void {
+    kept.newFrom = Math.min(kept.newFrom, from)
+    if (this.#ending.signal.aborted) return
+    if (kept.life === 'storing' || kept.life === 'storing-again') kept.life = 'storing-again'
+    else this.#begin(kept)
+  }
+
+  /** Something has been delivered: that is stored soon, or with what changes before. */
+  settled(kept: Kept): void {
+    if (kept.life === 'storing') kept.life = 'storing-again'
+    if (kept.life !== 'clean') return
+    kept.life = 'settling'
+    kept.cancel = this.#options.clock.after(NOTIFY_SETTLE_MS, () => this.#begin(kept))
+  }
+
+  /** RESULTS before it, up to `otherwise`, is in what is stored. */
+  neededFrom(otherwise: number): number {
+    let from = otherwise
+    for (const { newFrom, storingFrom } of this.#kept.values()) from = Math.min(from, newFrom, storingFrom)
+    return from
+  }
+
+  /** Resolves once nothing is being stored that was changed before the call. */
+  async flush(): Promise<void> {
+    while (this.#storing.size > 0) await Promise.all(this.#storing)
+  }
+
+  /** Stores what is to be stored, unless the term failed, and stops. */
+  async stop({ store }: { store: boolean }): Promise<void> {
+    if (store) for (const kept of this.#kept.values()) if (kept.life === 'settling') this.#begin(kept)
+    if (store) await this.flush()
+    this.#ending.abort()
+    for (const kept of this.#kept.values()) kept.cancel()
+    await this.flush()
+  }
+
+  #begin(kept: Kept): void {
+    kept.cancel()
+    kept.life = 'storing'
+    const storing = this.#store(kept)
+      .catch((error) => {
+        if (!this.#ending.signal.aborted) this.#options.onFailure(error)
+      })
+      .finally(() => this.#storing.delete(storing))
+    this.#storing.add(storing)
+  }
+
+  async #store(kept: Kept): Promise<void> {
+    do {
+      kept.life = 'storing'
+      kept.storingFrom = kept.newFrom
+      kept.newFrom = Infinity
+      kept.state.by = this.#by
+      const bytes = encodeState(kept.state)
+      const stored = idsIn(kept.state)
+      kept.revision = await this.#put(kept, bytes)
+      kept.storingFrom = Infinity
+      kept.stored = stored
+      this.#options.onStored(kept)
+    } while ((kept.life as string) === 'storing-again' && !this.#ending.signal.aborted)
+    kept.life = 'clean'
+  }
+
+  async #put({ state, revision }: Kept, bytes: Uint8Array): Promise<number> {
+    const { kv, clock } = this.#options
+    const key = stateKey(state.tenant)
+    for (let pauseMs = RETRY_MIN_MS; ; pauseMs = Math.min(2 * pauseMs, RETRY_MAX_MS)) {
+      try {
+        return await kv.put(key, bytes, revision)
+      } catch (error) {
+        if (isOperating(error, ErrorCode.conflict)) {
+          // Of an answer that was lost it is not known whether it was stored.
+          const there = await kv.get(key)
+          if (there !== null && Buffer.compare(there.value, bytes) === 0) return there.revision
+        }
+        if (!isOperating(error) || !error.retry || this.#ending.signal.aborted) throw error
+      }
+      await clock.sleep(pauseMs, this.#ending.signal)
+      if (this.#ending.signal.aborted) throw new Error('the term is over')
+    }
+  }
+}

@@ -1,0 +1,163 @@
+/** Targets against real receivers on loopback: an HTTP server, a mail server, and a stream of the log. */
+
+import { createServer } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { SMTPServer } from 'smtp-server'
+import type { SMTPServerOptions } from 'smtp-server'
+import { afterEach, describe, expect, it } from 'vitest'
+import type { Outgoing } from '../../../actors/notify/outgoing.ts'
+import { signatureOf } from '../../../actors/notify/signature.ts'
+import { emailSender } from '../../../actors/notify/targets/email.ts'
+import { subjectPart, subjectSender } from '../../../actors/notify/targets/subject.ts'
+import { retryAfterOf, webhookSender } from '../../../actors/notify/targets/webhook.ts'
+import { systemClock } from '../../../runtime/clock.ts'
+import { MemoryWorld } from '../../../runtime/memory-log.ts'
+import { SECRET } from './stage.ts'
+
+const MESSAGE: Outgoing = { id: 'msg_1', tenant: 'default', route: 'phone', title: 'Critical: Böden zu trocken', text: 'Erste Zeile\nZweite', body: '{"type":"alert.opened"}' }
+const alive = new AbortController().signal
+const ends: (() => Promise<unknown>)[] = []
+afterEach(async () => {
+  for (const end of ends.splice(0)) await end()
+})
+
+async function http(answer: (request: IncomingMessage, body: string, response: ServerResponse) => void): Promise<string> {
+  const server = createServer((request, response) => {
+    let body = ''
+    request.on('data', (part) => (body += part)).on('end', () => answer(request, body, response))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  ends.push(() => new Promise((resolve) => (server.close(resolve), server.closeAllConnections())))
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`
+}
+const post = (url: string, signal = alive) => webhookSender(systemClock)({ kind: 'webhook', url, secret: SECRET }, MESSAGE, signal)
+
+describe('a webhook', () => {
+  it('is a POST of JSON whose signature its receiver can check', async () => {
+    const seen: { headers: IncomingMessage['headers']; body: string; method: string }[] = []
+    const url = await http((request, body, response) => {
+      seen.push({ headers: request.headers, body, method: request.method! })
+      response.writeHead(204).end()
+    })
+    expect(await post(url)).toEqual({ kind: 'taken' })
+    const [{ headers, body, method }] = seen
+    expect([method, body, headers['content-type'], headers['webhook-id']]).toEqual(['POST', MESSAGE.body, 'application/json', MESSAGE.id])
+    const timestamp = Number(headers['webhook-timestamp'])
+    expect(Math.abs(systemClock.now() / 1_000 - timestamp)).toBeLessThan(60)
+    expect(headers['webhook-signature']).toBe(signatureOf({ secret: SECRET, id: MESSAGE.id, timestamp, body }))
+  })
+
+  it('takes an error for the message or for the receiver, as its status says, and follows no redirect', async () => {
+    let followed = 0
+    const url = await http(({ url: path }, _, response) => {
+      const status = Number(path!.slice(1))
+      if (Number.isNaN(status)) followed++
+      response.writeHead(status || 200, { location: '/elsewhere', ...(status === 429 ? { 'retry-after': '7' } : {}) }).end('x')
+    })
+    const of = (status: number) => post(new URL(`/${status}`, url).href)
+    expect(await of(400)).toMatchObject({ kind: 'refused', error: 'the receiver answered 400' })
+    expect(await of(503)).toMatchObject({ kind: 'away' })
+    expect(await of(429)).toEqual({ kind: 'away', error: 'the receiver answered 429', retryAfterMs: 7_000 })
+    expect(await of(410)).toMatchObject({ kind: 'never' })
+    for (const status of [301, 307]) expect(await of(status)).toMatchObject({ kind: 'refused', error: expect.stringContaining('redirect') })
+    expect(followed).toBe(0)
+  })
+
+  it('ends with an answer that goes on for ever, with one that never comes, and with nobody there', async () => {
+    const url = await http(({ url: path }, _, response) => {
+      if (path === '/silent') return
+      const write = (): void => {
+        while (!response.destroyed && response.write('x'.repeat(8_192)));
+        if (!response.destroyed) response.once('drain', write)
+      }
+      response.on('error', () => {})
+      write()
+    })
+    expect(await post(new URL('/endless', url).href)).toEqual({ kind: 'taken' })
+    const ending = new AbortController()
+    const silent = post(new URL('/silent', url).href, ending.signal)
+    ending.abort()
+    expect(await silent).toMatchObject({ kind: 'away' })
+    expect(await post('http://127.0.0.1:1/')).toMatchObject({ kind: 'away', error: expect.stringMatching(/could not be reached: \S/) })
+  })
+
+  it('reads Retry-After in both of its forms', () => {
+    const now = Date.UTC(2026, 0, 1)
+    expect([retryAfterOf('120', now), retryAfterOf('Thu, 01 Jan 2026 00:00:30 GMT', now), retryAfterOf('Wed, 31 Dec 2025 00:00:00 GMT', now), retryAfterOf('soon', now), retryAfterOf(null, now)]).toEqual([120_000, 30_000, 0, null, null])
+  })
+})
+
+interface Mail {
+  from: string
+  to: string[]
+  text: string
+  user: string
+}
+
+async function smtp(options: SMTPServerOptions, mails: Mail[]): Promise<string> {
+  const server = new SMTPServer({
+    logger: false,
+    hideSTARTTLS: true,
+    allowInsecureAuth: true,
+    authOptional: true,
+    onAuth: ({ username, password }, _, done) => (password === 'hunter2' ? done(null, { user: username }) : done(new Error('wrong password'))),
+    onData: (stream, session, done) => {
+      let text = ''
+      stream.on('data', (part) => (text += part)).on('end', () => {
+        const { mailFrom, rcptTo } = session.envelope
+        mails.push({ from: mailFrom === false ? '' : mailFrom.address, to: rcptTo.map(({ address }) => address), text, user: String(session.user ?? '') })
+        done()
+      })
+    },
+    ...options,
+  })
+  server.on('error', () => {})
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  ends.push(() => new Promise<void>((resolve) => server.close(() => resolve())))
+  return `smtp://127.0.0.1:${(server.server.address() as AddressInfo).port}`
+}
+const mail = (server: string, more: Partial<Parameters<typeof emailSender>[0]> = {}) =>
+  emailSender({ kind: 'email', to: ['a@example.org', 'b@example.org'], from: 'weir@example.org', server, user: null, password: null, ...more }, MESSAGE, alive)
+
+describe('an e-mail', () => {
+  it('reaches a mail server, with all it has to say, and an id by which it is known again', async () => {
+    const mails: Mail[] = []
+    expect(await mail(await smtp({}, mails), { user: 'weir', password: 'hunter2' })).toEqual({ kind: 'taken' })
+    const [{ from, to, text, user }] = mails
+    expect([from, to, user]).toEqual(['weir@example.org', ['a@example.org', 'b@example.org'], 'weir'])
+    expect(text).toContain('Message-ID: <msg_1@weir>')
+    expect(text).toContain('Subject: =?UTF-8?')
+    expect(text).toContain('Erste Zeile')
+  })
+
+  it('that is refused is told from a server that is away', async () => {
+    const refusing = await smtp({ onRcptTo: ({ address }, _, done) => done(Object.assign(new Error(`nobody of this name: ${address}`), { responseCode: 550 })) }, [])
+    expect(await mail(refusing)).toMatchObject({ kind: 'refused', error: expect.stringContaining('nobody of this name') })
+    const busy = await smtp({ onMailFrom: (_, __, done) => done(Object.assign(new Error('later'), { responseCode: 451 })) }, [])
+    expect(await mail(busy)).toMatchObject({ kind: 'away' })
+    expect(await mail(await smtp({}, []), { user: 'weir', password: 'wrong' })).toMatchObject({ kind: 'refused' })
+    expect(await mail('smtp://127.0.0.1:1')).toMatchObject({ kind: 'away' })
+  })
+})
+
+describe('a subject of the log', () => {
+  it('is of the tenant and the route, whatever signs the tenant has', async () => {
+    const world = new MemoryWorld({ clock: systemClock })
+    const connection = world.connect()
+    const heard: string[] = []
+    connection.bus.listen('alerts.>', (data, subject) => heard.push(`${subject} ${new TextDecoder().decode(data)}`))
+    const send = subjectSender(connection)
+    expect(await send({ kind: 'nats', stored: false }, { ...MESSAGE, tenant: 'farm.*é >' }, alive)).toEqual({ kind: 'taken' })
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(heard).toEqual([`alerts.farm%2E%2A%C3%A9%20%3E.phone ${MESSAGE.body}`])
+    expect(subjectPart('default')).toBe('default')
+    await world.connect().log.ensureStream({ name: 'KEPT', subjects: ['alerts.default.phone'], replicas: 1, bytesMax: -1 })
+    expect(await send({ kind: 'nats', stored: true }, MESSAGE, alive)).toEqual({ kind: 'taken' })
+    expect((await world.connect().log.at('KEPT', 1))!.subject).toBe('alerts.default.phone')
+    world.publishFault = () => 'unavailable'
+    expect(await send({ kind: 'nats', stored: true }, MESSAGE, alive)).toMatchObject({ kind: 'away' })
+    connection.cut()
+    expect(await send({ kind: 'nats', stored: false }, MESSAGE, alive)).toMatchObject({ kind: 'away' })
+  })
+})
