@@ -181,34 +181,27 @@ function giveUpOld(of: RouteState, { giveUpMs }: Route, nowMs: number): boolean 
   return lost > 0
 }
 
-/** The messages of a route that may be sent now, `most` at most: of one order the first alone, and one alone while its receiver fails. */
-export function sendable(of: RouteState, isSending: (id: string) => boolean, most: number, nowMs: number): Delivery[] {
-  if (of.pausedUntilMs > nowMs) return []
-  const busy = new Set<string>()
-  let sending = 0
-  for (const { id, order } of of.queue) {
-    if (!isSending(id)) continue
-    busy.add(order)
-    sending++
-  }
-  const limit = of.failures > 0 ? Math.min(1, most) : most
-  const found: Delivery[] = []
-  const ready = of.failures > 0 ? [...of.queue].sort((a, b) => a.nextMs - b.nextMs || a.madeMs - b.madeMs) : of.queue
+/** Of each order the first message: those behind it wait for it. */
+function firstsOf({ queue }: RouteState): Delivery[] {
   const firsts = new Map<string, Delivery>()
-  for (const delivery of of.queue) if (!firsts.has(delivery.order)) firsts.set(delivery.order, delivery)
-  for (const delivery of ready) {
-    if (sending + found.length >= limit) break
-    if (busy.has(delivery.order) || firsts.get(delivery.order) !== delivery || delivery.nextMs > nowMs) continue
-    busy.add(delivery.order)
-    found.push(delivery)
-  }
-  return found
+  for (const delivery of queue) if (!firsts.has(delivery.order)) firsts.set(delivery.order, delivery)
+  return [...firsts.values()]
 }
 
-/** When something of a route may be sent that may not now; Infinity for never. */
+/** The messages of a route that may be sent now, `most` under way at most: of one order the first alone, and one alone while its receiver fails. */
+export function sendable(of: RouteState, isSending: (id: string) => boolean, most: number, nowMs: number): Delivery[] {
+  if (of.pausedUntilMs > nowMs) return []
+  const firsts = firstsOf(of)
+  const sending = firsts.filter(({ id }) => isSending(id)).length
+  const ready = firsts.filter(({ id, nextMs }) => nextMs <= nowMs && !isSending(id))
+  if (of.failures > 0) ready.sort((a, b) => a.nextMs - b.nextMs || a.madeMs - b.madeMs)
+  return ready.slice(0, Math.max(0, (of.failures > 0 ? 1 : most) - sending))
+}
+
+/** When something of a route may be sent that is not under way; Infinity for never. */
 export function sendableAt(of: RouteState, isSending: (id: string) => boolean): number {
   let at = Infinity
-  for (const { id, nextMs } of of.queue) if (!isSending(id)) at = Math.min(at, nextMs)
+  for (const { id, nextMs } of firstsOf(of)) if (!isSending(id)) at = Math.min(at, nextMs)
   return Math.max(at, of.pausedUntilMs)
 }
 

@@ -10,6 +10,7 @@
  * - backlog      an hour's outage caught up
  * - sql          public SQL: latencies, rows a second in each format
  * - live         thousands of live streams: at the store, through the edge, on everything, beside clients that never read
+ * - alerts       from the POST of a reading that raises an alert to the webhook that hears of it, at rest and at half load
  * - backfill     history of living series by weir backfill, beside a live load
  * - queries      an analyst and the API over a made lake: `--readings 100M` (the default) or another number, `--dir` keeps it for the next time
  * - graph        /v1/graph over a year of one series; runs only where it is named
@@ -40,6 +41,7 @@ const benches: Record<string, () => Promise<{ run: Bench }>> = {
   elasticity: () => import('./elasticity.ts'),
   skew: () => import('./skew.ts'),
   backlog: () => import('./backlog.ts'),
+  alerts: () => import('./alerts.ts'),
   live: () => import('./live.ts'),
   backfill: () => import('./backfill.ts'),
   queries: () => import('./queries.ts'),

@@ -24,11 +24,22 @@ export function webhookSender(clock: Clock): Sender<'webhook'> {
       'webhook-signature': signatureOf({ secret, id, timestamp, body }),
     }
     let answer: Response
+    let isLate = false
+    const ending = new AbortController()
+    const end = () => ending.abort()
+    signal.addEventListener('abort', end)
+    const cancel = clock.after(NOTIFY_ANSWER_MAX_MS, () => {
+      isLate = true
+      end()
+    })
     try {
-      answer = await fetch(url, { method: 'POST', headers, body, redirect: 'manual', signal: AbortSignal.any([signal, AbortSignal.timeout(NOTIFY_ANSWER_MAX_MS)]) })
+      answer = await fetch(url, { method: 'POST', headers, body, redirect: 'manual', signal: ending.signal })
       await drop(answer)
     } catch (error) {
-      return { kind: 'away', error: `the receiver could not be reached: ${whyOf(error)}` }
+      return { kind: 'away', error: `the receiver could not be reached: ${isLate ? `no answer within ${NOTIFY_ANSWER_MAX_MS / 1_000} s` : whyOf(error)}` }
+    } finally {
+      cancel()
+      signal.removeEventListener('abort', end)
     }
     if (answer.ok) return { kind: 'taken' }
     const { status } = answer
@@ -57,5 +68,5 @@ export function retryAfterOf(text: string | null, nowMs: number): number | null 
 function whyOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const cause = error.cause as { code?: string; message?: string } | undefined
-  return cause?.code ?? (error.name === 'TimeoutError' ? `no answer within ${NOTIFY_ANSWER_MAX_MS / 1_000} s` : (cause?.message ?? error.message))
+  return cause?.code ?? cause?.message ?? error.message
 }

@@ -206,6 +206,20 @@ it('waits as long as a receiver asks, lets a refused message not hold up the oth
   await notifier.stop()
 })
 
+it('tries the first message of an alert again though others wait behind it, and sends them in their order', async () => {
+  const stage = await stageOf({})
+  let refusals = 3
+  stage.answer = () => (refusals-- > 0 ? { kind: 'refused', error: 'not now' } : { kind: 'taken' })
+  const { notifier } = await stage.notifier()
+  await stage.commit({ device: 'a', event: 'opened' })
+  await stage.clock.advance(50)
+  await stage.commit({ device: 'a', event: 'acknowledged' })
+  await stage.commit({ device: 'a', event: 'resolved', number: 3 })
+  await stage.clock.advance(8_000)
+  expect(stage.received.map(({ type }) => type)).toEqual(['alert.opened', 'alert.resolved'])
+  await notifier.stop()
+})
+
 it('keeps what it keeps of a tenant within its bounds, and counts what it gives up for that', async () => {
   const stage = await stageOf({})
   stage.answer = () => ({ kind: 'away', error: 'it is away' })
