@@ -4,13 +4,14 @@
  * - M1 A server that offers TLS is spoken to by it; where there is a password, one that offers none is not told it.
  */
 
-import { createTransport } from 'nodemailer'
 import { NOTIFY_ANSWER_MAX_MS } from '../../../runtime/limits.ts'
 import type { Sender } from '../outgoing.ts'
 
 export const emailSender: Sender<'email'> = async ({ to, from, server, user, password }, { id, title, text, route }) => {
   const { hostname, port, protocol } = new URL(server)
   const secure = protocol === 'smtps:'
+  // Loaded when the first mail is sent: most notifiers send none.
+  const { createTransport } = await import('nodemailer')
   const isHere = ['localhost', '127.0.0.1', '[::1]'].includes(hostname)
   const transport = createTransport({
     host: hostname.replace(/^\[|\]$/g, ''),
