@@ -32,6 +32,7 @@ import { HOUR_MS, MINUTE_MS } from '../reading/window.ts'
 import { MINUTE_READINGS_MAX } from '../../runtime/limits.ts'
 import { readSnapshot, SNAPSHOT_VERSION, snapshotVersionOf, writeSnapshot } from './snapshot.ts'
 import { PAGE_BITS, PAGE_SERIES, PartitionState } from './state.ts'
+import { warm } from './warm.ts'
 
 export { PartitionState } from './state.ts'
 
@@ -148,7 +149,8 @@ function applyBlock(state: PartitionState, { seq, timeMs }: InputMessage, block:
   state.resolve(block, table)
   state.accepted += row.length
   duplicate.length = expired.length = old.length = closedUntil.length = 0
-  for (let i = 0; i < row.length; i++) {
+  for (let i = 0, warmed = 0; i < row.length; i++) {
+    while (warmed <= row[i]) warmed = warm(state, table, warmed, block.seriesDevice.length)
     const ts = times[i]
     if (repeated !== null && repeated[i] === 1) duplicate.push(i)
     else if (ts < oldestMs) expired.push(i)

@@ -34,6 +34,11 @@ export class MinuteWindow {
     return this.#count + this.#sideCount
   }
 
+  /** Touches what `add` needs. */
+  glance(): number {
+    return this.#shelf[0]
+  }
+
   /** Puts a reading in its place. False where it is there already. */
   add(ts: number, value: number): boolean {
     const shelf = this.#shelf

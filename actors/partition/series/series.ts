@@ -111,6 +111,13 @@ export class Series {
     return this.#index
   }
 
+  /** Touches what the next reading needs (../warm.ts). */
+  glance(): number {
+    const recent = this.#recent
+    const upper = this.upper[0]
+    return this.#times[this.#at] + (recent === null ? 0 : recent.glance()) + (upper === null ? 0 : upper.glance())
+  }
+
   /** The open minute of `ts`, made with the help of `pool` where there is none. */
   minuteOf(ts: number, pool: MinuteWindow[]): MinuteWindow {
     const recent = this.#recent

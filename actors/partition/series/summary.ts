@@ -79,6 +79,11 @@ export class Summary {
     return this.#d[this.#at + LAST]
   }
 
+  /** Touches what `absorb` needs. */
+  glance(): number {
+    return this.#d[this.#at] + this.#d[this.#at + LAST] + this.values.length
+  }
+
   /** Copies all of its numbers to `to`, from `at` on, in the order of `set`. */
   write(to: Float64Array, at: number): void {
     for (let i = 0; i < SUMMARY_NUMBERS; i++) to[at + i] = this.#d[this.#at + i]

@@ -26,11 +26,14 @@ const HOURS_MORE = 24
 const COEFFICIENTS_MAX = 20
 const matrix = new Float64Array(COEFFICIENTS_MAX * COEFFICIENTS_MAX)
 const right = new Float64Array(COEFFICIENTS_MAX)
-const inputs = new Float64Array(COEFFICIENTS_MAX)
 /** Values as they enter, centred; behind them the forecast. */
 const entered = new Float64Array(504 + 168)
 const errors = new Float64Array(504)
 const sorted = new Float64Array(504)
+/** What each hour counts, none for one that is not known; and that times the value of a lag. */
+const hourWeights = new Float64Array(504)
+const weighted = new Float64Array(504)
+const four = new Float64Array(4)
 
 function enter(value: number, shape: number): number {
   if (shape === Shape.plain) return value
@@ -87,33 +90,48 @@ export function fitAutoregression(
 
 /** Normal equations of all known hours; those whose `errors` exceed `limit` (0: none) weigh less. */
 function solveWeighted(known: Uint8Array, first: number, until: number, lags: readonly number[], prior: readonly number[], out: Float64Array, limit: number): void {
-  const count = lags.length + 1
-  const constant = count - 1
-  matrix.fill(0)
-  right.fill(0)
-  inputs[constant] = 1
+  const constant = lags.length
   for (let t = first; t < until; t++) {
-    if (known[t] === 0) continue
-    let weight = 1
-    if (limit > 0) {
-      const size = Math.abs(errors[t])
-      if (size > limit) weight = limit / size
-    }
-    for (let i = 0; i < constant; i++) inputs[i] = entered[t - lags[i]]
-    const target = entered[t]
-    for (let i = 0; i < count; i++) {
-      const weighted = weight * inputs[i]
-      const at = i * COEFFICIENTS_MAX
-      right[i] += weighted * target
-      for (let j = 0; j <= i; j++) matrix[at + j] += weighted * inputs[j]
+    const size = limit > 0 ? Math.abs(errors[t]) : 0
+    hourWeights[t] = known[t] === 0 ? 0 : size > limit ? limit / size : 1
+  }
+  for (let i = 0; i <= constant; i++) {
+    const lag = i < constant ? lags[i] : 0
+    for (let t = first; t < until; t++) weighted[t] = i < constant ? hourWeights[t] * entered[t - lag] : hourWeights[t]
+    // The hour itself, which stands on the right, and the lags up to this one: as many columns.
+    const columns = Math.min(i + 1, constant) + 1
+    const lagOf = (column: number) => (column === 0 || column >= columns ? 0 : lags[column - 1])
+    for (let c = 0; c < columns; c += 4) {
+      sumFour(first, until, lagOf(c), lagOf(c + 1), lagOf(c + 2), lagOf(c + 3))
+      if (c === 0) right[i] = four[0]
+      for (let k = c === 0 ? 1 : 0; k < 4 && c + k < columns; k++) matrix[i * COEFFICIENTS_MAX + c + k - 1] = four[k]
     }
   }
-  for (let i = 0; i < count; i++) {
+  let all = 0
+  for (let t = first; t < until; t++) all += hourWeights[t]
+  matrix[constant * COEFFICIENTS_MAX + constant] = all
+  for (let i = 0; i <= constant; i++) {
     const strength = i < constant ? PRIOR_HOURS : 1e-9
     matrix[i * COEFFICIENTS_MAX + i] += strength
     if (i < constant) right[i] += strength * prior[i]
   }
-  solve(count, out)
+  solve(constant + 1, out)
+}
+
+/** Sums of `weighted` times the hours so many before: four at a time, as one alone waits at each hour for its own last step. */
+function sumFour(first: number, until: number, lag0: number, lag1: number, lag2: number, lag3: number): void {
+  let [sum0, sum1, sum2, sum3] = [0, 0, 0, 0]
+  for (let t = first; t < until; t++) {
+    const weight = weighted[t]
+    sum0 += weight * entered[t - lag0]
+    sum1 += weight * entered[t - lag1]
+    sum2 += weight * entered[t - lag2]
+    sum3 += weight * entered[t - lag3]
+  }
+  four[0] = sum0
+  four[1] = sum1
+  four[2] = sum2
+  four[3] = sum3
 }
 
 /** The median absolute error of the fit, and each in `errors`. */

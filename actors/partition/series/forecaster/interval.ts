@@ -27,6 +27,9 @@ const BAND_HOURS = BAND_ENDS.map((end, b) => end - (b === 0 ? 0 : BAND_ENDS[b - 
 const MIDDLES = BAND_ENDS.map((end, b) => end - (BAND_HOURS[b] - 1) / 2)
 const DAY_BANDS = BAND_ENDS.indexOf(DAY) + 1
 const BAND_OF = Uint8Array.from({ length: WEEK }, (_, h) => BAND_ENDS.findIndex((end) => h < end))
+/** The other band whose spread an hour ahead has a share of, as it is not in the middle of its own; and that share. */
+const OTHERS = Uint8Array.from(BAND_OF, (b, h) => (h + 1 > MIDDLES[b] ? Math.min(b + 1, BANDS - 1) : Math.max(b - 1, 0)))
+const SHARES = Float64Array.from(BAND_OF, (b, h) => (OTHERS[h] === b ? 0 : (h + 1 - MIDDLES[b]) / (MIDDLES[OTHERS[h]] - MIDDLES[b])))
 /** Strain before anything was graded, and the graded hours that it counts. */
 const STRAIN_AT_FIRST = 1.2
 const STRAIN_WORTH = 24
@@ -86,7 +89,7 @@ export function measureSpreads(row: Row, values: Float64Array, known: Uint8Array
   counts.fill(0)
   let origins = 0
   for (let origin = until - ORIGIN_STEP; origin - from >= needed && origins < ORIGINS_MAX; origin -= ORIGIN_STEP) {
-    const steps = Math.min(WEEK, until - origin)
+    const steps = stepsBehind(origins)
     forecastMixture(values, { from, until: origin }, steps, ahead)
     const at = origins++ * WEEK
     for (let h = 0; h < steps; h++) {
@@ -103,26 +106,37 @@ export function measureSpreads(row: Row, values: Float64Array, known: Uint8Array
   }
   for (let i = 0; i < DAY; i++) shorts[s + HOUR_FACTORS + i] = FACTOR_UNITS
   spreadsOf(row, hour, WEEK, spreads, false)
-  /** Hour of the day of the error `h` behind place `o`. */
-  const hourOf = (o: number, h: number) => (hour + 1 - (o + 1) * ORIGIN_STEP + h + ORIGIN_HOURS) % DAY
+  /** Hour of the day of the first error behind place `o`. */
+  const hourOf = (o: number) => (hour + 1 - (o + 1) * ORIGIN_STEP + ORIGIN_HOURS) % DAY
   hourSums.fill(0)
   hourCounts.fill(0)
-  each(origins, (o, h, miss) => {
-    const at = hourOf(o, h)
-    hourSums[at] += miss / spreads[h]
-    hourCounts[at]++
-  })
+  for (let o = 0; o < origins; o++) {
+    for (let h = 0, at = hourOf(o), steps = stepsBehind(o); h < steps; h++) {
+      const miss = Math.abs(misses[o * WEEK + h])
+      if (miss >= 0 && spreads[h] > 0) {
+        hourSums[at] += miss / spreads[h]
+        hourCounts[at]++
+      }
+      if (++at === DAY) at = 0
+    }
+  }
   for (let i = 0; i < DAY; i++) {
     const factor = (hourSums[i] + HOUR_PRIOR) / (hourCounts[i] + HOUR_PRIOR)
     shorts[s + HOUR_FACTORS + i] = Math.round(Math.min(HOUR_MAX, Math.max(1 / HOUR_MAX, factor)) * FACTOR_UNITS)
   }
   bins.fill(0)
   let total = 0
-  each(origins, (o, h, miss) => {
-    const ratio = miss / (spreads[h] * factorAt(shorts, s, hourOf(o, h)))
-    bins[ratio < BINS / BINS_EACH ? Math.floor(ratio * BINS_EACH) : BINS - 1]++
-    total++
-  })
+  for (let o = 0; o < origins; o++) {
+    for (let h = 0, at = hourOf(o), steps = stepsBehind(o); h < steps; h++) {
+      const miss = Math.abs(misses[o * WEEK + h])
+      if (miss >= 0 && spreads[h] > 0) {
+        const ratio = miss / (spreads[h] * (shorts[s + HOUR_FACTORS + at] / FACTOR_UNITS))
+        bins[ratio < BINS / BINS_EACH ? Math.floor(ratio * BINS_EACH) : BINS - 1]++
+        total++
+      }
+      if (++at === DAY) at = 0
+    }
+  }
   const near = fewOf(origins, DAY_BANDS - 1)
   for (let b = DAY_BANDS; b < BANDS; b++) shorts[s + FEW + b - DAY_BANDS] = Math.round(Math.min(FEW_MAX, Math.max(1, fewOf(origins, b) / near)) * FAR_UNITS)
   const enough = total >= WIDTH_HOURS
@@ -148,14 +162,9 @@ function fewOf(origins: number, band: number): number {
   return 1 + FEW_WORTH / Math.max(FEW_MIN, ((origins - first / ORIGIN_STEP) * (1 - stays)) / (1 + stays))
 }
 
-function each(origins: number, visit: (o: number, h: number, miss: number) => void): void {
-  for (let o = 0; o < origins; o++) {
-    const steps = Math.min(WEEK, (o + 1) * ORIGIN_STEP)
-    for (let h = 0; h < steps; h++) {
-      const miss = Math.abs(misses[o * WEEK + h])
-      if (miss >= 0 && spreads[h] > 0) visit(o, h, miss)
-    }
-  }
+/** Hours that are there behind place `o`, a week at most. */
+function stepsBehind(o: number): number {
+  return Math.min(WEEK, (o + 1) * ORIGIN_STEP)
 }
 
 function factorAt(shorts: Int16Array, s: number, hour: number): number {
@@ -182,20 +191,21 @@ function percentile(total: number, part: number): number {
 /** Spread of each of the `steps` hours behind `hour`: in lines between the bands' middles; not `whole`: as it was measured, the same at each hour of the day. */
 export function spreadsOf(row: Row, hour: number, steps: number, out: Float64Array, whole = true): void {
   const { floats, shorts, f, s } = row
-  const strain = whole ? strainOf(floats, f) : 1
   for (let h = 0; h < steps; h++) {
-    const b = BAND_OF[h]
-    const middle = MIDDLES[b]
-    let spread = floats[f + SPREADS + b]
-    const ahead = h + 1
-    if (ahead !== middle && (ahead < middle || b < BANDS - 1)) {
-      const other = ahead > middle ? b + 1 : b - 1
-      const share = (ahead - middle) / (MIDDLES[other] - middle)
-      spread = spread * (1 - share) + floats[f + SPREADS + other] * share
-    }
-    out[h] = whole ? MORE * spread * strain * (b < DAY_BANDS ? MORE_NEAR[b] : farther(row, b - DAY_BANDS)) * factorAt(shorts, s, hour + ahead) : spread
+    const share = SHARES[h]
+    const spread = floats[f + SPREADS + BAND_OF[h]]
+    out[h] = share === 0 ? spread : spread * (1 - share) + floats[f + SPREADS + OTHERS[h]] * share
+  }
+  if (!whole) return
+  const strain = strainOf(floats, f)
+  for (let b = 0; b < BANDS; b++) more[b] = b < DAY_BANDS ? MORE_NEAR[b] : farther(row, b - DAY_BANDS)
+  for (let h = 0, at = (hour + 1) % DAY; h < steps; h++) {
+    out[h] = MORE * out[h] * strain * more[BAND_OF[h]] * (shorts[s + HOUR_FACTORS + at] / FACTOR_UNITS)
+    if (++at === DAY) at = 0
   }
 }
+
+const more = new Float64Array(BANDS)
 
 /** How much more is expected of the far band `b` than what was measured of it; its own stretch stands in place of the one of a day. */
 function farther({ floats, shorts, f, s }: Row, b: number): number {

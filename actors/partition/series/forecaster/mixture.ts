@@ -20,7 +20,7 @@ import { DAY_LAGS, DAY_PRIOR, WEEK_LAGS, WEEK_PRIOR } from './lags.ts'
 import { CENTRES, DAY_COEFFICIENTS, ERRORS, FILLED, HOLT_WINTERS, LAST_HOUR, MODEL_COUNT, SAID, SCALE, SHAPES, THETA, TREND, WEEK_COEFFICIENTS } from './layout.ts'
 import { DAY, repeat, repeatWeeks, WEEK } from './naive.ts'
 import type { Row } from './slab.ts'
-import { dampedTrend, HOLT_WINTERS_SETTINGS, holtWinters, takeCourse, theta, THETA_SETTINGS, TREND_SETTINGS } from './smoothing.ts'
+import { bestHoltWinters, bestTheta, bestTrend, dampedTrend, holtWinters, takeCourse, theta } from './smoothing.ts'
 import type { Span } from './smoothing.ts'
 import { usual } from './usual.ts'
 
@@ -247,10 +247,10 @@ export function fitModels(row: Row, values: Float64Array, known: Uint8Array, spa
   keep(weekFit, 0, WEEK_COEFFICIENTS)
   if (!fitAutoregression(values, known, span, { lags: DAY_LAGS, prior: DAY_PRIOR }, dayFit)) forget(dayFit)
   keep(dayFit, 1, DAY_COEFFICIENTS)
-  shorts[s + HOLT_WINTERS] = best(HOLT_WINTERS_SETTINGS.length, (i) => holtWinters(values, span, i, 0, one))
+  shorts[s + HOLT_WINTERS] = bestHoltWinters(values, span)
   takeCourse(values, span)
-  shorts[s + THETA] = best(THETA_SETTINGS.length, (i) => theta(span, i, 0, one))
-  shorts[s + TREND] = best(TREND_SETTINGS.length, (i) => dampedTrend(values, span, i, 0, one))
+  shorts[s + THETA] = bestTheta(span)
+  shorts[s + TREND] = bestTrend(values, span)
 
   function keep(fit: Fit, which: number, at: number): void {
     shorts[s + SHAPES + which] = fit.shape
@@ -263,17 +263,4 @@ function forget(fit: Fit): void {
   fit.shape = Shape.none
   fit.centre = 0
   fit.coefficients.fill(0)
-}
-
-function best(count: number, errorOf: (i: number) => number): number {
-  let least = Infinity
-  let at = 0
-  for (let i = 0; i < count; i++) {
-    const error = errorOf(i)
-    if (error < least) {
-      least = error
-      at = i
-    }
-  }
-  return at
 }
