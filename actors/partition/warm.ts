@@ -13,7 +13,7 @@ import type { PartitionState } from './state.ts'
 import type { Series } from './series/series.ts'
 
 /** Below so many series what is needed is near enough, and looking would only cost. */
-const SERIES_MIN = 4_096
+export const SERIES_MIN = 4_096
 /** Series at a time: what is seen of them must stay in the nearer caches until their turn. */
 const SERIES_AT_ONCE = 32
 /** Doubles in a line of memory. */
