@@ -25,7 +25,6 @@ import { readRules, writeRules } from './rules/snapshot.ts'
 import type { RulesWire } from './rules/snapshot.ts'
 import { Phase, UPPER_SIZES } from './series/series.ts'
 import type { Device } from './series/series.ts'
-import { Bins } from './series/sketch.ts'
 import { SUMMARY_NUMBERS } from './series/summary.ts'
 import { PAGE_SERIES, PartitionState } from './state.ts'
 import { FACTOR_MAX, FACTOR_MIN } from './tuning.ts'
@@ -205,14 +204,14 @@ function writeMinutes({ series }: PartitionState): Wire['minutes'] {
   return [toBytes(minutes), toBytes(readings)]
 }
 
-function writeUpper({ series }: PartitionState): Wire['upper'] {
+function writeUpper({ series, summaries }: PartitionState): Wire['upper'] {
   const room = { windows: 0, values: 0, bins: 0 }
   for (const s of series) {
-    for (const oldest of s.upper) {
-      for (let w = oldest; w !== null; w = w.next) {
+    for (let size = 1; size <= UPPER_SIZES; size++) {
+      for (const w of summaries.chain(s.oldest(size))) {
         room.windows++
-        if (w.bins === null) room.values += w.count
-        else room.bins += w.bins.length
+        if (w.bins < 0) room.values += w.count
+        else room.bins += w.bins
       }
     }
   }
@@ -224,17 +223,14 @@ function writeUpper({ series }: PartitionState): Wire['upper'] {
   let b = 0
   for (const s of series) {
     for (let size = 1; size <= UPPER_SIZES; size++) {
-      for (let w = s.upper[size - 1]; w !== null; w = w.next, u += UPPER_NUMBERS) {
-        const length = w.bins === null ? -1 : w.bins.length
+      for (const w of summaries.chain(s.oldest(size))) {
         upper[u] = s.id
         upper[u + 1] = size
         w.write(upper, u + 2)
-        upper[u + UPPER_NUMBERS - 1] = length
-        if (w.bins === null) for (let i = 0; i < w.count; i++) values[v++] = w.values[i]
-        for (let i = 0; i < length; i++) {
-          bins[b++] = w.bins!.keys[i]
-          bins[b++] = w.bins!.counts[i]
-        }
+        upper[u + UPPER_NUMBERS - 1] = w.bins
+        if (w.bins < 0) v = w.writeList(values, v)
+        else b = w.writeList(bins, b)
+        u += UPPER_NUMBERS
       }
     }
   }
@@ -308,7 +304,7 @@ function stateOf(wire: Wire, known: readonly number[]): PartitionState {
   }
   readCourses(wire.courses ?? [], state)
   if (wire.rules !== undefined) readRules(wire.rules, state)
-  for (const series of state.series) series.refreshNextEnd()
+  for (const series of state.series) series.refreshNextEnd(state.summaries)
   return state
 }
 
@@ -429,11 +425,8 @@ function readUpper(wire: Wire, state: PartitionState): void {
     const length = upper[i + UPPER_NUMBERS - 1]
     const fits = length < 0 ? value + w.count <= values.length : Number.isInteger(length) && bin + 2 * length <= bins.length
     must(isCount(w.count) && fits, 'it must hold the values of each open window')
-    if (length < 0) for (let n = 0; n < w.count; n++) w.values.push(values[value++])
-    else {
-      w.bins = new Bins()
-      for (let n = 0; n < length; n++) w.bins.push(bins[bin++], bins[bin++])
-    }
+    if (length < 0) w.setValues(values.subarray(value, (value += w.count)), w.count)
+    else w.setBins(bins.subarray(bin, (bin += 2 * length)), length)
   }
   must(value === values.length && bin === bins.length, 'it must hold the values of each open window')
 }

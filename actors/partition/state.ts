@@ -21,9 +21,9 @@ import { DETECTOR_FIELDS } from './series/detector.ts'
 import { makeSlab } from './series/ensemble/layout.ts'
 import type { Slab as EnsembleSlab } from './series/ensemble/layout.ts'
 import { Forecasters } from './series/forecaster/forecaster.ts'
-import { Slab } from './series/forecaster/slab.ts'
+import { lastingMemory, Slab } from './series/slab.ts'
 import type { MinuteWindow } from './series/minute-window.ts'
-import { Series, SERIES_TIMES } from './series/series.ts'
+import { Series, SERIES_DOUBLES } from './series/series.ts'
 import type { Device } from './series/series.ts'
 import { SummaryPool } from './series/summary.ts'
 import { Tuning } from './tuning.ts'
@@ -76,7 +76,7 @@ export class PartitionState {
   readonly summaries = new SummaryPool()
   readonly #tenants = new Map<string, Map<string, Device>>()
   readonly #byMetric = new Map<Device, Map<string, Series>>()
-  readonly #times = new Slab({ doubles: SERIES_TIMES, floats: 0, shorts: 0 })
+  readonly #numbers = new Slab({ doubles: SERIES_DOUBLES, floats: 0, shorts: 0 })
   /** Series by kind, once somebody has asked; no part of the state. */
   #byKind: Map<string, Series[]> | null = null
   #lastDevice: Device | null = null
@@ -98,9 +98,9 @@ export class PartitionState {
       this.detectors = new Float64Array(0)
       for (let made = 0; made < this.series.length; made += PAGE_SERIES) this.ensembles.push(makeSlab(PAGE_SERIES))
     } else if (flag === Flag.together) {
-      for (let made = 0; made < this.series.length; made += PAGE_SERIES) this.leanings.pages.push(new Float32Array(PAGE_SERIES * TOGETHER_SINGLES))
+      for (let made = 0; made < this.series.length; made += PAGE_SERIES) this.leanings.pages.push(pageOf(TOGETHER_SINGLES))
     } else if (flag === Flag.kin) {
-      for (let made = 0; made < this.series.length; made += PAGE_SERIES) this.kin.pages.push(new Float32Array(PAGE_SERIES * KIN_SINGLES))
+      for (let made = 0; made < this.series.length; made += PAGE_SERIES) this.kin.pages.push(pageOf(KIN_SINGLES))
     }
   }
 
@@ -178,10 +178,11 @@ export class PartitionState {
   #makeSeries(device: Device, metric: string): Series {
     let name = this.#metrics.get(metric)
     if (name === undefined) this.#metrics.set(metric, (name = metric))
-    const { doubles, d } = this.#times.open(this.#times.take())
+    const { doubles, d } = this.#numbers.open(this.#numbers.take())
     const series = new Series(this.series.length, device, name, doubles, d)
     this.series.push(series)
-    device.series.push(series)
+    if (device.series.length < LOOK_THROUGH_MAX) device.series = [...device.series, series]
+    else device.series.push(series)
     if (this.#byKind !== null) this.#putByKind(series)
     if (device.series.length > LOOK_THROUGH_MAX) {
       const byMetric = this.#byMetric.get(device)
@@ -195,9 +196,9 @@ export class PartitionState {
 
   /** Room for what is known of the newest series. */
   #makeDetector(): void {
-    if (this.flags.has(Flag.kin) && this.series.length > this.kin.pages.length * PAGE_SERIES) this.kin.pages.push(new Float32Array(PAGE_SERIES * KIN_SINGLES))
+    if (this.flags.has(Flag.kin) && this.series.length > this.kin.pages.length * PAGE_SERIES) this.kin.pages.push(pageOf(KIN_SINGLES))
     if (this.flags.has(Flag.together) && this.series.length > this.leanings.pages.length * PAGE_SERIES) {
-      this.leanings.pages.push(new Float32Array(PAGE_SERIES * TOGETHER_SINGLES))
+      this.leanings.pages.push(pageOf(TOGETHER_SINGLES))
     }
     if (this.flags.has(Flag.ensemble)) {
       if (this.series.length > this.ensembles.length * PAGE_SERIES) this.ensembles.push(makeSlab(PAGE_SERIES))
@@ -213,4 +214,9 @@ function deviceOf(tenant: Map<string, Device>, tenantName: string, name: string)
   let device = tenant.get(name)
   if (device === undefined) tenant.set(name, (device = { tenant: tenantName, name, series: [], siblings: tenant, follower: null }))
   return device
+}
+
+/** A page of so many singles a series. */
+function pageOf(singles: number): Float32Array {
+  return new Float32Array(lastingMemory(PAGE_SERIES * singles * 4))
 }

@@ -22,6 +22,7 @@ import { judgement } from '../partition/series/ensemble/judgement.ts'
 import type { Judgement } from '../partition/series/ensemble/judgement.ts'
 import { ENSEMBLE_DOUBLES } from '../partition/series/ensemble/layout.ts'
 import { lookAtEnsemble } from '../partition/series/ensemble/look.ts'
+import { UPPER_SIZES } from '../partition/series/series.ts'
 import type { Series } from '../partition/series/series.ts'
 import { verdict } from '../partition/series/verdict.ts'
 import type { Verdict } from '../partition/series/verdict.ts'
@@ -158,9 +159,9 @@ function look(state: PartitionState, series: Series): Omit<Met, 'from' | 'messag
   const { settings, time } = state
   const windows: OpenWindow[] = []
   for (let minute = series.minutes; minute !== null; minute = minute.next) windows.push({ size: WINDOW_SIZE_NAMES[0], start: minute.start, count: minute.count })
-  series.upper.forEach((oldest, i) => {
-    for (let w = oldest; w !== null; w = w.next) windows.push({ size: WINDOW_SIZE_NAMES[i + 1], start: w.start, count: w.count })
-  })
+  for (let size = 1; size <= UPPER_SIZES; size++) {
+    for (const { start, count } of state.summaries.chain(series.oldest(size))) windows.push({ size: WINDOW_SIZE_NAMES[size], start, count })
+  }
   return {
     settings,
     logMs: time.logMs,

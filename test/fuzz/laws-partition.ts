@@ -8,7 +8,7 @@ import { decodeEffects } from '../../actors/partition/effects.ts'
 import { Flag, FLAGS } from '../../actors/partition/flags.ts'
 import { DETECTOR_FIELDS, observe } from '../../actors/partition/series/detector.ts'
 import { Bins, keyOf, valueOf } from '../../actors/partition/series/sketch.ts'
-import { Summary } from '../../actors/partition/series/summary.ts'
+import { SummaryPool } from '../../actors/partition/series/summary.ts'
 import { MinuteWindow } from '../../actors/partition/series/minute-window.ts'
 import { REPORT } from '../../actors/partition/series/ensemble/calibration.ts'
 import { judge } from '../../actors/partition/series/ensemble/ensemble.ts'
@@ -78,7 +78,7 @@ const values = fc.array(value, { minLength: 1, maxLength: 60 })
 const summaryOf = (list: readonly number[]) => {
   const minute = new MinuteWindow(0)
   list.forEach((v, i) => minute.add(i, v + 0))
-  const summary = new Summary(0)
+  const summary = new SummaryPool().take(0)
   minute.summarize(summary)
   return summary
 }
@@ -150,7 +150,7 @@ export const partitionLaws: Law[] = [
     assert.deepEqual(seen(merged), seen(filled([...a, ...b])))
   }),
   law('summaries that are merged are that of all readings', 60, [values, values], (a, b) => {
-    const merged = new Summary(0)
+    const merged = new SummaryPool().take(0)
     merged.absorb(summaryOf(a))
     merged.absorb(summaryOf(b))
     const all = [...a, ...b].map((v) => v + 0).sort((x, y) => x - y)

@@ -16,16 +16,16 @@ import type { EffectsBuilder } from '../effects.ts'
 import { Flag } from '../flags.ts'
 import type { PartitionState } from '../state.ts'
 import { foresee, learnHour } from './foresee.ts'
-import { Phase, summaryAt, UPPER_SIZES } from './series.ts'
+import { headOf, Phase, summaryAt, UPPER_SIZES } from './series.ts'
 import type { Series } from './series.ts'
-import { Summary } from './summary.ts'
-import type { SummaryPool } from './summary.ts'
+import { SummaryPool } from './summary.ts'
+import type { Summary } from './summary.ts'
 
 /** Index of the size whose windows forecasts are made of. */
 const HOUR = WINDOW_SIZES_MS.indexOf(HOUR_MS)
 
 /** Holds a minute's statistics on their way to the row and to the parent. */
-const minuteSummary = new Summary(0)
+const minuteSummary = new SummaryPool().take(0)
 
 /** Closes every window that ends at or before `untilMs`, a multiple of a minute that is not below `series.closedUntilMs`. */
 export function closeUntil(state: PartitionState, series: Series, untilMs: number, closedBy: ClosedBy, effects: EffectsBuilder): void {
@@ -41,21 +41,21 @@ export function closeUntil(state: PartitionState, series: Series, untilMs: numbe
   }
   for (let size = 1; size <= UPPER_SIZES; size++) {
     const last = untilMs - WINDOW_SIZES_MS[size]
-    for (let window = series.upper[size - 1]; window !== null && window.start <= last; window = series.upper[size - 1]) {
-      series.upper[size - 1] = window.next
+    for (let handle = series.oldest(size); handle !== 0; handle = series.oldest(size)) {
+      const window = state.summaries.at(handle)
+      if (window.start > last) break
+      series.setOldest(size, window.next)
       emit(series, size, window, closedBy, effects)
       if (state.rules.size > 0) state.rules.seeWindow(series, size, (window.sum + window.carry) / window.count)
       if (size === HOUR && state.flags.has(Flag.forecasts)) learntUntilMs = learnHour(state, series, window, effects)
       if (size < UPPER_SIZES) {
-        const parent = series.upperAt(size + 1, windowStart(window.start, WINDOW_SIZES_MS[size + 1]), state.summaries)
-        parent.absorb(window)
-        parent.trim()
+        series.upperAt(size + 1, windowStart(window.start, WINDOW_SIZES_MS[size + 1]), state.summaries).absorb(window)
       }
       state.summaries.give(window)
     }
   }
   if (learntUntilMs > 0) foresee(state, series, learntUntilMs, effects)
-  series.refreshNextEnd()
+  series.refreshNextEnd(state.summaries)
 }
 
 /** To be called after each reading on time, and when log time may have moved the watermark. */
@@ -129,7 +129,7 @@ function closeIdle(state: PartitionState, series: Series, effects: EffectsBuilde
   // A window above is open as soon as one of its minutes is (T2), so each object is looked at together with its parents.
   for (let m = series.minutes; m !== null; m = m.next) until = Math.max(until, lastEndOf(m.start, 0, passed))
   for (let size = 1; size <= UPPER_SIZES; size++) {
-    for (let w = series.upper[size - 1]; w !== null; w = w.next) until = Math.max(until, lastEndOf(w.start, size, passed))
+    for (let w = series.oldest(size); w !== 0; w = state.summaries.at(w).next) until = Math.max(until, lastEndOf(state.summaries.startOf(w), size, passed))
   }
   if (until > series.closedUntilMs) closeUntil(state, series, until, 'idle', effects)
 }
@@ -146,22 +146,22 @@ function lastEndOf(start: number, size: number, passedMs: number): number {
 
 /** Emits all that is open as provisional rows, each window with all that is open below it. */
 function emitOpen({ summaries }: PartitionState, series: Series, effects: EffectsBuilder): void {
-  let below: Summary | null = null
+  let below = 0
   let lastBelow: Summary | null = null
   for (let minute = series.minutes; minute !== null; minute = minute.next) {
     const summary = summaries.take(minute.start)
     minute.summarize(summary)
     emit(series, 0, summary, 'open', effects)
-    if (lastBelow === null) below = summary
-    else lastBelow.next = summary
+    if (lastBelow === null) below = summary.handle
+    else lastBelow.next = summary.handle
     lastBelow = summary
   }
   for (let size = 1; size <= UPPER_SIZES; size++) {
-    let copies: Summary | null = null
-    for (let window = series.upper[size - 1]; window !== null; window = window.next) copies = absorbInto(copies, window.start, window, summaries)
+    let copies = 0
+    for (const window of summaries.chain(series.oldest(size))) copies = absorbInto(copies, window.start, window, summaries)
     const ms = WINDOW_SIZES_MS[size]
-    for (let part = below; part !== null; part = part.next) copies = absorbInto(copies, windowStart(part.start, ms), part, summaries)
-    for (let window = copies; window !== null; window = window.next) emit(series, size, window, 'open', effects)
+    for (const part of summaries.chain(below)) copies = absorbInto(copies, windowStart(part.start, ms), part, summaries)
+    for (const window of summaries.chain(copies)) emit(series, size, window, 'open', effects)
     summaries.giveAll(below)
     below = copies
   }
@@ -169,10 +169,10 @@ function emitOpen({ summaries }: PartitionState, series: Series, effects: Effect
 }
 
 /** Merges `part` into the window of `start` in the chain; gives the chain's head. */
-function absorbInto(chain: Summary | null, start: number, part: Summary, pool: SummaryPool): Summary | null {
-  const { summary, head } = summaryAt(chain, start, pool)
+function absorbInto(chain: number, start: number, part: Summary, pool: SummaryPool): number {
+  const summary = summaryAt(chain, start, pool)
   summary.absorb(part)
-  return head ?? chain
+  return headOf(chain, summary)
 }
 
 function minuteClosesSoon(state: PartitionState, series: Series): boolean {

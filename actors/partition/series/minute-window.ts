@@ -8,6 +8,7 @@
  * - M2 The greatest (time, value) is always on the main shelf.
  */
 
+import { MINUTE_MS } from '../../reading/window.ts'
 import type { Summary } from './summary.ts'
 
 /** Readings that are slid one by one; beyond, the side shelf is used. It also is the side shelf's size. */
@@ -16,8 +17,8 @@ const SLIDE_MAX = 512
 const REUSE_MAX = 1_024
 
 export class MinuteWindow {
-  /** Epoch ms. */
-  start: number
+  /** Minutes since 1970, since a field of so small a whole number needs no object of its own. */
+  #minute: number
   /** The next later open minute. */
   next: MinuteWindow | null = null
   /** Time and value by turns; only the first 2 · `count` places count. Room for one at first, which is all that a slow series needs; of doubles from the start. */
@@ -27,7 +28,15 @@ export class MinuteWindow {
   #sideCount = 0
 
   constructor(start: number) {
-    this.start = start
+    this.#minute = start / MINUTE_MS
+  }
+
+  /** Epoch ms. */
+  get start(): number {
+    return this.#minute * MINUTE_MS
+  }
+  set start(ms: number) {
+    this.#minute = ms / MINUTE_MS
   }
 
   get count(): number {
@@ -101,7 +110,8 @@ export class MinuteWindow {
     this.#settle()
     const shelf = this.#shelf
     const n = this.#count
-    const { values } = summary
+    if (sorted.length < n) sorted = new Float64Array(n * 2)
+    const values = sorted
     let sum = 0
     let carry = 0
     for (let i = 0; i < n; i++) {
@@ -109,8 +119,7 @@ export class MinuteWindow {
       const next = sum + v
       carry += Math.abs(sum) >= Math.abs(v) ? sum - next + v : v - next + sum
       sum = next
-      if (i < values.length) values[i] = v
-      else values.push(v)
+      values[i] = v
     }
     const mean = (sum + carry) / n
     let squares = 0
@@ -123,7 +132,7 @@ export class MinuteWindow {
     sortAscending(values, n)
     const m2 = squares - (residue * residue) / n
     summary.set(this.start, n, sum, carry, m2, values[0], values[n - 1], shelf[0], shelf[1], shelf[2 * n - 2], shelf[2 * n - 1])
-    summary.bins = null
+    summary.setValues(values, n)
   }
 
   /** Writes its readings in order, time and value by turns, to `to` from `at` on; gives the place behind them. */
@@ -166,15 +175,13 @@ function slideIn(shelf: number[], count: number, place: number, ts: number, valu
 }
 
 const INSERTION_MAX = 96
-let sorting = new Float64Array(1_024)
+/** Values of the minute at hand. */
+let sorted = new Float64Array(1_024)
 
 /** Insertion for the usual handful, the engine's sort of doubles beyond. */
-function sortAscending(values: number[], n: number): void {
+function sortAscending(values: Float64Array, n: number): void {
   if (n > INSERTION_MAX) {
-    if (sorting.length < n) sorting = new Float64Array(n * 2)
-    for (let i = 0; i < n; i++) sorting[i] = values[i]
-    sorting.subarray(0, n).sort()
-    for (let i = 0; i < n; i++) values[i] = sorting[i]
+    values.subarray(0, n).sort()
     return
   }
   for (let i = 1; i < n; i++) {

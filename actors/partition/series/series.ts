@@ -16,7 +16,8 @@ import type { Summary, SummaryPool } from './summary.ts'
 export interface Device {
   readonly tenant: string
   readonly name: string
-  readonly series: Series[]
+  /** While they are few, of no more room than they need: pushing would take that of seventeen. */
+  series: Series[]
   /** Devices of its tenant, by name. */
   readonly siblings: Map<string, Device>
   /** The device that came after it when it last came: only a guess, and no part of the state. */
@@ -35,8 +36,8 @@ export type Phase = (typeof Phase)[keyof typeof Phase]
 /** Sizes above the minute. */
 export const UPPER_SIZES = WINDOW_SIZES_MS.length - 1
 
-/** Times of a series: they stand apart, since an object for each would be what a collector of garbage is busy with. */
-export const SERIES_TIMES = 4
+/** Numbers of a series that stand apart, since an object for each would be what a collector of garbage is busy with: times, and a handle a size. */
+export const SERIES_DOUBLES = 4 + UPPER_SIZES
 
 export class Series {
   /** Number in order of first appearance. */
@@ -54,20 +55,18 @@ export class Series {
   minutes: MinuteWindow | null = null
   /** Where the last reading went: the next one usually goes there too. */
   #recent: MinuteWindow | null = null
-  /** Open windows of each size above the minute, oldest first. */
-  readonly upper: (Summary | null)[] = [null, null, null]
   /** Which builder `index` belongs to; no part of the state. */
   #generation = 0
   #index = 0
-  readonly #times: Float64Array
+  readonly #d: Float64Array
   readonly #at: number
 
-  /** Its times stand in `times` from `at` on: `SERIES_TIMES` doubles. */
-  constructor(id: number, device: Device, metric: string, times: Float64Array, at: number) {
+  /** Its numbers stand in `doubles` from `at` on: `SERIES_DOUBLES` zeros. */
+  constructor(id: number, device: Device, metric: string, doubles: Float64Array, at: number) {
     this.id = id
     this.device = device
     this.metric = metric
-    this.#times = times
+    this.#d = doubles
     this.#at = at
     this.greatestMs = -Infinity
     this.nextEndMs = Infinity
@@ -75,31 +74,40 @@ export class Series {
 
   /** Epoch ms (T1). */
   get closedUntilMs(): number {
-    return this.#times[this.#at]
+    return this.#d[this.#at]
   }
   set closedUntilMs(ms: number) {
-    this.#times[this.#at] = ms
+    this.#d[this.#at] = ms
   }
   /** Greatest event time that was on time, epoch ms. */
   get greatestMs(): number {
-    return this.#times[this.#at + 1]
+    return this.#d[this.#at + 1]
   }
   set greatestMs(ms: number) {
-    this.#times[this.#at + 1] = ms
+    this.#d[this.#at + 1] = ms
   }
   /** Activity clock at the last reading that changed something. */
   get spokeAtMs(): number {
-    return this.#times[this.#at + 2]
+    return this.#d[this.#at + 2]
   }
   set spokeAtMs(ms: number) {
-    this.#times[this.#at + 2] = ms
+    this.#d[this.#at + 2] = ms
   }
   /** Epoch ms (T3). */
   get nextEndMs(): number {
-    return this.#times[this.#at + 3]
+    return this.#d[this.#at + 3]
   }
   set nextEndMs(ms: number) {
-    this.#times[this.#at + 3] = ms
+    this.#d[this.#at + 3] = ms
+  }
+
+  /** Handle of the oldest open window of size `size` (1 and up) in the state's summaries; 0: none. */
+  oldest(size: number): number {
+    return this.#d[this.#at + 3 + size]
+  }
+
+  setOldest(size: number, handle: number): void {
+    this.#d[this.#at + 3 + size] = handle
   }
 
   /** Index of its name in the dictionary of `effects`. */
@@ -152,17 +160,18 @@ export class Series {
 
   /** The open window of size `size` (1 and up) that begins at `start`, taken from `pool` where there is none. */
   upperAt(size: number, start: number, pool: SummaryPool): Summary {
-    const made = summaryAt(this.upper[size - 1], start, pool)
-    if (made.head !== null) this.upper[size - 1] = made.head
-    return made.summary
+    const chain = this.oldest(size)
+    const summary = summaryAt(chain, start, pool)
+    this.setOldest(size, headOf(chain, summary))
+    return summary
   }
 
-  /** Brings `nextEndMs` up to date. */
-  refreshNextEnd(): void {
+  /** Brings `nextEndMs` up to date; `pool` holds its windows. */
+  refreshNextEnd(pool: SummaryPool): void {
     let end = this.minutes === null ? Infinity : this.minutes.start + MINUTE_MS
     for (let size = 1; size <= UPPER_SIZES; size++) {
-      const oldest = this.upper[size - 1]
-      if (oldest !== null) end = Math.min(end, oldest.start + WINDOW_SIZES_MS[size])
+      const oldest = this.oldest(size)
+      if (oldest !== 0) end = Math.min(end, pool.startOf(oldest) + WINDOW_SIZES_MS[size])
     }
     this.nextEndMs = end
   }
@@ -171,17 +180,24 @@ export class Series {
 /** Empty minutes kept for use. */
 const POOL_MAX = 4_096
 
-/** Finds the summary of `start` in a chain, or puts one of the pool there; `head` is set where the chain has a new first. */
-export function summaryAt(chain: Summary | null, start: number, pool: SummaryPool): { summary: Summary; head: Summary | null } {
+/** Finds the summary of `start` in a chain, or puts one of the pool there: then the chain may have another first (`headOf`). */
+export function summaryAt(chain: number, start: number, pool: SummaryPool): Summary {
   let before: Summary | null = null
-  let at = chain
-  while (at !== null && at.start < start) {
+  let handle = chain
+  while (handle !== 0) {
+    const at = pool.at(handle)
+    if (at.start === start) return at
+    if (at.start > start) break
     before = at
-    at = at.next
+    handle = at.next
   }
-  if (at !== null && at.start === start) return { summary: at, head: null }
   const summary = pool.take(start)
-  summary.next = at
-  if (before !== null) before.next = summary
-  return { summary, head: before === null ? summary : null }
+  summary.next = handle
+  if (before !== null) before.next = summary.handle
+  return summary
+}
+
+/** The first of a chain, now that `summary` is in it. */
+export function headOf(chain: number, summary: Summary): number {
+  return summary.next === chain ? summary.handle : chain
 }

@@ -81,12 +81,6 @@ export class Bins {
     this.length = 0
   }
 
-  /** Lets go of memory that was taken ahead. */
-  trim(): void {
-    this.keys = this.keys.slice(0, this.length)
-    this.counts = this.counts.slice(0, this.length)
-  }
-
   /** Adds a bin whose key is beyond all others. */
   push(key: number, count: number): void {
     this.keys[this.length] = key

@@ -6,10 +6,12 @@
  *
  * - U1 A summary holds its values, ascending, while they are at most `RAW_MAX`, else bins; which of the two depends on the count alone.
  *   (The scratch summary of a minute is the exception: it always holds values.)
+ * - U2 All of it stands in the slabs of its pool, and a `Summary` is but a look at it: of a million open windows a collector of garbage sees nothing.
  */
 
-import { Slab } from './forecaster/slab.ts'
+import { Lists } from './lists.ts'
 import { Bins } from './sketch.ts'
+import { Slab } from './slab.ts'
 
 /** Values kept one by one before bins are cheaper. */
 export const RAW_MAX = 256
@@ -27,29 +29,74 @@ const FIRST = 8
 const LAST_TS = 9
 const LAST = 10
 export const SUMMARY_NUMBERS = 11
+/** Behind them: the next later open window of the same size; the list of its values, or of keys and counts by turns; how many bins, −1 while there are values. */
+const NEXT = SUMMARY_NUMBERS
+const LIST = SUMMARY_NUMBERS + 1
+const BINS = SUMMARY_NUMBERS + 2
+const ROW_NUMBERS = SUMMARY_NUMBERS + 3
+
+/** Gives summaries out and takes them back. */
+export class SummaryPool {
+  readonly rows = new Slab({ doubles: ROW_NUMBERS, floats: 0, shorts: 0 })
+  readonly lists = new Lists()
+
+  /** An empty one of the window that begins at `start`. */
+  take(start: number): Summary {
+    const summary = this.at(this.rows.take() + 1)
+    summary.set(start, 0, 0, 0, 0, Infinity, -Infinity, Infinity, NaN, -Infinity, NaN)
+    return summary
+  }
+
+  /** The one of that handle, which is not 0. */
+  at(handle: number): Summary {
+    return new Summary(this, handle)
+  }
+
+  /** Start of the window of that handle, epoch ms. */
+  startOf(handle: number): number {
+    const { doubles, d } = this.rows.open(handle - 1)
+    return doubles[d + START]
+  }
+
+  /** Those of a chain, oldest first. */
+  *chain(oldest: number): Generator<Summary> {
+    for (let handle = oldest; handle !== 0; ) {
+      const summary = this.at(handle)
+      yield summary
+      handle = summary.next
+    }
+  }
+
+  /** Nobody may hold it any more. */
+  give(summary: Summary): void {
+    summary.clear()
+    this.rows.give(summary.handle - 1)
+  }
+
+  /** Gives back a whole chain, 0 for none. */
+  giveAll(chain: number): void {
+    for (let handle = chain; handle !== 0; ) {
+      const summary = this.at(handle)
+      handle = summary.next
+      this.give(summary)
+    }
+  }
+}
 
 export class Summary {
-  /** The next later open window of the same size. */
-  next: Summary | null = null
-  /** The values, ascending, in the first `count` places; not used once there are bins. */
-  values: number[] = []
-  bins: Bins | null = null
+  /** Never 0: that is the handle of none. */
+  readonly handle: number
+  readonly #lists: Lists
   readonly #d: Float64Array
   readonly #at: number
 
-  /** Its numbers stand in `numbers` from `at` on. */
-  constructor(start: number, numbers: Float64Array = new Float64Array(SUMMARY_NUMBERS), at = 0) {
-    this.#d = numbers
-    this.#at = at
-    this.begin(start)
-  }
-
-  /** Makes it that of a window in which nothing has come. */
-  begin(start: number): void {
-    this.set(start, 0, 0, 0, 0, Infinity, -Infinity, Infinity, NaN, -Infinity, NaN)
-    this.next = null
-    this.values = []
-    this.bins = null
+  /** A look at the summary of that handle. */
+  constructor({ rows, lists }: SummaryPool, handle: number) {
+    const { doubles, d } = rows.open(handle - 1)
+    this.handle = handle
+    this.#lists = lists
+    this.#d = doubles
+    this.#at = d
   }
 
   /** Start of its window, epoch ms. */
@@ -78,6 +125,17 @@ export class Summary {
   get last(): number {
     return this.#d[this.#at + LAST]
   }
+  /** Handle of the next later open window of the same size; 0: none. */
+  get next(): number {
+    return this.#d[this.#at + NEXT]
+  }
+  set next(handle: number) {
+    this.#d[this.#at + NEXT] = handle
+  }
+  /** How many bins it holds; −1 while it holds values. */
+  get bins(): number {
+    return this.#d[this.#at + BINS] - 1
+  }
 
   /** Touches what `absorb` needs. */
   glance(): number {
@@ -87,6 +145,13 @@ export class Summary {
   /** Copies all of its numbers to `to`, from `at` on, in the order of `set`. */
   write(to: Float64Array, at: number): void {
     for (let i = 0; i < SUMMARY_NUMBERS; i++) to[at + i] = this.#d[this.#at + i]
+  }
+
+  /** Copies its values, or the keys and counts of its bins by turns, to `to`, from `at` on; gives the place behind them. */
+  writeList(to: Float64Array, at: number): number {
+    const length = this.bins < 0 ? this.count : 2 * this.bins
+    this.#lists.read(this.#d[this.#at + LIST], length, to, at)
+    return at + length
   }
 
   /** `m2` is the sum of squared distances from the mean. Values or bins are the caller's to set. */
@@ -106,32 +171,73 @@ export class Summary {
     d[at + LAST] = last
   }
 
+  /** Makes the first `count` of `values`, which ascend, its values. */
+  setValues(values: ArrayLike<number>, count: number): void {
+    this.#setList(values, count)
+    this.#d[this.#at + BINS] = 0
+  }
+
+  /** Makes these its bins: keys, which ascend, and counts by turns, in the first 2 · `length` places. */
+  setBins(keysAndCounts: ArrayLike<number>, length: number): void {
+    this.#setList(keysAndCounts, 2 * length)
+    this.#d[this.#at + BINS] = length + 1
+  }
+
+  #setList(numbers: ArrayLike<number>, count: number): void {
+    const at = this.#at + LIST
+    this.#d[at] = this.#lists.write(this.#d[at], numbers, count)
+  }
+
+  /** Lets go of its values or bins. */
+  clear(): void {
+    this.setValues([], 0)
+  }
+
+  /** Puts what it has seen into `bins`, whatever was there. */
+  fill(bins: Bins): void {
+    if (this.bins < 0) bins.fill(this.#values(mine), this.count)
+    else {
+      const length = 2 * this.bins
+      bins.clear()
+      this.#lists.read(this.#d[this.#at + LIST], length, (pairs = roomFor(pairs, length)))
+      for (let i = 0; i < length; i += 2) bins.push(pairs[i], pairs[i + 1])
+    }
+  }
+
+  /** Its values, in the memory of `scratch`. */
+  #values(scratch: { numbers: Float64Array }): Float64Array {
+    scratch.numbers = roomFor(scratch.numbers, this.count)
+    this.#lists.read(this.#d[this.#at + LIST], this.count, scratch.numbers)
+    return scratch.numbers
+  }
+
   /** Merges `other` into this one; `other` stays as it is. */
   absorb(other: Summary): void {
     const [d, at, o, from] = [this.#d, this.#at, other.#d, other.#at]
-    const mine = d[at + COUNT]
+    const own = d[at + COUNT]
     const others = o[from + COUNT]
-    const n = mine + others
-    if (this.bins === null && other.bins === null && n <= RAW_MAX) {
-      if (mine === 0) this.values = other.values.slice(0, others)
-      else mergeAscending(this.values, mine, other.values, others)
+    const n = own + others
+    if (this.bins < 0 && other.bins < 0 && n <= RAW_MAX) {
+      mergeAscending(this.#values(mine), own, other.#values(theirs), others, merged)
+      this.setValues(merged, n)
     } else {
-      if (this.bins === null) {
-        this.bins = new Bins()
-        this.bins.fill(this.values, mine)
-        this.values = []
+      this.fill(binsOfMine)
+      other.fill(binsOfTheirs)
+      binsOfMine.merge(binsOfTheirs)
+      const { keys, counts, length } = binsOfMine
+      pairs = roomFor(pairs, 2 * length)
+      for (let i = 0; i < length; i++) {
+        pairs[2 * i] = keys[i]
+        pairs[2 * i + 1] = counts[i]
       }
-      if (other.bins === null) {
-        scratch.fill(other.values, others)
-        this.bins.merge(scratch)
-      } else this.bins.merge(other.bins)
+      this.setBins(pairs, length)
     }
     const sum = d[at + SUM]
     const added = o[from + SUM]
-    if (mine === 0) d[at + M2] = o[from + M2]
+    if (own === 0) d[at + M2] = o[from + M2]
     else {
-      const distance = (added + o[from + CARRY]) / others - (sum + d[at + CARRY]) / mine
-      d[at + M2] += o[from + M2] + distance * distance * ((mine * others) / n)
+      const distance = (added + o[from + CARRY]) / others - (sum + d[at + CARRY]) / own
+      d[at + M2] += o[from + M2] + distance * distance * ((own * others) / n)
     }
     const all = sum + added
     d[at + CARRY] += o[from + CARRY] + (Math.abs(sum) >= Math.abs(added) ? sum - all + added : added - all + sum)
@@ -149,12 +255,6 @@ export class Summary {
     }
   }
 
-  /** Lets go of memory that was taken ahead: for windows that grow seldom, of which there are as many as series. */
-  trim(): void {
-    if (this.bins === null) this.values = this.values.slice(0, this.count)
-    else this.bins.trim()
-  }
-
   /** Sample deviation; NaN for one reading. */
   stddev(): number {
     return this.count > 1 ? Math.sqrt(Math.max(0, this.#d[this.#at + M2]) / (this.count - 1)) : NaN
@@ -163,52 +263,27 @@ export class Summary {
   /** The value of rank ⌈percent · count / 100⌉: exact from values, within 1 % from bins. */
   percentile(percent: number): number {
     const rank = Math.max(1, Math.ceil((percent * this.count) / 100))
-    if (this.bins === null) return this.values[rank - 1]
-    return Math.min(this.max, Math.max(this.min, this.bins.at(rank)))
+    if (this.bins < 0) return this.#lists.at(this.#d[this.#at + LIST], rank - 1)
+    this.fill(binsOfMine)
+    return Math.min(this.max, Math.max(this.min, binsOfMine.at(rank)))
   }
 }
 
-const scratch = new Bins()
+/** Memory to work in, kept between calls. */
+const mine: { numbers: Float64Array } = { numbers: new Float64Array(RAW_MAX) }
+const theirs: { numbers: Float64Array } = { numbers: new Float64Array(RAW_MAX) }
+const merged = new Float64Array(RAW_MAX)
+const binsOfMine = new Bins()
+const binsOfTheirs = new Bins()
+let pairs: Float64Array = new Float64Array(2 * RAW_MAX)
 
-/** Gives summaries out and takes them back. Their numbers stand in chunks of many: an object each would double what a collector has to look at. */
-export class SummaryPool {
-  readonly #numbers = new Slab({ doubles: SUMMARY_NUMBERS, floats: 0, shorts: 0 })
-  readonly #free: Summary[] = []
-
-  take(start: number): Summary {
-    const freed = this.#free.pop()
-    if (freed === undefined) {
-      const { doubles, d } = this.#numbers.open(this.#numbers.take())
-      return new Summary(start, doubles, d)
-    }
-    freed.begin(start)
-    return freed
-  }
-
-  /** Nobody may hold it any more. */
-  give(summary: Summary): void {
-    summary.begin(0)
-    this.#free.push(summary)
-  }
-
-  /** Gives back a whole chain. */
-  giveAll(chain: Summary | null): void {
-    for (let summary = chain; summary !== null; ) {
-      const { next } = summary
-      this.give(summary)
-      summary = next
-    }
-  }
+function roomFor(room: Float64Array, length: number): Float64Array {
+  return room.length >= length ? room : new Float64Array(2 * length)
 }
 
-/** Merges ascending `b` into ascending `a`, from the back. */
-function mergeAscending(a: number[], aCount: number, b: ArrayLike<number>, bCount: number): void {
-  let to = aCount + bCount
-  for (let k = a.length; k < to; k++) a.push(0)
-  let i = aCount - 1
-  for (let j = bCount - 1; j >= 0; j--) {
-    const v = b[j]
-    while (i >= 0 && a[i] > v) a[--to] = a[i--]
-    a[--to] = v
-  }
+/** Merges the first numbers of `a` and of `b`, which ascend, into `to`. */
+function mergeAscending(a: Float64Array, aCount: number, b: Float64Array, bCount: number, to: Float64Array): void {
+  let i = 0
+  let j = 0
+  for (let k = 0; k < aCount + bCount; k++) to[k] = j === bCount || (i < aCount && a[i] <= b[j]) ? a[i++] : b[j++]
 }

@@ -8,6 +8,8 @@
  * - E2 592 bytes a series: with what looks beyond it (../../device/, ../../fleet/) and its forecaster at most 2 KiB.
  */
 
+import { lastingMemory } from '../slab.ts'
+
 export interface Slab {
   readonly doubles: Float64Array
   readonly singles: Float32Array
@@ -103,7 +105,7 @@ export const ENSEMBLE_DOUBLES = (DEVIATION + HOURS) / 2
 
 /** A slab of `series` series, all new. */
 export function makeSlab(series: number): Slab {
-  return slabOf(new Float64Array(series * ENSEMBLE_DOUBLES))
+  return slabOf(new Float64Array(lastingMemory(series * ENSEMBLE_DOUBLES * 8)))
 }
 
 export function slabOf(doubles: Float64Array): Slab {

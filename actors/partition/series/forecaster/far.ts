@@ -14,7 +14,7 @@ import { expectedFar, halfWidthFar, STRETCH_AT_FIRST } from './interval.ts'
 import { forecastMixture } from './mixture.ts'
 import { WEEK } from './naive.ts'
 import { fromCode, GAP, toCode } from './ring.ts'
-import type { Row } from './slab.ts'
+import type { Row } from '../slab.ts'
 import type { Span } from './smoothing.ts'
 
 /** Between two fits: an hour less than a day, so that what is graded begins at each hour of the day in turn. */

@@ -21,8 +21,8 @@ import type { RingPlace } from './ring.ts'
 import { HOLT_WINTERS_SETTINGS, THETA_SETTINGS, TREND_SETTINGS } from './smoothing.ts'
 import { beginFar, gradeFar, sayFar, turnOf } from './far.ts'
 import { forecastYoung } from './young.ts'
-import { Slab } from './slab.ts'
-import type { Row } from './slab.ts'
+import { Slab } from '../slab.ts'
+import type { Row } from '../slab.ts'
 
 const YOUNG: RingPlace = { at: YOUNG_RING, hours: YOUNG_HOURS }
 const GROWN: RingPlace = { at: GROWN_RING, hours: GROWN_HOURS, lent: SAID, before: WAITING_COUNT }

@@ -18,7 +18,7 @@
 import { BANDS, BASE, FACTOR_UNITS, FAR, FAR_STRETCH, FAR_UNITS, FEW, GRADED, HITS80, HITS95, HOUR_FACTORS, MISSED_SUM, SCALE, SPREADS, STRETCH80, STRETCH95, UNIT, WIDTH80, WIDTH95 } from './layout.ts'
 import { forecastMixture, hoursNeeded } from './mixture.ts'
 import { DAY, WEEK } from './naive.ts'
-import type { Row } from './slab.ts'
+import type { Row } from '../slab.ts'
 import type { Span } from './smoothing.ts'
 
 /** Last hour ahead of each band, its hours, and their middle. */

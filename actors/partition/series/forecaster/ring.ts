@@ -9,7 +9,7 @@
  */
 
 import { BASE, FILLED, HEAD, LAST_HOUR, UNIT } from './layout.ts'
-import type { Row } from './slab.ts'
+import type { Row } from '../slab.ts'
 
 const CODE_MAX = 32_767
 /** In place of a value that there is not. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { MinuteWindow } from '../../../../actors/partition/series/minute-window.ts'
-import { Summary } from '../../../../actors/partition/series/summary.ts'
+import { SummaryPool } from '../../../../actors/partition/series/summary.ts'
 import { seeded, statistics } from '../harness.ts'
 
 function readingsOf(minute: MinuteWindow): Float64Array {
@@ -57,7 +57,7 @@ describe('an open minute', () => {
         minute.add(r.ts, r.value)
         readings.set(`${r.ts} ${r.value}`, r)
       }
-      const summary = new Summary(0)
+      const summary = new SummaryPool().take(0)
       minute.summarize(summary)
       const wanted = statistics([...readings.values()])
       for (const k of ['count', 'min', 'max', 'first', 'last'] as const) expect(summary[k]).toBe(wanted[k])

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Bins, KEY_MAX, keyOf, valueOf } from '../../../../actors/partition/series/sketch.ts'
-import { RAW_MAX, Summary } from '../../../../actors/partition/series/summary.ts'
+import { RAW_MAX, SummaryPool } from '../../../../actors/partition/series/summary.ts'
+import type { Summary } from '../../../../actors/partition/series/summary.ts'
 import { MinuteWindow } from '../../../../actors/partition/series/minute-window.ts'
 import { seeded } from '../harness.ts'
 
@@ -14,12 +15,14 @@ const reading = fc.oneof(
 
 const within = (found: number, wanted: number) => Math.abs(found - wanted) <= 0.01 * Math.abs(wanted)
 
+const pool = new SummaryPool()
+
 function summaryOf(values: readonly number[]): Summary {
   const minute = new MinuteWindow(0)
   values.forEach((v, i) => minute.add(i, v))
-  const summary = new Summary(0)
+  const summary = pool.take(0)
   if (values.length > 0) {
-    const scratch = new Summary(0)
+    const scratch = pool.take(0)
     minute.summarize(scratch)
     summary.absorb(scratch)
   }
@@ -28,8 +31,7 @@ function summaryOf(values: readonly number[]): Summary {
 
 function binsOf(summary: Summary): [number, number][] {
   const bins = new Bins()
-  if (summary.bins === null) bins.fill(summary.values, summary.count)
-  else bins.merge(summary.bins)
+  summary.fill(bins)
   return Array.from({ length: bins.length }, (_, i) => [bins.keys[i], bins.counts[i]])
 }
 
@@ -62,7 +64,7 @@ describe('the sketch', () => {
   test('every percentile of a merged summary is within 1 % of the discrete quantile, however the readings were split', () => {
     fc.assert(
       fc.property(fc.array(reading, { minLength: 1, maxLength: 900 }), fc.integer({ min: 1, max: 400 }), (values, piece) => {
-        const whole = new Summary(0)
+        const whole = pool.take(0)
         for (let i = 0; i < values.length; i += piece) whole.absorb(summaryOf(values.slice(i, i + piece)))
         const sorted = [...values].sort((a, b) => a - b)
         for (let percent = 1; percent <= 100; percent++) {
@@ -89,7 +91,7 @@ describe('the sketch', () => {
         right.absorb(tail)
         right.absorb(summaryOf(a))
         expect(binsOf(left)).toEqual(binsOf(right))
-        expect([left.count, left.min, left.max, left.bins === null]).toEqual([right.count, right.min, right.max, right.bins === null])
+        expect([left.count, left.min, left.max, left.bins < 0]).toEqual([right.count, right.min, right.max, right.bins < 0])
       }),
       { numRuns: 200 },
     )
@@ -98,7 +100,7 @@ describe('the sketch', () => {
   test('moments survive merging: many small parts agree with one pass over all, far from zero too', () => {
     const random = seeded(8)
     const values = Array.from({ length: 5_000 }, () => 1e6 + random())
-    const whole = new Summary(0)
+    const whole = pool.take(0)
     for (let i = 0; i < values.length; i += 7) whole.absorb(summaryOf(values.slice(i, i + 7)))
     const mean = values.reduce((a, v) => a + (v - 1e6), 0) / values.length
     const m2 = values.reduce((a, v) => a + (v - 1e6 - mean) ** 2, 0)
@@ -107,7 +109,7 @@ describe('the sketch', () => {
   })
 
   test('sums keep what plain addition loses', () => {
-    const whole = new Summary(0)
+    const whole = pool.take(0)
     for (const part of [[1e100, 1, 2], [-1e100, 3], [4]]) whole.absorb(summaryOf(part))
     expect(whole.sum + whole.carry).toBe(10)
   })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { append, known, lend, read, readLent, refine, unlend, values } from '../../../../../actors/partition/series/forecaster/ring.ts'
 import { FILLED, UNIT, YOUNG_DOUBLES } from '../../../../../actors/partition/series/forecaster/layout.ts'
-import { Slab } from '../../../../../actors/partition/series/forecaster/slab.ts'
+import { Slab } from '../../../../../actors/partition/series/slab.ts'
 import { seeded } from '../../harness.ts'
 
 const HOURS = 100
