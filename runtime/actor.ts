@@ -16,6 +16,22 @@ export interface InputMessage {
 }
 
 /**
+ * A snapshot as it is written, in pieces of bounded size: one at least. The state must not change from when the first is taken until the last is.
+ * A piece is valid until the next is taken. The same state gives the same pieces, each time that they are gone through.
+ */
+export interface Pieces extends Iterable<Uint8Array> {
+  readonly count: number
+}
+
+/** A snapshot as it is read. Both throw on what is not whole, and `OperatingError` `version` as `step`. */
+export interface Restoring<State> {
+  /** Takes the next piece, and keeps nothing of its memory. */
+  take(piece: Uint8Array): void
+  /** The state, once all pieces are in. */
+  done(): State
+}
+
+/**
  * @typeParam State all that the actor remembers
  * @typeParam Effects a growing collection of results, encoded as one commit
  */
@@ -40,11 +56,12 @@ export interface Actor<State, Effects> {
   urgent(effects: Effects): boolean
   /** Called once at the commit, with the state after the last message it covers. The same prefix gives the same bytes. */
   encode(effects: Effects, state: State): Uint8Array
-  snapshot(state: State): Uint8Array
+  /** The state's snapshot. */
+  pieces(state: State): Pieces
   /** Number of the format of this state's snapshot: the least that holds it, so that the version before reads it as long as it can. */
   snapshotVersionOf(state: State): number
-  /** The state in a snapshot of any format up to `snapshotVersion`. Throws on bytes that are not a whole one, and `OperatingError` `version` as `step`. */
-  restore(bytes: Uint8Array): State
+  /** Makes a state of the pieces of a snapshot of any format up to `snapshotVersion`. */
+  restoring(): Restoring<State>
   /** Whether the owner should append a tick, because something is due by the passing of time alone. */
   wantsTick(state: State): boolean
   /** The tick that the owner appends to the input. */

@@ -22,15 +22,23 @@ export function pack(value: unknown): Uint8Array {
 
 /** Room that is left for what is packed after something large. */
 const USUAL_BYTES = 8_192
+/** Room that packing leaves unused at the end. */
+const SPARE_BYTES = 4_096
 
-/** As `pack`, for what is large: it is written straight into memory of about so many bytes, of which no second copy is made and nothing is kept. */
-export function packLarge(value: unknown, bytesAbout: number): Uint8Array {
-  packr.useBuffer(Buffer.allocUnsafeSlow(bytesAbout))
-  try {
-    const bytes = packr.pack(value)
-    return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  } finally {
-    packr.useBuffer(Buffer.allocUnsafeSlow(USUAL_BYTES))
+/** Memory that is packed into again and again, for what is large and soon over: an engine that is given new memory each time collects its garbage instead. */
+export class PackRoom {
+  #memory = Buffer.alloc(0)
+
+  /** As `pack`, for something of about so many bytes. The bytes are valid until the next call. */
+  pack(value: unknown, bytesAbout: number): Uint8Array {
+    if (this.#memory.length < bytesAbout + SPARE_BYTES) this.#memory = Buffer.allocUnsafeSlow(bytesAbout + SPARE_BYTES)
+    packr.useBuffer(this.#memory)
+    try {
+      const bytes = packr.pack(value)
+      return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    } finally {
+      packr.useBuffer(Buffer.allocUnsafeSlow(USUAL_BYTES))
+    }
   }
 }
 
@@ -57,6 +65,41 @@ export type Column = Float64Array | Float32Array | Uint32Array | Uint16Array | U
 /** The memory of a column as bytes, without a copy. */
 export function toBytes(column: Column): Uint8Array {
   return new Uint8Array(column.buffer, column.byteOffset, column.byteLength)
+}
+
+/** Memory in which columns are made, or read, again and again: what it gives is valid until it is asked the next time. */
+export class ColumnRoom {
+  #memory = new ArrayBuffer(0)
+
+  bytes(length: number): Uint8Array {
+    // Half as much again, so that a little more next time takes no new memory.
+    if (this.#memory.byteLength < length) this.#memory = new ArrayBuffer(Math.ceil(length / 16) * 24)
+    return new Uint8Array(this.#memory, 0, length)
+  }
+
+  /** Doubles, whatever they are. */
+  doubles(length: number): Float64Array {
+    return new Float64Array(this.bytes(length * 8).buffer, 0, length)
+  }
+
+  /** Whole numbers, whatever they are. */
+  uint32(length: number): Uint32Array {
+    return new Uint32Array(this.bytes(length * 4).buffer, 0, length)
+  }
+
+  /** As `toFloat64`, with this memory for those that are not aligned. */
+  readFloat64(bytes: unknown): Float64Array {
+    if (!(bytes instanceof Uint8Array) || bytes.byteLength % 8 !== 0 || bytes.byteOffset % 8 === 0) return toFloat64(bytes)
+    this.bytes(bytes.byteLength).set(bytes)
+    return this.doubles(bytes.byteLength / 8)
+  }
+
+  /** As `toFloat32`, likewise. */
+  readFloat32(bytes: unknown): Float32Array {
+    if (!(bytes instanceof Uint8Array) || bytes.byteLength % 4 !== 0 || bytes.byteOffset % 4 === 0) return toFloat32(bytes)
+    this.bytes(bytes.byteLength).set(bytes)
+    return new Float32Array(this.#memory, 0, bytes.byteLength / 4)
+  }
 }
 
 function aligned(bytes: unknown, width: number): Uint8Array {

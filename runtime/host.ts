@@ -6,8 +6,8 @@
  * to take-over.ts, when to commit to committer.ts, the compare-and-set of claims and commits to journal-writer.ts, snapshots to
  * snapshotter.ts, what it appends to its own input to own-messages.ts, and who should own what to member.ts.
  *
- * - H1 A step happens between two awaits of this loop, in order of sequence, each message once. Encoding a commit and taking a
- *   snapshot's bytes are synchronous too, so both see the state after exactly the messages that their position covers.
+ * - H1 A step happens between two awaits of this loop, in order of sequence, each message once. Encoding a commit is synchronous too, and while a
+ *   snapshot's pieces are made no message is stepped: so both see the state after exactly the messages that their position covers.
  * - H2 One commit is under way at a time; steps go on beside it, within a bound. Effects that no commit carries never existed.
  * - H3 Output is suppressed up to the committed position: a replay only makes the state again (I5).
  * - H4 No message is stepped, and no commit goes out, while it is in question whether the log is still the same one (I10).
@@ -248,6 +248,7 @@ export class PartitionHost<State, Effects> {
     if (this.#error !== null || this.#quit.signal.aborted) return
     this.#error = error
     this.#quit.abort()
+    this.#snapshotter.letGo()
     void this.#takeOver.close()
     void this.#reader?.close()
   }
@@ -269,7 +270,7 @@ export class PartitionHost<State, Effects> {
       reader = null
       try {
         for await (const message of this.#reader) {
-          while (this.#checking || this.#turn.isOver) await (this.#checking ?? this.#turn.next())
+          while (this.#checking || this.#snapshotter.holding || this.#turn.isOver) await (this.#checking ?? this.#snapshotter.holding ?? this.#turn.next())
           if (this.#isEnding) break
           this.#take(message, target)
           if (this.#committer.isFull) await this.#committer.underWay
@@ -432,5 +433,6 @@ export class PartitionHost<State, Effects> {
     const { logger, progress } = this.#context
     logger.warn({ position: progress.at, committed: this.committed }, 'partition let go before its last commit; its next owner makes it')
     this.#quit.abort()
+    this.#snapshotter.letGo()
   }
 }

@@ -117,6 +117,8 @@ export const REPLAY_COST_MS = 300
 export const REPLAY_MESSAGE_MS = 0.03
 /** A snapshot is also taken of this many times what taking one costs, so that large states do not spend their time on them. */
 export const SNAPSHOT_COST_FACTOR = 4
+/** A partition is held so long at most while a large snapshot is made and stored; one that takes longer is given up. */
+export const SNAPSHOT_HOLD_MAX_MS = 30_000
 /** A partition that is quiet for so long, or drains, takes a snapshot where its replay would cost more than this. */
 export const SNAPSHOT_QUIET_MS = 700
 export const SNAPSHOT_QUIET_COST_MS = 20

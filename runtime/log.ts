@@ -102,9 +102,12 @@ export interface KeyValue {
 
 /** Immutable objects by name. */
 export interface ObjectStore {
-  put(name: string, data: Uint8Array): Promise<void>
+  /** Stores the object, which may come in pieces, each valid until the next is asked for. Where they end with an error, there is no object, and that is the answer. */
+  put(name: string, data: Uint8Array | AsyncIterable<Uint8Array>): Promise<void>
   /** The whole object, or null where it is absent or damaged. */
   get(name: string): Promise<Uint8Array | null>
+  /** Gives the object's bytes bit by bit. Whether they were all of a whole object is known at the end only: false where it is absent or damaged. */
+  read(name: string, onBytes: (bytes: Uint8Array) => void): Promise<boolean>
   delete(name: string): Promise<void>
   list(): Promise<string[]>
 }

@@ -1,5 +1,6 @@
 /** Buckets of values and of objects of the log in memory. Every call is a call of a connection, which may be cut or die at it. */
 
+import { Buffer } from 'node:buffer'
 import { OperatingError } from './errors.ts'
 import type { KeyValue, ObjectStore } from './log.ts'
 import type { MemoryConnection } from './memory-connection.ts'
@@ -79,6 +80,15 @@ export class MemoryKeyValue implements KeyValue {
   }
 }
 
+/** An odd number, so that nobody relies on where pieces begin. */
+const READ_BYTES = 997
+
+async function gathered(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const all: Uint8Array[] = []
+  for await (const piece of pieces) all.push(new Uint8Array(piece))
+  return new Uint8Array(Buffer.concat(all))
+}
+
 export class MemoryObjects implements ObjectStore {
   #objects: Map<string, StoredObject>
   #connection: MemoryConnection
@@ -88,8 +98,9 @@ export class MemoryObjects implements ObjectStore {
     this.#connection = connection
   }
 
-  put(name: string, data: Uint8Array): Promise<void> {
-    return this.#connection.perform(() => void this.#objects.set(name, { data: data.slice(), damaged: false }))
+  async put(name: string, data: Uint8Array | AsyncIterable<Uint8Array>): Promise<void> {
+    const whole = data instanceof Uint8Array ? data.slice() : await gathered(data)
+    return this.#connection.perform(() => void this.#objects.set(name, { data: whole, damaged: false }))
   }
 
   get(name: string): Promise<Uint8Array | null> {
@@ -97,6 +108,13 @@ export class MemoryObjects implements ObjectStore {
       const object = this.#objects.get(name)
       return object && !object.damaged ? object.data : null
     })
+  }
+
+  async read(name: string, onBytes: (bytes: Uint8Array) => void): Promise<boolean> {
+    const data = await this.get(name)
+    if (data === null) return false
+    for (let at = 0; at < data.byteLength; at += READ_BYTES) onBytes(data.subarray(at, at + READ_BYTES))
+    return true
   }
 
   delete(name: string): Promise<void> {

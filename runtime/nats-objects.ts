@@ -1,10 +1,13 @@
 /**
  * Object buckets on JetStream.
  *
- * An object is chunks under a name of their own, then one message that names them: it exists when that one does.
+ * An object is chunks under a name of their own, then one message that names them: it exists when that one does. However large it is, only what is under
+ * way of it is held here, both ways.
  */
 
+import { Buffer } from 'node:buffer'
 import { createHash } from 'node:crypto'
+import type { Hash } from 'node:crypto'
 import { headers } from '@nats-io/nats-core'
 import { ErrorCode, isOperating } from './errors.ts'
 import type { BucketOptions, ObjectStore } from './log.ts'
@@ -48,26 +51,42 @@ class NatsObjects implements ObjectStore {
     this.#stream = `OBJ_${bucket}`
   }
 
-  async put(name: string, data: Uint8Array): Promise<void> {
+  async put(name: string, data: Uint8Array | AsyncIterable<Uint8Array>): Promise<void> {
     const before = await this.#meta(name)
     const nuid = this.#client.clock.nonce(11)
     const subject = `$O.${this.#bucket}.C.${nuid}`
-    const chunks = Math.ceil(data.byteLength / CHUNK_BYTES)
+    const hash = createHash('sha256')
+    const underWay = new Set<Promise<void>>()
+    let [size, chunks, first] = [0, 0, Number.MAX_SAFE_INTEGER]
+    let failure: unknown = null
     try {
-      let first = Number.MAX_SAFE_INTEGER
-      for (let from = 0; from < chunks; from += CHUNKS_UNDER_WAY) {
-        const some = Array.from({ length: Math.min(CHUNKS_UNDER_WAY, chunks - from) }, (_, i) => {
-          const chunk = data.subarray((from + i) * CHUNK_BYTES, (from + i + 1) * CHUNK_BYTES)
-          return this.#client.publish(subject, chunk, { timeoutMs: CHUNK_TIMEOUT_MS })
-        })
-        for (const { seq } of await Promise.all(some)) first = Math.min(first, seq)
+      for await (const chunk of chunksOf(data)) {
+        hash.update(chunk)
+        size += chunk.byteLength
+        chunks++
+        const stored: Promise<void> = this.#client.publish(subject, chunk, { timeoutMs: CHUNK_TIMEOUT_MS }).then(
+          ({ seq }) => {
+            first = Math.min(first, seq)
+            underWay.delete(stored)
+          },
+          (error) => {
+            failure ??= error
+            underWay.delete(stored)
+          },
+        )
+        underWay.add(stored)
+        if (underWay.size >= CHUNKS_UNDER_WAY) await Promise.race(underWay)
+        if (failure !== null) throw failure
       }
+      await Promise.all(underWay)
+      if (failure !== null) throw failure
       const options = { max_chunk_size: CHUNK_BYTES }
-      const what = { nuid, size: data.byteLength, chunks, digest: digestOf(data), options, first: chunks === 0 ? 1 : first }
+      const what = { nuid, size, chunks, digest: digestOf(hash), options, first: chunks === 0 ? 1 : first }
       const meta: ObjectMeta = { name, bucket: this.#bucket, ...what }
       const named = Buffer.from(JSON.stringify(meta))
       await this.#client.publish(this.#metaSubject(name), named, { headers: rollup(), timeoutMs: CHUNK_TIMEOUT_MS })
     } catch (error) {
+      await Promise.all(underWay)
       // Unless the naming message may be there after all, its chunks are of no use to anyone.
       if (!isOperating(error, ErrorCode.timeout)) await this.#purge(subject).catch(() => {})
       throw error
@@ -76,18 +95,23 @@ class NatsObjects implements ObjectStore {
   }
 
   async get(name: string): Promise<Uint8Array | null> {
+    const all: Uint8Array[] = []
+    return (await this.read(name, (bytes) => all.push(bytes))) ? new Uint8Array(Buffer.concat(all)) : null
+  }
+
+  async read(name: string, onBytes: (bytes: Uint8Array) => void): Promise<boolean> {
     const meta = await this.#meta(name)
-    if (meta === null || meta.deleted === true) return null
-    const data = new Uint8Array(meta.size)
-    let at = 0
-    let chunks = 0
+    if (meta === null || meta.deleted === true) return false
+    const hash = createHash('sha256')
+    let [size, chunks] = [0, 0]
     const subject = `$O.${this.#bucket}.C.${meta.nuid}`
     await readPresent(this.#client, this.#stream, { subject, fromSeq: meta.first ?? 1, count: meta.chunks }, (message) => {
       chunks++
-      if (at + message.data.byteLength <= data.byteLength) data.set(message.data, at)
-      at += message.data.byteLength
+      size += message.data.byteLength
+      hash.update(message.data)
+      onBytes(message.data)
     })
-    return chunks === meta.chunks && at === meta.size && digestOf(data) === meta.digest ? data : null
+    return chunks === meta.chunks && size === meta.size && digestOf(hash) === meta.digest
   }
 
   async delete(name: string): Promise<void> {
@@ -131,6 +155,29 @@ function urlSafe(base64: string): string {
   return base64.replaceAll('+', '-').replaceAll('/', '_')
 }
 
-function digestOf(data: Uint8Array): string {
-  return `SHA-256=${urlSafe(createHash('sha256').update(data).digest('base64'))}`
+function digestOf(hash: Hash): string {
+  return `SHA-256=${urlSafe(hash.digest('base64'))}`
+}
+
+/** All of it in chunks of one size, the last of what is left: memory of their own, since they are on their way for a while. */
+async function* chunksOf(data: Uint8Array | AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  if (data instanceof Uint8Array) {
+    for (let at = 0; at < data.byteLength; at += CHUNK_BYTES) yield data.subarray(at, at + CHUNK_BYTES)
+    return
+  }
+  let chunk = new Uint8Array(CHUNK_BYTES)
+  let filled = 0
+  for await (const piece of data) {
+    for (let at = 0; at < piece.byteLength; ) {
+      const some = piece.subarray(at, at + CHUNK_BYTES - filled)
+      chunk.set(some, filled)
+      filled += some.byteLength
+      at += some.byteLength
+      if (filled < CHUNK_BYTES) continue
+      yield chunk
+      chunk = new Uint8Array(CHUNK_BYTES)
+      filled = 0
+    }
+  }
+  if (filled > 0) yield chunk.subarray(0, filled)
 }

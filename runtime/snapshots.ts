@@ -3,19 +3,21 @@
  *
  * Owns the form of an object and what counts as whole. Leaves when to take one, and which are named by the log, to the host.
  *
- * An object is msgpack `[format, checksum, body]`, the checksum being the SHA-256 of the body: the actor's name and snapshot
+ * Of one piece, an object is msgpack `[format, checksum, body]`, the checksum being the SHA-256 of the body: the actor's name and snapshot
  * version, the position, the state's bytes, and how they are compressed (`zstd`, or `none` where that would save less than a
- * tenth). Its name is `<actor>.<partition>.<epoch>.<seq>`.
+ * tenth). Of several, it is frames (snapshot-frames.ts). Its name is `<actor>.<partition>.<epoch>.<seq>`.
  */
 
 import { Buffer } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
-import { constants, zstdCompress, zstdCompressSync, zstdDecompress, zstdDecompressSync } from 'node:zlib'
+import { constants, zstdCompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import type { Actor } from './actor.ts'
 import { pack, unpack } from './codec.ts'
 import { isOperating, OperatingError } from './errors.ts'
 import type { Position, SnapshotRef } from './journal.ts'
 import type { ObjectStore } from './log.ts'
+import { FrameReader, FRAMES, writeFrames } from './snapshot-frames.ts'
 
 const FORMAT = 1
 /** Below this, compressing is not worth its answer. */
@@ -25,16 +27,24 @@ const COMPRESS_FROM_BYTES = 1_024
 const COMPRESS_ASIDE_BYTES = 256 * 1024
 
 const compressAside = promisify(zstdCompress)
-const decompressAside = promisify(zstdDecompress)
 const fast = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
 
-interface SnapshotBody {
-  actor: string
-  version: number
-  position: Position
+/** A piece, as it is stored. */
+interface SnapshotPiece {
   compression: 'zstd' | 'none'
   state: Uint8Array
 }
+
+/** What a snapshot of several pieces says of itself. */
+interface SnapshotHead {
+  actor: string
+  version: number
+  position: Position
+  pieces: number
+}
+
+/** A snapshot of one piece. */
+type SnapshotBody = Omit<SnapshotHead, 'pieces'> & SnapshotPiece
 
 export function snapshotName(actor: string, at: { partition: number; epoch: number; position: Position }): string {
   return `${actor}.${at.partition}.${at.epoch}.${at.position.seq}`
@@ -49,73 +59,156 @@ export function parseSnapshotName(actor: string, name: string): { partition: num
   return { partition, epoch, seq }
 }
 
-/** Stores `state`, taken at `position`; resolves once the store has it whole. */
-export async function writeSnapshot(
-  store: ObjectStore,
-  options: { actor: string; version: number; partition: number; epoch: number; position: Position; state: Uint8Array },
-): Promise<SnapshotRef> {
-  const { actor, version, position, state } = options
-  const name = snapshotName(actor, options)
-  let packed: Uint8Array = state
-  if (state.byteLength >= COMPRESS_FROM_BYTES) {
-    packed = state.byteLength > COMPRESS_ASIDE_BYTES ? await compressAside(state, fast) : zstdCompressSync(state, fast)
-    if (packed.byteLength > 0.9 * state.byteLength) packed = state
-  }
-  const body = pack({ actor, version, position, compression: packed === state ? 'none' : 'zstd', state: packed } satisfies SnapshotBody)
-  await store.put(name, pack([FORMAT, checksum(body), body]))
+interface Written {
+  readonly actor: string
+  readonly version: number
+  readonly partition: number
+  readonly epoch: number
+  readonly position: Position
+  /** Each is asked for when the one before is on its way. */
+  readonly pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>
+  readonly count: number
+}
+
+/** Stores a state, taken at `position`; resolves once the store has it whole. */
+export async function writeSnapshot(store: ObjectStore, snapshot: Written): Promise<SnapshotRef> {
+  const { position } = snapshot
+  const name = snapshotName(snapshot.actor, snapshot)
+  await store.put(name, snapshot.count > 1 ? writeFrames(bodiesOf(snapshot)) : await wholeOf(snapshot))
   return { name, position }
 }
 
+async function wholeOf({ actor, version, position, pieces }: Written): Promise<Uint8Array> {
+  for await (const state of pieces) {
+    const body = pack({ actor, version, position, ...(await compressed(state)) } satisfies SnapshotBody)
+    return pack([FORMAT, checksum(body), body])
+  }
+  throw new Error('a snapshot of no piece')
+}
+
+async function* bodiesOf({ actor, version, position, pieces, count }: Written): AsyncGenerator<SnapshotHead | SnapshotPiece> {
+  yield { actor, version, position, pieces: count }
+  for await (const piece of pieces) yield compressed(piece)
+}
+
+async function compressed(state: Uint8Array): Promise<SnapshotPiece> {
+  if (state.byteLength >= COMPRESS_FROM_BYTES) {
+    const packed = state.byteLength > COMPRESS_ASIDE_BYTES ? await compressAside(state, fast) : zstdCompressSync(state, fast)
+    if (packed.byteLength <= 0.9 * state.byteLength) return { compression: 'zstd', state: packed }
+  }
+  return { compression: 'none', state }
+}
+
+type Reading = Pick<Actor<unknown, unknown>, 'name' | 'snapshotVersion'>
+
 /**
- * The state's bytes in the object that `ref` names; null where it is absent, damaged, or of another actor or position. Throws
- * `OperatingError` `version` where it is whole and of a later version than the actor reads: it is good, for somebody else.
+ * Gives the pieces of the object that `ref` names as they come; what they say counts only if the answer is true, at the end: false where it is absent,
+ * damaged, or of another actor or position, or where `onPiece` throws (it is not called again then). Throws `OperatingError` `version` where it is whole
+ * so far and of a later version than the actor reads: it is good, for somebody else.
  */
-export async function readSnapshot(
-  store: ObjectStore,
-  ref: SnapshotRef,
-  actor: { name: string; snapshotVersion: number },
-): Promise<Uint8Array | null> {
-  const data = await store.get(ref.name)
-  if (data === null) return null
-  try {
-    const [format, sum, packed] = unpack<[number, Uint8Array, Uint8Array]>(data)
-    if (format !== FORMAT || Buffer.compare(checksum(packed), sum) !== 0) return null
-    const { actor: name, version, position, compression, state } = unpack<SnapshotBody>(packed)
-    if (name !== actor.name) return null
-    if (position.created !== ref.position.created || position.seq !== ref.position.seq) return null
-    if (version > actor.snapshotVersion) {
-      throw new OperatingError('version', `Cannot restore snapshot ${ref.name} as its version must be at most ${actor.snapshotVersion}: current value is ${version}. A newer version of the program wrote it`)
+export async function readSnapshot(store: ObjectStore, ref: SnapshotRef, actor: Reading, onPiece: (piece: Uint8Array) => void = () => {}): Promise<boolean> {
+  const reader = new SnapshotReader(ref, actor, onPiece)
+  let failure: unknown = null
+  const isWhole = await store.read(ref.name, (bytes) => {
+    if (failure !== null) return
+    try {
+      reader.take(bytes)
+    } catch (error) {
+      failure = error
     }
-    return compression === 'zstd' ? await expand(state) : state
+  })
+  try {
+    if (failure !== null) throw failure
+    return isWhole && reader.done()
   } catch (error) {
     if (isOperating(error, 'version')) throw error
     // Whatever a damaged object does to its readers, it is not whole.
-    return null
+    return false
+  }
+}
+
+class SnapshotReader {
+  #ref: SnapshotRef
+  #actor: Reading
+  #onPiece: (piece: Uint8Array) => void
+  #frames: FrameReader | null = null
+  /** An object of one piece, which is read at its end. */
+  #whole: Uint8Array[] = []
+  /** Pieces to come; −1 before it is known. */
+  #left = -1
+
+  constructor(ref: SnapshotRef, actor: Reading, onPiece: (piece: Uint8Array) => void) {
+    this.#ref = ref
+    this.#actor = actor
+    this.#onPiece = onPiece
+  }
+
+  take(bytes: Uint8Array): void {
+    if (this.#whole.length === 0 && bytes[0] === FRAMES) this.#frames ??= new FrameReader((body) => this.#takeBody(body as SnapshotHead | SnapshotPiece))
+    if (this.#frames !== null) this.#frames.take(bytes)
+    else this.#whole.push(new Uint8Array(bytes))
+  }
+
+  done(): boolean {
+    if (this.#frames !== null) return this.#frames.isLevel && this.#left === 0
+    const [format, sum, packed] = unpack<[number, Uint8Array, Uint8Array]>(new Uint8Array(Buffer.concat(this.#whole)))
+    if (format !== FORMAT || Buffer.compare(checksum(packed), sum) !== 0) return false
+    const body = unpack<SnapshotBody>(packed)
+    this.#meet(body)
+    this.#onPiece(expand(body))
+    return true
+  }
+
+  #takeBody(body: SnapshotHead | SnapshotPiece): void {
+    if (this.#left < 0) {
+      const head = body as SnapshotHead
+      this.#meet(head)
+      this.#left = head.pieces
+    } else if (this.#left === 0) throw new RangeError('a snapshot with more than its pieces')
+    else {
+      this.#left--
+      this.#onPiece(expand(body as SnapshotPiece))
+    }
+  }
+
+  #meet({ actor, version, position }: SnapshotHead | SnapshotBody): void {
+    const wanted = this.#ref.position
+    if (actor !== this.#actor.name || position.created !== wanted.created || position.seq !== wanted.seq) throw new RangeError('a snapshot of something else')
+    if (version > this.#actor.snapshotVersion) {
+      throw new OperatingError('version', `Cannot restore snapshot ${this.#ref.name} as its version must be at most ${this.#actor.snapshotVersion}: current value is ${version}. A newer version of the program wrote it`)
+    }
   }
 }
 
 /**
- * The state of the newest of `refs` (newest first) that reads whole and that `restore` takes, or null. Throws `OperatingError` `version`
+ * The state of the newest of `refs` (newest first) that reads whole and that the actor takes, or null. Throws `OperatingError` `version`
  * at one that is of a newer program: the log behind an older one would lead there too.
  */
 export async function restoreNewest<State>(
   store: ObjectStore,
   refs: readonly SnapshotRef[],
-  actor: { name: string; snapshotVersion: number; restore(bytes: Uint8Array): State },
+  actor: Pick<Actor<State, unknown>, 'name' | 'snapshotVersion' | 'restoring'>,
   onUnusable: (ref: SnapshotRef, cause: unknown) => void = () => {},
 ): Promise<{ ref: SnapshotRef; state: State } | null> {
   for (const ref of refs) {
-    const bytes = await readSnapshot(store, ref, actor)
-    if (bytes === null) {
-      onUnusable(ref, null)
-      continue
+    const restoring = actor.restoring()
+    let cause: unknown = null
+    const take = (piece: Uint8Array) => {
+      try {
+        restoring.take(piece)
+      } catch (error) {
+        cause = error
+        throw error
+      }
     }
-    try {
-      return { ref, state: actor.restore(bytes) }
-    } catch (cause) {
-      if (isOperating(cause, 'version')) throw cause
-      onUnusable(ref, cause)
+    if (await readSnapshot(store, ref, actor, take)) {
+      try {
+        return { ref, state: restoring.done() }
+      } catch (error) {
+        cause = error
+      }
     }
+    onUnusable(ref, cause)
   }
   return null
 }
@@ -146,8 +239,8 @@ function isBefore(a: { epoch: number; seq: number }, b: { epoch: number; seq: nu
   return a.epoch !== b.epoch ? a.epoch < b.epoch : a.seq < b.seq
 }
 
-async function expand(packed: Uint8Array): Promise<Uint8Array> {
-  return packed.byteLength > COMPRESS_ASIDE_BYTES ? decompressAside(packed) : zstdDecompressSync(packed)
+function expand({ compression, state }: SnapshotPiece): Uint8Array {
+  return compression === 'zstd' ? zstdDecompressSync(state) : state
 }
 
 function checksum(bytes: Uint8Array): Uint8Array {

@@ -5,14 +5,17 @@
  * at a time on its way into the store. Leaves the form of objects to snapshots.ts.
  *
  * - A snapshot is taken where every message so far is in a commit that is stored or under way (H1, H5 of host.ts).
+ * - One of several pieces is made while it is stored, piece by piece, and everything else of the process has its turns in between. Until the last of them
+ *   is made no message is stepped (`holding`); that takes as long as the log stores them, and at most `SNAPSHOT_HOLD_MAX_MS`.
  * - It only saves time (I5): one that can't be stored is reported and forgotten.
  */
 
 import assert from 'node:assert/strict'
+import type { Pieces } from './actor.ts'
 import type { HostContext } from './host-life.ts'
 import { Aborted } from './journal-writer.ts'
 import type { Position, SnapshotRef } from './journal.ts'
-import { SNAPSHOT_AGE_MAX_MS, SNAPSHOT_COST_FACTOR } from './limits.ts'
+import { SNAPSHOT_AGE_MAX_MS, SNAPSHOT_COST_FACTOR, SNAPSHOT_HOLD_MAX_MS } from './limits.ts'
 import type { ObjectStore } from './log.ts'
 import { restoreNewest, sweepSnapshots, writeSnapshot } from './snapshots.ts'
 import { turnOf } from './turns.ts'
@@ -26,6 +29,8 @@ export class Snapshotter<State, Effects> {
   #tookMs = 0
   #takenMs: number
   #storing: Promise<void> | null = null
+  /** While pieces of the state are still to be made. */
+  #hold: { readonly over: Promise<void>; release(): void } | null = null
   #stored: SnapshotRef | null = null
   #onStored: () => void
 
@@ -82,12 +87,21 @@ export class Snapshotter<State, Effects> {
     return this.#stored !== null
   }
 
-  /** Takes the bytes now and stores them beside what goes on. */
+  /** Resolves when messages may be stepped again; null: they may. */
+  get holding(): Promise<void> | null {
+    return this.#hold?.over ?? null
+  }
+
+  /** Gives up the snapshot that is being made, so that messages may be stepped. */
+  letGo(): void {
+    this.#hold?.release()
+  }
+
+  /** Takes the state as it is now, and stores it beside what goes on. */
   take(): void {
     assert(this.isIdle, 'one snapshot at a time')
     const { at } = this.#context.progress
-    const bytes = this.#bytes()
-    this.#storing = this.#write(bytes, at).then(
+    this.#storing = this.#begin(at).then(
       (ref) => {
         this.#storing = null
         this.#stored = ref
@@ -100,9 +114,35 @@ export class Snapshotter<State, Effects> {
     )
   }
 
-  /** Takes one and waits until it is stored. */
+  #begin(position: Position): Promise<SnapshotRef> {
+    const { actor, clock, progress, persist } = this.#context
+    const pieces = actor.pieces(progress.state)
+    const write = this.#writer(pieces, position)
+    this.#replayMs = 0
+    if (pieces.count === 1) {
+      const only = [...this.#made(pieces)]
+      return persist(() => write(only))
+    }
+    const { promise: over, resolve } = Promise.withResolvers<void>()
+    const release = (): void => {
+      cancel()
+      if (this.#hold === hold) this.#hold = null
+      resolve()
+    }
+    const hold = { over, release }
+    const cancel = clock.after(SNAPSHOT_HOLD_MAX_MS, release)
+    this.#hold = hold
+    // Tried once: a log that does not answer must not hold the partition.
+    return write(this.#paced(pieces, () => this.#hold === hold)).finally(release)
+  }
+
+  /** Takes one and waits until it is stored; the state must not change meanwhile. */
   takeWhole(): Promise<SnapshotRef> {
-    return this.#write(this.#bytes(), this.#context.progress.at)
+    const { actor, persist, progress } = this.#context
+    const pieces = actor.pieces(progress.state)
+    const write = this.#writer(pieces, progress.at)
+    this.#replayMs = 0
+    return persist(() => write(this.#paced(pieces, () => true)))
   }
 
   /** The stored one that the next commit names, or null; it is then no longer there. */
@@ -126,22 +166,40 @@ export class Snapshotter<State, Effects> {
     await this.#storing
   }
 
-  #bytes(): Uint8Array {
-    const { actor, clock, progress, metrics, labels } = this.#context
-    const beganMs = clock.monotonic()
-    const bytes = actor.snapshot(progress.state)
-    this.#takenMs = clock.monotonic()
-    this.#tookMs = this.#takenMs - beganMs
-    turnOf(clock).spent(this.#tookMs)
-    this.#replayMs = 0
-    metrics?.snapshotBytes.set(labels, bytes.byteLength)
-    return bytes
+  /** The pieces as they are made, with turns for others between them; after the last the state may change. */
+  async *#paced(pieces: Pieces, isHeld: () => boolean): AsyncGenerator<Uint8Array> {
+    const turn = turnOf(this.#context.clock)
+    let left = pieces.count
+    for (const piece of this.#made(pieces)) {
+      if (--left === 0) this.#hold?.release()
+      yield piece
+      while (left > 0 && turn.isOver && isHeld()) await turn.next()
+      if (left > 0 && !isHeld()) throw new Error('the partition could not be held until all of it was stored')
+    }
   }
 
-  /** `state` are bytes that were just taken of the state as it is. */
-  #write(state: Uint8Array, position: Position): Promise<SnapshotRef> {
-    const { actor, partition, persist, progress } = this.#context
-    const about = { actor: actor.name, version: actor.snapshotVersionOf(progress.state), partition, epoch: this.#epoch, position, state }
-    return persist(() => writeSnapshot(this.#objects!, about))
+  /** The pieces, with a reckoning of what they cost. */
+  *#made(pieces: Pieces): Generator<Uint8Array> {
+    const { clock, metrics, labels } = this.#context
+    this.#tookMs = 0
+    let bytes = 0
+    let beganMs = clock.monotonic()
+    for (const piece of pieces) {
+      const tookMs = clock.monotonic() - beganMs
+      this.#tookMs += tookMs
+      turnOf(clock).spent(tookMs)
+      bytes += piece.byteLength
+      yield piece
+      beganMs = clock.monotonic()
+    }
+    this.#takenMs = clock.monotonic()
+    metrics?.snapshotBytes.set(labels, bytes)
+  }
+
+  /** `pieces` are of the state as it is now. */
+  #writer({ count }: Pieces, position: Position): (pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>) => Promise<SnapshotRef> {
+    const { actor, partition, progress } = this.#context
+    const about = { actor: actor.name, version: actor.snapshotVersionOf(progress.state), partition, epoch: this.#epoch, position, count }
+    return (pieces) => writeSnapshot(this.#objects!, { ...about, pieces })
   }
 }

@@ -2,7 +2,7 @@
  * The partition actor: takes each message of `readings.<p>` to the part that it concerns, and gives each row its fate.
  *
  * Owns the order of things within a message. Leaves time to log-time.ts and wheel.ts, names to state.ts, windows to series/,
- * repeated keys to idempotency.ts, and the form of snapshots to snapshot.ts.
+ * repeated keys to idempotency.ts, and the form of snapshots to snapshot/.
  *
  * - A1 A message first moves time, and what time makes due is emitted; then it is applied.
  * - A2 Each row of a block has one fate: duplicate by key, expired, old, duplicate by value, or on time, tried in this order.
@@ -30,7 +30,7 @@ import type { Series } from './series/series.ts'
 import { reasonOf, verdict } from './series/verdict.ts'
 import { HOUR_MS, MINUTE_MS } from '../reading/window.ts'
 import { MINUTE_READINGS_MAX } from '../../runtime/limits.ts'
-import { readSnapshot, SNAPSHOT_VERSION, snapshotVersionOf, writeSnapshot } from './snapshot.ts'
+import { piecesOf, readWhole, restoring, SNAPSHOT_VERSION, snapshotVersionOf, writeWhole } from './snapshot/snapshot.ts'
 import { PAGE_BITS, PAGE_SERIES, PartitionState } from './state.ts'
 import { warm } from './warm.ts'
 
@@ -46,21 +46,29 @@ const common = {
   encode: (effects: EffectsBuilder, state: PartitionState) => {
     return effects.encode({ accepted: state.accepted, pending: state.pending, logTimeMs: state.time.logMs })
   },
-  snapshot: writeSnapshot,
-  snapshotVersionOf,
+  pieces: (state: PartitionState) => piecesOf(state),
+  snapshot: writeWhole,
+  snapshotVersionOf: (state: PartitionState) => snapshotVersionOf(state),
   wantsTick: (state: PartitionState) => state.pending + state.settling + state.rules.waiting > 0,
   tick: encodeTick,
 }
 
 export const partitionActor = partitionActorKnowing(FLAGS)
 
+/** With snapshots also as one, for those that are kept in files. */
+export interface PartitionActor extends Actor<PartitionState, EffectsBuilder> {
+  snapshot(state: PartitionState): Uint8Array
+  restore(bytes: Uint8Array): PartitionState
+}
+
 /** The actor as a version of the program has it that knows `flags`: all of them, but where a test sets versions side by side. */
-export function partitionActorKnowing(flags: readonly number[]): Actor<PartitionState, EffectsBuilder> {
+export function partitionActorKnowing(flags: readonly number[]): PartitionActor {
   return {
     ...common,
     flags,
     step: (state, message, effects) => step(state, message, effects, flags),
-    restore: (bytes) => readSnapshot(bytes, flags),
+    restoring: () => restoring(flags),
+    restore: (bytes) => readWhole(bytes, flags),
     introduce: (state, settings, agreed) => introduce(state, settings as Settings | null, agreed.filter((flag) => flags.includes(flag))),
   }
 }

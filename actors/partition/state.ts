@@ -115,13 +115,18 @@ export class PartitionState {
         deviceAt = seriesDevice[i]
         device = this.#deviceAfter(tenant, block.tenant, devices[deviceAt])
       }
-      table[i] = this.#seriesOf(device, metrics[seriesMetric[i]])
+      table[i] = this.seriesOf(device, metrics[seriesMetric[i]])
     }
   }
 
   /** The series of that name, made where there is none. */
   seriesAt(tenant: string, device: string, metric: string): Series {
-    return this.#seriesOf(deviceOf(this.#tenant(tenant), tenant, device), metric)
+    return this.seriesOf(this.deviceAt(tenant, device), metric)
+  }
+
+  /** The device of that name, made where there is none. */
+  deviceAt(tenant: string, device: string): Device {
+    return deviceOf(this.#tenant(tenant), tenant, device)
   }
 
   /** The series of that name; null where none ever came. */
@@ -164,7 +169,8 @@ export class PartitionState {
     return devices
   }
 
-  #seriesOf(device: Device, metric: string): Series {
+  /** The series of a device, made where there is none. */
+  seriesOf(device: Device, metric: string): Series {
     return this.#known(device, metric) ?? this.#makeSeries(device, metric)
   }
 

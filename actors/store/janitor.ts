@@ -129,7 +129,7 @@ export class Janitor {
       seen.add(ref.name)
       if (ref.position.created !== info.created) return 0
       if (this.#whole.has(ref.name)) continue
-      if ((await readSnapshot(this.#objects, ref, ANY_VERSION)) === null) return 0
+      if (!(await readSnapshot(this.#objects, ref, ANY_VERSION))) return 0
       this.#whole.add(ref.name)
     }
     // The message at the position itself stays: it is what the position's identity is checked by.

@@ -19,7 +19,9 @@ import { manifestPath, readManifest } from '../../actors/store/manifest.ts'
 import { pack } from '../../runtime/codec.ts'
 import { decodeJournal, encodeJournal, JournalReader } from '../../runtime/journal.ts'
 import type { JournalHeader } from '../../runtime/journal.ts'
+import { MemoryWorld } from '../../runtime/memory-log.ts'
 import { readSnapshot, writeSnapshot } from '../../runtime/snapshots.ts'
+import { ManualClock } from '../support/manual-clock.ts'
 import { anyBytes, edits, mutate, refusedOr } from './bytes.ts'
 import { law } from './law.ts'
 import type { Law } from './law.ts'
@@ -207,6 +209,7 @@ function assertEffects(e: PartitionEffects): void {
 const COLUMNS = ['mean', 'lower', 'upper', 'lower80', 'upper80'] as const
 const EFFECT_FIELDS = ['a', 'p', 'l', 's', 'f', 'ws', 'wk', 'wn', 'an', 'fc', 'fb', 'pf', 'dr', 'hr', 'al', 'rl', 'ow']
 const position = { created: 'c', seq: 7, timeMs: 70 }
+const piece = fc.oneof(fc.uint8Array({ maxLength: 80 }), fc.uint8Array({ minLength: 1, maxLength: 8 }).map((b) => new Uint8Array(2_000).fill(b[0])))
 const header = (kind: JournalHeader['kind'], rest: Partial<JournalHeader> = {}): JournalHeader => ({
   kind, partition: 0, epoch: 1, owner: 'w', nonce: 'n', position, snapshots: [{ name: 'partition.0.1.7', position }], part: 0, ...rest,
 })
@@ -333,20 +336,27 @@ export const logLaws: Law[] = [
     }
     if (troubles.length === 0) assert.equal(commits, sizes.length)
   }),
-  law('a snapshot object comes back as its bytes; a changed one is never taken for whole', 20, [fc.oneof(fc.uint8Array({ maxLength: 80 }), fc.uint8Array({ minLength: 1, maxLength: 8 }).map((b) => new Uint8Array(2_000).fill(b[0]))), edits], async (state, list) => {
-    const objects = new Map<string, Uint8Array>()
-    const store = { put: async (name: string, data: Uint8Array) => void objects.set(name, data), get: async (name: string) => objects.get(name) ?? null, delete: async () => {}, list: async () => [] }
-    const about = { actor: 'partition', version: 1, partition: 0, epoch: 1, position, state }
-    const ref = await writeSnapshot(store, about)
+  law('a snapshot object comes back as its pieces; a changed one is never taken for whole', 20, [fc.array(piece, { minLength: 1, maxLength: 4 }), edits, fc.integer({ min: 1, max: 300 })], async (pieces, list, step) => {
+    const objects = await new MemoryWorld({ clock: new ManualClock() }).connect().objects('snapshots')
+    const about = { actor: 'partition', version: 1, partition: 0, epoch: 1, position, pieces, count: pieces.length }
+    const ref = await writeSnapshot(objects, about)
     const actor = { name: 'partition', snapshotVersion: 2 }
-    assert(Buffer.from(state).equals((await readSnapshot(store, ref, actor))!))
-    const whole = objects.get(ref.name)!
-    const changed = mutate(whole, list)
-    objects.set(ref.name, changed)
-    const got = await readSnapshot(store, ref, actor)
-    assert(got === null || Buffer.from(state).equals(got))
-    objects.set(ref.name, whole)
-    assert.equal(await readSnapshot(store, { ...ref, position: { ...position, seq: 8 } }, actor), null)
+    const given = async (at: typeof ref) => {
+      const got: Uint8Array[] = []
+      return (await readSnapshot(objects, at, actor, (bytes) => got.push(new Uint8Array(bytes)))) ? got.map((bytes) => Buffer.from(bytes).toString('hex')) : null
+    }
+    const wanted = pieces.map((bytes) => Buffer.from(bytes).toString('hex'))
+    assert.deepEqual(await given(ref), wanted)
+    const whole = (await objects.get(ref.name))!
+    await objects.put(ref.name, mutate(whole, list))
+    const got = await given(ref)
+    assert(got === null || got.join() === wanted.join())
+    for (let length = whole.byteLength - 1; length > 0; length -= step) {
+      await objects.put(ref.name, whole.subarray(0, length))
+      assert.equal(await given(ref), null)
+    }
+    await objects.put(ref.name, whole)
+    assert.equal(await given({ ...ref, position: { ...position, seq: 8 } }), null)
   }),
   law('a manifest that was changed is none, or one whose lists can be walked', 4, [edits], async (list) => {
     writeFileSync(manifestPath(folder, 4), mutate(Buffer.from(JSON.stringify(MANIFEST)), list))

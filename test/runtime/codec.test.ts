@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { partitionActor } from '../../actors/partition/actor.ts'
 import { decodeEffects } from '../../actors/partition/effects.ts'
 import { decodeInput } from '../../actors/reading/input.ts'
-import { pack, packLarge, toBytes, toFloat64, told, toUint16, toUint8, unpack } from '../../runtime/codec.ts'
+import { pack, PackRoom, toBytes, toFloat64, told, toUint16, toUint8, unpack } from '../../runtime/codec.ts'
 import { decodeJournal } from '../../runtime/journal.ts'
 
 describe('the codec of the logs', () => {
@@ -13,13 +13,15 @@ describe('the codec of the logs', () => {
     expect(() => unpack(new Uint8Array(1_000_000).fill(0x91))).toThrow(/nested at most 16 deep/)
   })
 
-  it('packs what is large as what is small, whatever size it was taken for, into memory of its own', () => {
+  it('packs what is large as what is small, whatever size it was taken for, into memory of the room alone', () => {
     const value = { columns: [toBytes(new Float64Array(5_000).fill(1.5)), new Uint8Array(70_000).fill(7)], names: ['a', 'ü'.repeat(300)] }
     const small = pack(value)
     for (const bytesAbout of [0, 100, small.length, 10 * small.length]) {
-      const large = packLarge(value, bytesAbout)
+      const room = new PackRoom()
+      room.pack({ former: 'x'.repeat(1_000) }, 2_000)
+      const large = room.pack(value, bytesAbout)
       pack(['something else'.repeat(100)])
-      packLarge({ other: new Uint8Array(200_000) }, 10)
+      new PackRoom().pack({ other: new Uint8Array(200_000) }, 10)
       expect(Buffer.compare(large, small)).toBe(0)
     }
   })

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { SnapshotRef } from '../../runtime/journal.ts'
+import type { ObjectStore } from '../../runtime/log.ts'
 import { BUCKET_SNAPSHOTS } from '../../runtime/topology.ts'
 import { settle } from '../support/manual-clock.ts'
 import { expectExactlyOnce, numbered, oracle, stage } from '../support/stage.ts'
@@ -139,5 +140,102 @@ describe('a host and its snapshots', () => {
     await s.clock.until(() => host.phase.kind === 'running')
     expect(host.state).toEqual(oracle(all).state)
     await host.stop()
+  })
+
+  describe('of several pieces', () => {
+    const actor = toyActor({ pieces: 4 })
+    const often = { replayCostMs: 0.3, quietCostMs: 0.03 }
+
+    /** A host whose store takes a piece a second, and what it has taken. */
+    async function slowly(s: Stage) {
+      const connection = s.world.connect()
+      const objects = await connection.objects(BUCKET_SNAPSHOTS)
+      const taken: number[] = []
+      const slow = Object.assign(Object.create(null), {
+        get: (name: string) => objects.get(name),
+        read: (name: string, onBytes: (bytes: Uint8Array) => void) => objects.read(name, onBytes),
+        delete: (name: string) => objects.delete(name),
+        list: () => objects.list(),
+        async put(name: string, data: Uint8Array | AsyncIterable<Uint8Array>) {
+          const all: Uint8Array[] = []
+          if (data instanceof Uint8Array) all.push(data)
+          else {
+            for await (const piece of data) {
+              all.push(piece.slice())
+              taken.push(s.clock.monotonic())
+              await s.clock.sleep(pauseMs)
+            }
+          }
+          await objects.put(name, Buffer.concat(all))
+        },
+      }) as ObjectStore
+      connection.objects = async () => slow
+      let pauseMs = 1_000
+      return { connection, taken, pause: (ms: number) => (pauseMs = ms) }
+    }
+
+    it('steps no message while they are made, goes on at the last one, and restores them', async () => {
+      const s = await stage()
+      const { connection, taken } = await slowly(s)
+      const stepped: string[] = []
+      const first = s.host('a', { bounds: { ...often, replayCostMs: 1_000, quietCostMs: 0.01 }, connection, actor: toyActor({ pieces: 4, onStep: (text) => stepped.push(text) }) })
+      await s.clock.until(() => first.phase.kind === 'running')
+      await s.say(numbered(5))
+      let isFresh = false
+      void first.freshen().then(() => (isFresh = true))
+      await s.clock.until(() => taken.length > 2)
+      await s.say(numbered(5, 5))
+      await s.clock.advance(1_500)
+      expect(stepped).toEqual(numbered(5))
+      await s.clock.until(() => stepped.length === 10)
+      await s.clock.until(() => isFresh)
+      await s.covered()
+      expect(s.told().commits.at(-1)!.header.snapshots.map((r) => r.position.seq)).toEqual([5])
+      expectExactlyOnce(s)
+      void first.stop()
+      await s.clock.until(() => first.phase.kind === 'stopped')
+      const again: string[] = []
+      const second = s.host('b', { actor: toyActor({ pieces: 4, onStep: (text) => again.push(text) }) })
+      await s.clock.until(() => second.phase.kind === 'running')
+      expect(second.state).toEqual(oracle(s.world.messages('READINGS_0')).state)
+      // From the snapshot that was made while these waited: the last one takes longer than a drain may.
+      expect(again).toEqual(numbered(5, 5))
+      await second.stop()
+    })
+
+    it('gives one up that the store takes too long for, and tries again later', async () => {
+      const s = await stage()
+      const { connection, taken, pause } = await slowly(s)
+      pause(40_000)
+      const host = s.host('a', { bounds: often, connection, actor })
+      await s.clock.until(() => host.phase.kind === 'running')
+      await s.say(numbered(20))
+      await s.clock.until(() => taken.length > 0)
+      await s.say(numbered(5, 20))
+      await s.covered()
+      expectExactlyOnce(s)
+      await s.clock.until(() => s.lines.some(({ msg }) => msg === 'snapshot could not be stored'), { maxMs: 200_000, stepMs: 1_000 })
+      expect(await (await s.world.connect().objects(BUCKET_SNAPSHOTS)).list()).toEqual([])
+      pause(10)
+      await s.say(numbered(20, 25))
+      await s.clock.until(() => (s.told().commits.at(-1)?.header.snapshots.length ?? 0) > 0, { maxMs: 200_000, stepMs: 1_000 })
+      await host.stop()
+    })
+
+    it('has each result once, whatever is restored, while snapshots are taken at every turn', async () => {
+      const s = await stage()
+      for (const owner of ['a', 'b', 'c']) {
+        const host = s.host(owner, { bounds: often, actor })
+        for (let i = 0; i < 10; i++) {
+          await s.say(numbered(5, 5 * i).map((m) => `${owner}${m}`))
+          await s.clock.advance(100)
+        }
+        await s.covered()
+        await host.stop()
+        expect(host.state).toEqual(oracle(s.world.messages('READINGS_0')).state)
+      }
+      expect(s.told().commits.at(-1)!.header.snapshots).toHaveLength(2)
+      expectExactlyOnce(s)
+    })
   })
 })

@@ -6,7 +6,7 @@
  */
 
 import { pack, unpack } from '../../runtime/codec.ts'
-import type { Actor } from '../../runtime/actor.ts'
+import type { Actor, Pieces, Restoring } from '../../runtime/actor.ts'
 import { JournalReader } from '../../runtime/journal.ts'
 import type { JournalHeader } from '../../runtime/journal.ts'
 import type { LogMessage } from '../../runtime/log.ts'
@@ -26,7 +26,7 @@ export interface ToyEffects {
 const utf8 = new TextDecoder()
 export const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
 
-export function toyActor(options: { onStep?: (text: string) => void } = {}): Actor<ToyState, ToyEffects> {
+export function toyActor(options: { onStep?: (text: string) => void; pieces?: number } = {}): Actor<ToyState, ToyEffects> {
   return {
     name: 'toy',
     snapshotVersion: 1,
@@ -53,15 +53,39 @@ export function toyActor(options: { onStep?: (text: string) => void } = {}): Act
     count: (effects) => effects.results.length,
     urgent: (effects) => effects.urgent,
     encode: (effects, state) => pack({ results: effects.results, count: state.count, hash: state.hash }),
-    snapshot: (state) => pack(state),
-    restore: (bytes) => {
-      const state = unpack<ToyState>(bytes)
-      if (typeof state?.hash !== 'number') throw new RangeError('no toy')
-      return state
-    },
+    pieces: (state) => piecesOf(state, options.pieces ?? 1),
+    restoring: () => restoring(),
     wantsTick: (state) => state.waiting,
     tick: () => bytesOf('tick'),
     introduce: (state, settings) => (typeof settings === 'string' && state.setting !== settings ? bytesOf(`set ${settings}`) : null),
+  }
+}
+
+/** The state told so many times, each as it is when that piece is taken. */
+function piecesOf(state: ToyState, count: number): Pieces {
+  return {
+    count,
+    *[Symbol.iterator]() {
+      for (let i = 0; i < count; i++) yield pack([i, count, state])
+    },
+  }
+}
+
+function restoring(): Restoring<ToyState> {
+  const pieces: ToyState[] = []
+  let count = 1
+  return {
+    take(bytes) {
+      const [index, of, state] = unpack<[number, number, ToyState]>(bytes)
+      if (typeof state?.hash !== 'number' || index !== pieces.length) throw new RangeError('no toy')
+      if (pieces.length > 0 && state.hash !== pieces[0].hash) throw new RangeError('a toy that changed while it was written')
+      pieces.push(state)
+      count = of
+    },
+    done() {
+      if (pieces.length !== count) throw new RangeError('not all of a toy')
+      return pieces[0]
+    },
   }
 }
 

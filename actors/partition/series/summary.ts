@@ -147,6 +147,11 @@ export class Summary {
     for (let i = 0; i < SUMMARY_NUMBERS; i++) to[at + i] = this.#d[this.#at + i]
   }
 
+  /** Takes what `write` gave. */
+  read(from: Float64Array, at: number): void {
+    for (let i = 0; i < SUMMARY_NUMBERS; i++) this.#d[this.#at + i] = from[at + i]
+  }
+
   /** Copies its values, or the keys and counts of its bins by turns, to `to`, from `at` on; gives the place behind them. */
   writeList(to: Float64Array, at: number): number {
     const length = this.bins < 0 ? this.count : 2 * this.bins

@@ -128,7 +128,7 @@ export class Feed {
   async snapshot(partition: number, objects: ObjectStore): Promise<SnapshotRef> {
     const { state, position, snapshots } = this.#owners[partition]
     const { name, snapshotVersion } = partitionActor
-    const ref = await writeSnapshot(objects, { actor: name, version: snapshotVersion, partition, epoch: 1, position, state: partitionActor.snapshot(state) })
+    const ref = await writeSnapshot(objects, { actor: name, version: snapshotVersion, partition, epoch: 1, position, count: 1, pieces: [partitionActor.snapshot(state)] })
     this.#owners[partition].snapshots = [ref, ...snapshots].slice(0, 2)
     return ref
   }
