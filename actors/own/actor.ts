@@ -12,8 +12,9 @@
  */
 
 import assert from 'node:assert/strict'
-import type { Actor } from '../../runtime/actor.ts'
+import type { Actor, Pieces, Restoring } from '../../runtime/actor.ts'
 import type { LogMessage, LogReader } from '../../runtime/log.ts'
+import { ofOnePiece, onePiece } from '../../runtime/one-piece.ts'
 import type { AlertEvent } from '../alert/life.ts'
 import { Life } from '../alert/life.ts'
 import type { Rule } from '../alert/rule.ts'
@@ -127,6 +128,14 @@ export class OwnActor implements Actor<OwnState, EffectsBuilder> {
 
   snapshot(state: OwnState): Uint8Array {
     return state.snapshot()
+  }
+
+  pieces(state: OwnState): Pieces {
+    return onePiece(state.snapshot())
+  }
+
+  restoring(): Restoring<OwnState> {
+    return ofOnePiece((bytes) => this.restore(bytes))
   }
 
   snapshotVersionOf(): number {
