@@ -388,6 +388,28 @@ export function logConformance(name: string, open: () => Promise<Conformed>): vo
       await objects.delete('never there')
     })
 
+    it('takes an object in pieces that share their memory, gives it bit by bit, and has none of one whose pieces end with an error', async () => {
+      const objects = await connection.objects(`objects${++names}`)
+      const sizes = [1, 300_000, 0, 131_072, 7]
+      const byteOf = (piece: number, i: number) => (piece * 31 + i * 7) & 255
+      const memory = new Uint8Array(300_000)
+      async function* pieces(until = sizes.length): AsyncGenerator<Uint8Array> {
+        for (const [n, size] of sizes.slice(0, until).entries()) {
+          for (let i = 0; i < size; i++) memory[i] = byteOf(n, i)
+          yield memory.subarray(0, size)
+        }
+        if (until < sizes.length) throw new TypeError('no more')
+      }
+      await objects.put('whole', pieces())
+      const read: Uint8Array[] = []
+      expect(await objects.read('whole', (bytes) => read.push(new Uint8Array(bytes)))).toBe(true)
+      const wanted = Buffer.concat(sizes.map((size, n) => Uint8Array.from({ length: size }, (_, i) => byteOf(n, i))))
+      expect(Buffer.compare(Buffer.concat(read), wanted)).toBe(0)
+      expect(Buffer.compare((await objects.get('whole'))!, wanted)).toBe(0)
+      await expect(objects.put('part', pieces(3))).rejects.toThrow('no more')
+      expect([await objects.get('part'), await objects.read('part', () => {}), await objects.list()]).toEqual([null, false, ['whole']])
+    })
+
     it('carries a message of the bus to all who listen to its subject or to a prefix of it, and to no others', async () => {
       const x = `bus${++names}`
       const seen: string[] = []

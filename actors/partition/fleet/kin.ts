@@ -24,20 +24,7 @@ import { seen } from '../series/ensemble/seen.ts'
 import type { Series } from '../series/series.ts'
 import type { PartitionState } from '../state.ts'
 import { looked, lookAtHour } from './hours.ts'
-
-/**
- * Singles a series: lean, mark, greatest lean of the block under way; usual distance from its kind, and by how much more than it the series moves with it;
- * hours compared; hours of rest, and usual ones.
- */
-export const KIN_SINGLES = 8
-const LEAN = 0
-const MARK = 1
-const HIGH = 2
-const USUAL = 3
-const GAIN = 4
-const COMPARED = 5
-const REST = 6
-const REST_MEAN = 7
+import { COMPARED, GAIN, HIGH, KIN_SINGLES, LEAN, MARK, REST, REST_MEAN, USUAL } from './kin-layout.ts'
 
 export const WARM_UP = 72
 const COMPARED_MAX = 1e6

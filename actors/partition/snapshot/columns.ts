@@ -3,7 +3,7 @@
 import { ColumnRoom, toBytes, toFloat64, toUint32 } from '../../../runtime/codec.ts'
 import { TOGETHER_SINGLES } from '../device/together.ts'
 import { Flag } from '../flags.ts'
-import { KIN_SINGLES } from '../fleet/kin.ts'
+import { KIN_SINGLES } from '../fleet/kin-layout.ts'
 import { DETECTOR_FIELDS } from '../series/detector.ts'
 import { ENSEMBLE_DOUBLES } from '../series/ensemble/layout.ts'
 import { Phase } from '../series/series.ts'

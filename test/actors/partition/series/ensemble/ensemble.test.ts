@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { TOGETHER_SINGLES } from '../../../../../actors/partition/device/together.ts'
-import { KIN_SINGLES } from '../../../../../actors/partition/fleet/kin.ts'
+import { KIN_SINGLES } from '../../../../../actors/partition/fleet/kin-layout.ts'
 import { EVEN, likelihoodOf, REPORT, scoreOf, SURPRISE_EVEN } from '../../../../../actors/partition/series/ensemble/calibration.ts'
 import { judge, WARM_UP } from '../../../../../actors/partition/series/ensemble/ensemble.ts'
 import { judgement } from '../../../../../actors/partition/series/ensemble/judgement.ts'
