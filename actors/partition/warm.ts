@@ -23,13 +23,13 @@ const LINE = 8
 const glimpse = { sum: 0.5 }
 
 /** Looks at some of table[from … until), and gives the place behind them. */
-export function warm({ series: all, ensembles }: PartitionState, table: readonly Series[], from: number, until: number): number {
+export function warm({ series: all, ensembles, summaries }: PartitionState, table: readonly Series[], from: number, until: number): number {
   if (all.length < SERIES_MIN) return until
   const end = Math.min(until, from + SERIES_AT_ONCE)
   let sum = 0
   for (let i = from; i < end; i++) {
     const series = table[i]
-    sum += series.glance()
+    sum += series.glance(summaries)
     if (ensembles.length === 0) continue
     const { doubles } = ensembles[series.id >> PAGE_BITS]
     const at = (series.id & (PAGE_SERIES - 1)) * ENSEMBLE_DOUBLES

@@ -55,6 +55,13 @@ export class Lists {
     }
   }
 
+  /** Touches where it begins. */
+  glance(list: number): number {
+    if (list === 0) return 0
+    const { doubles, d } = this.#blocks.open(list - 1)
+    return doubles[d]
+  }
+
   /** Gives its memory back. */
   free(list: number): void {
     for (let block = list; block !== 0; ) {

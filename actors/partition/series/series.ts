@@ -119,11 +119,11 @@ export class Series {
     return this.#index
   }
 
-  /** Touches what the next reading needs (../warm.ts). */
-  glance(): number {
+  /** Touches what the next reading needs (../warm.ts); `pool` holds its windows. */
+  glance(pool: SummaryPool): number {
     const recent = this.#recent
-    const upper = this.upper[0]
-    return this.#times[this.#at] + (recent === null ? 0 : recent.glance()) + (upper === null ? 0 : upper.glance())
+    const upper = this.oldest(1)
+    return this.#d[this.#at] + (recent === null ? 0 : recent.glance()) + (upper === 0 ? 0 : pool.glance(upper))
   }
 
   /** The open minute of `ts`, made with the help of `pool` where there is none. */

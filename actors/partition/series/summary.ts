@@ -58,6 +58,12 @@ export class SummaryPool {
     return doubles[d + START]
   }
 
+  /** Touches what `absorb` needs of the one of that handle. */
+  glance(handle: number): number {
+    const { doubles, d } = this.rows.open(handle - 1)
+    return doubles[d] + doubles[d + LAST] + this.lists.glance(doubles[d + LIST])
+  }
+
   /** Those of a chain, oldest first. */
   *chain(oldest: number): Generator<Summary> {
     for (let handle = oldest; handle !== 0; ) {
@@ -135,11 +141,6 @@ export class Summary {
   /** How many bins it holds; −1 while it holds values. */
   get bins(): number {
     return this.#d[this.#at + BINS] - 1
-  }
-
-  /** Touches what `absorb` needs. */
-  glance(): number {
-    return this.#d[this.#at] + this.#d[this.#at + LAST] + this.values.length
   }
 
   /** Copies all of its numbers to `to`, from `at` on, in the order of `set`. */
