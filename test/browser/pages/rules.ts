@@ -64,13 +64,31 @@ export function rulesTests(site: () => Site): void {
     await close()
   })
 
-  test('are switched off and on by an admin; an analyst reads and tries them', async () => {
-    const { page, close } = await site().open('/rules')
+  test('are switched off and on by an admin, who says where alerts are sent; an analyst reads and tries them', async () => {
+    const { page, problems, close } = await site().open('/rules')
     const row = '.rule[data-id="tank-low"]'
     await page.locator(`${row} button`).click()
     await says(page, row, /Switched off; raised something/)
     await page.locator(`${row} button`).click()
     await says(page, row, /Watches; raised something/)
+
+    await says(page, '#routes-said', /^To nobody yet/)
+    await page.locator('.routes [data-kind="webhook"]').click()
+    await page.locator('#route-id').fill('phone')
+    const route = { name: 'My phone', match: { severity: 'critical', prefix: 'yard/' }, target: { webhook: { url: 'nowhere' } } }
+    await page.locator('#route-document').fill(JSON.stringify(route, null, 2))
+    await page.locator('#route-save').click()
+    await says(page, '#route-trouble', /^Line 9: Cannot use this route as \/target\/webhook\/url must be/)
+    expect(await page.locator('#route-document:focus').evaluate((field: HTMLTextAreaElement) => field.value.slice(field.selectionStart, field.selectionEnd))).toBe('"nowhere"')
+    await page.locator('#route-document').fill(JSON.stringify({ ...route, target: { webhook: { url: `${site().system.url}/hooks/7` } } }))
+    await page.locator('#route-save').click()
+    await says(page, '#route .route-secret', /shown this once: whsec_\S+$/)
+    await page.keyboard.press('Escape')
+    await says(page, '#routes .rule', /^My phone\s+Alerts that are critical, of yard\/… to 127\.0\.0\.1:\d+\s+Nothing was sent yet\s+Edit$/)
+    await page.locator('#routes button').click()
+    await page.locator('#route-delete').click()
+    await says(page, '#routes-said', /^To nobody yet/)
+    expect(problems.filter((problem) => !/status of 400/.test(problem))).toEqual([])
     await close()
     const analyst = await site().open('/rules?id=tank-low&try=1d', { key: site().analystKey })
     await says(analyst.page, '#trial-said', /^In 1 day it would have raised \d alerts? on 1 device: \d critical/)

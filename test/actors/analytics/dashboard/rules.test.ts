@@ -6,6 +6,7 @@ import type { Form } from '../../../../actors/analytics/dashboard/client/rules/f
 import { raisedBy } from '../../../../actors/analytics/dashboard/client/rules/list.ts'
 import { SyntaxPlace, lineOf, locate, placesOf } from '../../../../actors/analytics/dashboard/client/rules/locate.ts'
 import { placeAddress, readPlace } from '../../../../actors/analytics/dashboard/client/rules/place.ts'
+import { matchWords, statusWords, targetWords } from '../../../../actors/analytics/dashboard/client/rules/route-words.ts'
 import { barsOf, trialWords } from '../../../../actors/analytics/dashboard/client/rules/trial.ts'
 import type { Trial, TrialEvent } from '../../../../actors/analytics/dashboard/client/rules/trial.ts'
 import type { AlertRow } from '../../../../actors/analytics/dashboard/client/shapes.ts'
@@ -141,4 +142,18 @@ test('the address of a rule holds which one it is, what a new one begins with, a
   for (const place of [{ id: 'dry-soil', begin: null, tried: '7d' }, { id: '', begin: 'forecast', tried: null }, { id: '', begin: null, tried: null }] as const) expect(readPlace(query(placeAddress(place)))).toEqual(place)
   expect(placeAddress({ id: '', begin: null, tried: null })).toBe('/rules')
   expect(readPlace(query('/rules?id=a&new=rate&try=9y'))).toEqual({ id: 'a', begin: null, tried: null })
+})
+
+test('a route is told in words: which alerts, where they go without the secret part of an address, and what fails before what went well', () => {
+  expect([undefined, {}, { severity: ['critical', 'warning'], prefix: 'field-7/' }, { rule: 'dry-soil', metric: 'ec', labels: { crop: 'maize' } }].map((match) => matchWords(match))).toEqual([
+    'All alerts', 'All alerts', 'Alerts that are critical or warning, of field-7/…', 'Alerts of the rule dry-soil, of ec, with crop maize',
+  ])
+  expect([{ webhook: { url: 'https://hooks.example.org/very/secret?token=1' } }, { webhook: { url: '…' } }, { email: { to: ['a@example.org', 'b@example.org'] } }, { nats: {} }, {}].map(targetWords)).toEqual([
+    'to hooks.example.org', 'to a webhook', 'by e-mail to a@example.org, b@example.org', 'to a subject of NATS', 'nowhere',
+  ])
+  const now = Date.parse('2026-11-28T12:00:00Z')
+  const status = { sent: 0, waiting: 0, given_up: 0, last_sent_at: null, failing: false, failing_since: null, last_error: null }
+  expect([
+    status, { ...status, sent: 3, last_sent_at: '2026-11-28T11:55:00Z', waiting: 1 }, { ...status, sent: 3, failing: true, failing_since: '2026-11-28T11:00:00Z', last_error: 'HTTP 500', waiting: 2, given_up: 1 },
+  ].map((of) => statusWords(of, now))).toEqual(['Nothing was sent yet', '3 sent, the last 5 min ago, 1 waits', 'Fails, first 1 h ago: HTTP 500, 2 wait, 1 given up'])
 })

@@ -16,6 +16,7 @@ import { createRuleList, raisedBy } from './list.ts'
 import type { Raised } from './list.ts'
 import { placeAddress, readPlace } from './place.ts'
 import type { Place } from './place.ts'
+import { createRoutes } from './routes.ts'
 import { createRuleEditor } from './rule-editor.ts'
 import { ruleName } from './words.ts'
 
@@ -45,7 +46,8 @@ export function open(host: HTMLElement, { api, units, note, go }: Context): Page
   const list = createRuleList(units, (rule) => void switchOver(rule))
   const none = h('section', { class: 'card empty', id: 'rules-none', 'aria-label': 'A first rule', hidden: true },
     h('p', {}, 'A rule says what must not be: soil drier than 14 %, a tank that empties fast, a probe that falls silent, a frost that is to come. What goes by it is raised as an alert, once, and told when it is over.'))
-  const listed = h('div', { class: 'stack' }, add, none, list.element)
+  const routes = createRoutes(api)
+  const listed = h('div', { class: 'stack' }, add, none, list.element, routes.element)
   const editor = createRuleEditor(api, units, {
     onSaved: (id) => {
       // Where it stands from now on is its own address, which begins with what is stored.
@@ -132,6 +134,7 @@ export function open(host: HTMLElement, { api, units, note, go }: Context): Page
     add.hidden = !mayEdit
     none.hidden = rules.length > 0
     list.show(rules, raised, mayEdit)
+    if (mayEdit) void routes.refresh()
   }
 
   async function switchOver({ id, revision, rule }: RuleRow): Promise<void> {
@@ -163,6 +166,7 @@ export function open(host: HTMLElement, { api, units, note, go }: Context): Page
       asked.abort()
       clearTimeout(timer)
       editor.leave()
+      routes.leave()
     },
   }
 }

@@ -10,14 +10,15 @@
 import { ApiError } from '../api.ts'
 import type { Api } from '../api.ts'
 import { announce, button, h, segments, setText } from '../dom.ts'
-import { coloured, createEditor } from '../editor.ts'
+import { createEditor } from '../editor.ts'
 import { count } from '../format.ts'
 import type { RuleDocument, RuleRow } from '../shapes.ts'
 import type { Units } from '../units.ts'
+import { parseIn, pointerOf, sayIn } from './document-errors.ts'
 import { createFormFields } from './form-fields.ts'
 import { BEGIN, EMPTY, documentOf, fieldAt, formOf, idOf } from './form.ts'
 import type { Form, Kind } from './form.ts'
-import { SyntaxPlace, lineOf, locate } from './locate.ts'
+import { jsonColours } from './json-colours.ts'
 import { RANGES } from './place.ts'
 import type { Range } from './place.ts'
 import { timeline, trialTable } from './timeline.ts'
@@ -25,7 +26,6 @@ import { trialWords } from './trial.ts'
 import type { Trial } from './trial.ts'
 import { ruleName } from './words.ts'
 
-const TOKENS = /("(?:[^"\\]|\\.)*"?)(\s*:)?|(-?\b\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\b)|\b(true|false|null)\b/g
 const NOT_WHOLE = 'The document is not whole yet; once it is, the form shows it.'
 const NO_FORM = 'This rule says more than the form can hold. It is edited as a document.'
 
@@ -130,41 +130,21 @@ export function createRuleEditor(api: Api, units: Units, { onSaved, onDeleted, o
   /** Says what is wrong at its place: at the field where the form has it, else in the document. */
   function point(problem: unknown): void {
     const { message } = problem as Error
-    const text = editor.text()
     if (problem instanceof ApiError && problem.problem.parameter === 'id') {
       setText(namedError, message)
       return named.focus()
     }
-    const pointer = problem instanceof ApiError && typeof problem.problem.pointer === 'string' ? problem.problem.pointer : null
-    if (pointer === null) {
-      asDocument.open = true
-      return setText(trouble, message)
-    }
-    const field = fieldAt(pointer)
+    const pointer = pointerOf(problem)
+    const field = pointer === null ? null : fieldAt(pointer)
     if (field !== null && form.say(field, message)) return
-    const { from, to } = locate(text, pointer)
     asDocument.open = true
-    setText(trouble, `Line ${lineOf(text, from).line}: ${message}`)
-    editor.focusAt(from, to)
+    sayIn(editor, trouble, problem)
   }
 
-  /** The document to be sent; null where it is no JSON, which is said at its place. */
+  /** The document to be sent; undefined where it is no JSON, which is said at its place. */
   function toSend(): unknown {
-    const text = editor.text()
-    try {
-      return JSON.parse(text) as unknown
-    } catch {
-      try {
-        locate(text, '')
-      } catch (problem) {
-        const at = problem instanceof SyntaxPlace ? problem.at : 0
-        const { line, column } = lineOf(text, at)
-        asDocument.open = true
-        setText(trouble, `Line ${line}, column ${column}: from here on this is no JSON.`)
-        editor.focusAt(at, Math.min(text.length, at + 1))
-      }
-      return null
-    }
+    if (written() === null) asDocument.open = true
+    return parseIn(editor, trouble)
   }
 
   async function run(of: Range): Promise<void> {
@@ -172,7 +152,7 @@ export function createRuleEditor(api: Api, units: Units, { onSaved, onDeleted, o
     rangeButtons.set(range)
     clearErrors()
     const body = toSend()
-    if (body === null) return
+    if (body === undefined) return
     trying.abort()
     trying = new AbortController()
     const { signal } = trying
@@ -190,7 +170,7 @@ export function createRuleEditor(api: Api, units: Units, { onSaved, onDeleted, o
     } catch (problem) {
       if (signal.aborted) return
       trialBody.replaceChildren()
-      if (problem instanceof ApiError && typeof problem.problem.pointer === 'string') {
+      if (pointerOf(problem) !== null) {
         setText(trialSaid, 'It can be tried once it is right.')
         point(problem)
       } else setText(trialSaid, (problem as Error).message)
@@ -209,7 +189,7 @@ export function createRuleEditor(api: Api, units: Units, { onSaved, onDeleted, o
       return named.focus()
     }
     const body = toSend()
-    if (body === null) return
+    if (body === undefined) return
     save.disabled = true
     try {
       const headers: Record<string, string> = over === 0 ? { 'If-None-Match': '*' } : { 'If-Match': `"${over}"` }
@@ -306,8 +286,4 @@ export function createRuleEditor(api: Api, units: Units, { onSaved, onDeleted, o
       sure.close()
     },
   }
-}
-
-function jsonColours(text: string): (Node | string)[] {
-  return coloured(text, TOKENS, ([, string, colon, number]) => (string ? (colon ? 'name' : 'string') : number ? 'number' : 'word'))
 }
