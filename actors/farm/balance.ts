@@ -77,6 +77,12 @@ export function coefficientMax({ kcb, wind, humidityMin, heightM }: { kcb: numbe
   return Math.max(1.2 + (0.04 * (wind - 2) - 0.004 * (humidityMin - 45)) * (heightM / 3) ** 0.3, kcb + 0.05)
 }
 
+/** fc (76): the part of the ground that the crop covers. */
+export function coverOf({ kcb, kcMax, heightM }: { kcb: number; kcMax: number; heightM: number }): number {
+  const least = 0.15
+  return Math.min(0.99, Math.max(0, (kcb - least) / Math.max(0.05, kcMax - least)) ** (1 + 0.5 * heightM))
+}
+
 /** TEW (73): what can evaporate of a bare top layer of `depthM`. */
 export function totalEvaporableMm(fieldCapacity: number, wiltingPoint: number, depthM = 0.1): number {
   return 1000 * (fieldCapacity - 0.5 * wiltingPoint) * depthM

@@ -48,28 +48,36 @@ export type Stage = 'before planting' | 'initial' | 'development' | 'mid-season'
 export interface CropDay {
   readonly stage: Stage
   readonly kc: number
+  readonly kcb: number
   readonly rootM: number
+  readonly heightM: number
 }
 
+/** A field without a crop. */
+const BARE_KCB = 0.1
+
 /**
- * The crop on the day that is `dayAfterPlanting` (0 on that day) days after its planting. Kc is level, rises, is level, falls (66); roots grow from planting to the
- * begin of mid-season. Before and after the season the soil is bare: Kc is that of the initial stage.
+ * The crop on the day that is `dayAfterPlanting` (0 on that day) days after its planting. Kc is level, rises, is level, falls (66); roots and height grow from planting to the
+ * begin of mid-season. Before and after the season the soil is bare.
  */
 export function cropOn(crop: Crop, dayAfterPlanting: number): CropDay {
   const [initial, development, middle, late] = crop.stageDays
-  const [first, full, end] = crop.kc
   const grown = Math.min(1, Math.max(0, dayAfterPlanting / (initial + development)))
   const rootM = Math.min(crop.rootM, ROOT_AT_FIRST_M) + Math.max(0, crop.rootM - ROOT_AT_FIRST_M) * grown
-  if (dayAfterPlanting < 0) return { stage: 'before planting', kc: first, rootM }
+  const on = (stage: Stage, part: number, from: 0 | 1, to: 0 | 1 | 2): CropDay => {
+    const between = ([...values]: readonly [number, number, number]) => values[from]! + (values[to]! - values[from]!) * part
+    return { stage, kc: between(crop.kc), kcb: between(crop.kcb), rootM, heightM: Math.max(0.05, crop.heightM * grown) }
+  }
+  if (dayAfterPlanting < 0) return { ...on('before planting', 0, 0, 0), kcb: BARE_KCB }
   let day = dayAfterPlanting
-  if (day < initial) return { stage: 'initial', kc: first, rootM }
+  if (day < initial) return on('initial', 0, 0, 0)
   day -= initial
-  if (day < development) return { stage: 'development', kc: first + ((full - first) * day) / development, rootM }
+  if (day < development) return on('development', day / development, 0, 1)
   day -= development
-  if (day < middle) return { stage: 'mid-season', kc: full, rootM }
+  if (day < middle) return on('mid-season', 0, 1, 1)
   day -= middle
-  if (day < late) return { stage: 'late season', kc: full + ((end - full) * day) / late, rootM }
-  return { stage: 'harvested', kc: Math.min(first, end), rootM }
+  if (day < late) return on('late season', day / late, 1, 2)
+  return { ...on('harvested', 0, 0, 0), kc: Math.min(crop.kc[0], crop.kc[2]), kcb: BARE_KCB }
 }
 
 export function seasonDays(crop: Crop): number {

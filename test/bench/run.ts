@@ -22,6 +22,7 @@
  * - drivers      do drivers help forecasts, and are their effects what is told: on made soils, and with `--data DIR` on measured series; runs only where it is named
  * - intervals    do intervals hold what they say, at each distance: on made series, and with `--data DIR` on those of m4; runs only where it is named
  * - learning     how soon a new series is forecast and watched well, with what is usual for its kind and without
+ * - farm         seasons of fields whose true water is known, watered by the advice and by three other ways; and whether its intervals hold what they say
  *
  * `WEIR_BENCH_SHAPE` names one shape of live to run alone, and `WEIR_BENCH_TIMELINE=1` prints each half second of its storm.
  * `WEIR_BENCH_SECONDS` (skew, memory, live), `WEIR_BENCH_RATE` (skew, readings a second) `WEIR_BENCH_ROWS` (backlog, backfill) and `WEIR_BENCH_SERIES`
@@ -55,6 +56,7 @@ const benches: Record<string, () => Promise<{ run: Bench }>> = {
   drivers: () => import('./drivers.ts'),
   intervals: () => import('./intervals.ts'),
   learning: () => import('./learning.ts'),
+  farm: () => import('./farm.ts'),
 }
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { smoke: { type: 'boolean', default: false }, readings: { type: 'string' }, dir: { type: 'string' }, data: { type: 'string' }, out: { type: 'string' } } })
