@@ -5,8 +5,8 @@
  * then half a day of readings ten minutes apart. Every window is open that would be; `WEIR_BENCH_SERIES` chooses another number of them. The first
  * partition lives through all of it; the others begin with what it was `OWN_READINGS` readings before the end, restored from its snapshot, and live on
  * from there by themselves: what is then in memory is the same, in a tenth of the time. Times are CPU time of the process, its collector's threads
- * included; a snapshot is restored beside all that is there already, piece by piece as it is written. It measures the actor: not the host, the log, nor
- * the network that snapshots travel by.
+ * included; a snapshot is restored beside all that is there already, piece by piece as it is written. Then it goes through compression and checksums to
+ * an object, and back. What is not measured is the log, and the network that objects travel by.
  */
 
 import { createHash } from 'node:crypto'
@@ -19,6 +19,8 @@ import type { PartitionState } from '../../actors/partition/state.ts'
 import { encodeBlock, encodeSettings } from '../../actors/reading/input.ts'
 import type { Block } from '../../actors/reading/input.ts'
 import { HOUR_MS, MINUTE_MS } from '../../actors/reading/window.ts'
+import type { ObjectStore } from '../../runtime/log.ts'
+import { restoreNewest, writeSnapshot } from '../../runtime/snapshots.ts'
 import { seeded } from '../support/random.ts'
 import type { Bench, BenchRow } from './bench.ts'
 
@@ -31,6 +33,8 @@ const READINGS = 72
 const CADENCE_MS = 10 * MINUTE_MS
 /** The last of them, which every partition lives through itself: two hours. */
 const OWN_READINGS = 12
+/** An object is read in chunks of so many. */
+const CHUNK_BYTES = 128 * 1024
 /** A block holds all metrics of so many devices. */
 const BLOCK_DEVICES = 500
 const T0 = Date.UTC(2026, 0, 1)
@@ -138,7 +142,50 @@ function throughPieces(state: PartitionState, hash: Hash): { bytes: number; writ
   return { bytes, writeMs, longestMs, restoreMs, restored: restoring.done() }
 }
 
-export const run: Bench = ({ size }) => {
+/** A store of the one object that was put last. */
+class OneObject implements ObjectStore {
+  readonly #bytes: Uint8Array[] = []
+
+  async put(_: string, data: Uint8Array | AsyncIterable<Uint8Array>): Promise<void> {
+    this.#bytes.length = 0
+    if (data instanceof Uint8Array) this.#bytes.push(data)
+    else for await (const piece of data) this.#bytes.push(new Uint8Array(piece))
+  }
+
+  async read(_: string, onBytes: (bytes: Uint8Array) => void): Promise<boolean> {
+    for (const bytes of this.#bytes) for (let at = 0; at < bytes.byteLength; at += CHUNK_BYTES) onBytes(bytes.subarray(at, at + CHUNK_BYTES))
+    return true
+  }
+
+  async get(): Promise<Uint8Array> {
+    return new Uint8Array(Buffer.concat(this.#bytes))
+  }
+
+  async delete(): Promise<void> {}
+
+  async list(): Promise<string[]> {
+    return []
+  }
+
+  get bytes(): number {
+    return this.#bytes.reduce((sum, { byteLength }) => sum + byteLength, 0)
+  }
+}
+
+/** Writes the state's snapshot as an object, and restores it. */
+async function throughObject(state: PartitionState): Promise<{ bytes: number; writeMs: number; restoreMs: number }> {
+  const store = new OneObject()
+  let begun = cpuMs()
+  const pieces = partitionActor.pieces(state)
+  const about = { actor: partitionActor.name, version: partitionActor.snapshotVersionOf(state), partition: 0, epoch: 1, position: { created: '', seq: 1, timeMs: 1 } }
+  const ref = await writeSnapshot(store, { ...about, pieces, count: pieces.count })
+  const writeMs = cpuMs() - begun
+  begun = cpuMs()
+  if ((await restoreNewest(store, [ref], partitionActor)) === null) throw new Error('A snapshot was not read as it was written')
+  return { bytes: store.bytes, writeMs, restoreMs: cpuMs() - begun }
+}
+
+export const run: Bench = async ({ size }) => {
   const series = size === 'smoke' ? 20_000 : Number(process.env.WEIR_BENCH_SERIES ?? SERIES)
   const life = size === 'smoke' ? { hours: 2, readings: 3, own: 1 } : { hours: HOURS, readings: READINGS, own: OWN_READINGS }
   const before = memoryHeld()
@@ -155,6 +202,11 @@ export const run: Bench = ({ size }) => {
     restoreMs += one.restoreMs
     if (state === states[0] && Buffer.compare(partitionActor.snapshot(one.restored), partitionActor.snapshot(state)) !== 0) throw new Error('A restored state was written as other bytes')
   }
+  const objects = { bytes: 0, writeMs: 0, restoreMs: 0 }
+  for (const state of states) {
+    const one = await throughObject(state)
+    for (const key of ['bytes', 'writeMs', 'restoreMs'] as const) objects[key] += one[key]
+  }
   const digest = hash.digest('hex').slice(0, 12)
   const row = (name: string, value: number, unit: string): BenchRow => ({ name, value, unit, hash: digest })
   const each = (of: 'resident' | 'heap' | 'buffers') => (after[of] - before[of]) / count
@@ -168,5 +220,8 @@ export const run: Bench = ({ size }) => {
     row('writing them, CPU', writeMs / 1e3, 's'),
     row('the longest piece, CPU', longestMs, 'ms'),
     row('restoring them, CPU', restoreMs / 1e3, 's'),
+    row('snapshots as objects', objects.bytes / 2 ** 20, 'MiB'),
+    row('writing these, CPU', objects.writeMs / 1e3, 's'),
+    row('restoring these, CPU', objects.restoreMs / 1e3, 's'),
   ]
 }

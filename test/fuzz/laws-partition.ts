@@ -15,6 +15,7 @@ import { judge } from '../../actors/partition/series/ensemble/ensemble.ts'
 import { judgement, sentenceOf } from '../../actors/partition/series/ensemble/judgement.ts'
 import { makeSlab, SEEN } from '../../actors/partition/series/ensemble/layout.ts'
 import { reasonOf, verdict } from '../../actors/partition/series/verdict.ts'
+import { piecesOf, restoring } from '../../actors/partition/snapshot/snapshot.ts'
 import { decodeInput, encodeBlock, encodeSettings } from '../../actors/reading/input.ts'
 import { pack } from '../../runtime/codec.ts'
 import { OperatingError } from '../../runtime/errors.ts'
@@ -123,6 +124,22 @@ export const partitionLaws: Law[] = [
     const state = partitionActor.create()
     step(state, before)
     const restored = refusedOr(mutate(partitionActor.snapshot(state), list), partitionActor.restore, RangeError, OperatingError)
+    if (restored === null) return
+    step(restored, after)
+    partitionActor.snapshot(restored)
+  }),
+  law('a snapshot in pieces of which one was changed is refused, or is a state that goes on; unchanged it is the state that was written', 60, [told, edits, fc.nat(), told], (before, list, at, after) => {
+    const state = partitionActor.create()
+    step(state, [[encodeSettings({ latenessMs: 5_000, idleMs: 60_000, retentionMs: 0 }, FLAGS), 0], ...before])
+    const pieces = Array.from(piecesOf(state, 2), (piece) => piece.slice())
+    const read = (some: readonly Uint8Array[]) => {
+      const whole = restoring(FLAGS)
+      for (const piece of some) whole.take(piece)
+      return whole.done()
+    }
+    assert(Buffer.from(partitionActor.snapshot(read(pieces))).equals(partitionActor.snapshot(state)))
+    const changed = at % pieces.length
+    const restored = refusedOr(mutate(pieces[changed], list), (bytes) => read(pieces.map((piece, i) => (i === changed ? bytes : piece))), RangeError, OperatingError)
     if (restored === null) return
     step(restored, after)
     partitionActor.snapshot(restored)
