@@ -14,8 +14,8 @@ import type { Clock } from './clock.ts'
 import { ErrorCode, isOperating, OperatingError } from './errors.ts'
 import { PAYLOAD_MAX_BYTES } from './limits.ts'
 import type { Connection, KeyValue } from './log.ts'
-import { BUCKET_KEYS, BUCKET_META, BUCKET_NOTIFY, BUCKET_SNAPSHOTS, RESULTS } from './topology.ts'
-import { inputStream, inputStreams, inputSubject, resultsSubject, topologyOf } from './topology.ts'
+import { BUCKET_KEYS, BUCKET_META, BUCKET_NOTIFY, BUCKET_SNAPSHOTS, OWN, RESULTS } from './topology.ts'
+import { inputStream, inputStreams, inputSubject, ownPartitions, resultsSubject, topologyOf } from './topology.ts'
 import type { Topology } from './topology.ts'
 
 export interface InstallationOptions {
@@ -44,7 +44,8 @@ interface Entry {
 
 const PARTITIONS_MAX = 1_024
 /** Shares of `bytesMax`. What is left is for snapshots and buckets, so that a full input log never stops the commits that free it. */
-const INPUT_SHARE = 0.6
+const INPUT_SHARE = 0.5
+const OWN_SHARE = 0.1
 const RESULTS_SHARE = 0.2
 
 /** Below it the log's server lacks what Weir needs. */
@@ -184,9 +185,10 @@ async function makeStreams(connection: Connection, topology: Topology, entry: En
     const subjects = all.filter((p) => inputStream(topology, p) === name).map(inputSubject)
     return { name, subjects, replicas, bytesMax: share(INPUT_SHARE, topology.streams) }
   })
-  const results = { name: RESULTS, subjects: all.map(resultsSubject), replicas, bytesMax: share(RESULTS_SHARE, 1) }
+  const own = { name: OWN, subjects: ownPartitions().map(inputSubject), replicas, bytesMax: share(OWN_SHARE, 1) }
+  const results = { name: RESULTS, subjects: [...all, ...ownPartitions()].map(resultsSubject), replicas, bytesMax: share(RESULTS_SHARE, 1) }
   // Side by side, since each one of replicas waits for an election of its own.
-  await Promise.all([...inputs, results].map((stream) => connection.log.ensureStream(stream)))
+  await Promise.all([...inputs, own, results].map((stream) => connection.log.ensureStream(stream)))
 }
 
 async function introduce(connection: Connection, topology: Topology, message: Uint8Array): Promise<void> {

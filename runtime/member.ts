@@ -38,6 +38,8 @@ export interface MemberOptions<State, Effects> {
   readonly connection: Connection
   readonly actor: Actor<State, Effects>
   readonly topology: Topology
+  /** Those that the group shares; all that the topology counts, where it is left out. */
+  readonly partitions?: readonly number[]
   /** Handed to `actor.introduce` of each partition taken over. */
   readonly settings: unknown
   readonly clock: Clock
@@ -59,6 +61,8 @@ export interface MemberStatus {
   /** What it waits for, in words; empty when ready. */
   readonly waitsFor: string
   readonly partitions: readonly PartitionStatus[]
+  /** Partitions that are stopped here, and why. */
+  readonly failures: readonly { readonly partition: number; readonly message: string }[]
 }
 
 export interface PartitionStatus {
@@ -134,7 +138,8 @@ class GroupMember<State, Effects> implements RunningMember {
     })
     const connected = this.#options.connection.connected()
     const waitsFor = this.#waitsFor(connected)
-    return { id: this.id, connected, ready: waitsFor === '', waitsFor, partitions: partitions.sort((a, b) => a.partition - b.partition) }
+    const failures = [...this.#failed].map(([partition, error]) => ({ partition, message: error instanceof Error ? error.message : String(error) }))
+    return { id: this.id, connected, ready: waitsFor === '', waitsFor, failures, partitions: partitions.sort((a, b) => a.partition - b.partition) }
   }
 
   async stop(): Promise<void> {
@@ -184,7 +189,7 @@ class GroupMember<State, Effects> implements RunningMember {
   #owners(): Map<number, Member> {
     const members = new Map(this.membership.view('worker').filter((member) => member.stage !== 'leaving').map((member) => [member.id, member]))
     const cannot = (id: string, partition: number) => members.get(id)!.cannot?.includes(partition) ?? false
-    const owners = ownersOf(this.#options.topology.partitions, [...members.keys()], cannot)
+    const owners = ownersOf(this.#options.partitions ?? this.#options.topology.partitions, [...members.keys()], cannot)
     return new Map([...owners].map(([partition, id]) => [partition, members.get(id)!]))
   }
 
@@ -242,13 +247,13 @@ class GroupMember<State, Effects> implements RunningMember {
 
   /** Brings what is hosted in line with the share. */
   #reconcile(): void {
-    const { topology, connection, clock } = this.#options
+    const { topology, partitions = Array.from({ length: topology.partitions }, (_, p) => p), connection, clock } = this.#options
     const isConnected = connection.connected()
     if (this.#stage !== 'leaving' && (!this.#hasHeard || !isConnected)) return
     const nowMs = clock.monotonic()
     const owners = this.#owners()
     let lookAgainMs = Infinity
-    for (let partition = 0; partition < topology.partitions; partition++) {
+    for (const partition of partitions) {
       const owner = owners.get(partition)
       const waitMs = owner?.id === this.id ? this.#take(partition, nowMs) : this.#leave(partition, isConnected ? owner : undefined, nowMs)
       lookAgainMs = Math.min(lookAgainMs, waitMs)

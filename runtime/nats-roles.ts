@@ -5,7 +5,7 @@
  * reads the answers to another. `$JS.>` is never granted as a whole: on some servers it reaches beyond its own account.
  */
 
-import { BUCKET_KEYS, BUCKET_META, BUCKET_NOTIFY, BUCKET_SNAPSHOTS, RESULTS, STREAMS_MAX } from './topology.ts'
+import { BUCKET_KEYS, BUCKET_META, BUCKET_NOTIFY, BUCKET_SNAPSHOTS, OWN, RESULTS, STREAMS_MAX } from './topology.ts'
 
 export const NATS_ROLES = ['edge', 'worker', 'store', 'notifier', 'reader', 'admin'] as const
 export type NatsRole = (typeof NATS_ROLES)[number]
@@ -60,10 +60,14 @@ const COMMON = [MEMBERS, ...INSTALLATION]
 /** Subjects that each role may publish to. */
 const MAY_PUBLISH: Readonly<Record<NatsRole, readonly string[]>> = {
   edge: [...COMMON, 'readings.>', ...reading(KEYS)],
-  // Workers append ticks and settings to the input; their snapshots replace and remove older ones.
+  // Workers append ticks and settings to the input; their snapshots replace and remove older ones. Those with own actors read the logs to the end for
+  // them, say so among the readers, and number them.
   worker: [
     ...COMMON,
-    ...[...INPUTS, RESULTS, SNAPSHOTS].flatMap(reading),
+    ...[...INPUTS, OWN, RESULTS, SNAPSHOTS].flatMap(reading),
+    `$KV.${BUCKET_META}.readers.>`,
+    `$KV.${BUCKET_META}.own.>`,
+    'own.>',
     'readings.>',
     'results.>',
     `$O.${BUCKET_SNAPSHOTS}.>`,
@@ -73,8 +77,8 @@ const MAY_PUBLISH: Readonly<Record<NatsRole, readonly string[]>> = {
   // kinds, where alerts are sent, and append what people answer and do about alerts, what is usual, rules, and hours of drivers to the input.
   store: [
     ...COMMON,
-    ...[...INPUTS, RESULTS, SNAPSHOTS, KEYS, NOTIFY].flatMap(reading),
-    ...[...INPUTS, RESULTS, SNAPSHOTS].map(purging),
+    ...[...INPUTS, OWN, RESULTS, SNAPSHOTS, KEYS, NOTIFY].flatMap(reading),
+    ...[...INPUTS, OWN, RESULTS, SNAPSHOTS].map(purging),
     `$KV.${BUCKET_META}.readers.>`,
     `$KV.${BUCKET_META}.units.>`,
     `$KV.${BUCKET_META}.fleet.>`,
@@ -82,6 +86,8 @@ const MAY_PUBLISH: Readonly<Record<NatsRole, readonly string[]>> = {
     `$KV.${BUCKET_META}.rules.>`,
     `$KV.${BUCKET_META}.ruled.>`,
     `$KV.${BUCKET_NOTIFY}.route.>`,
+    `$KV.${BUCKET_META}.documents.>`,
+    'own.>',
     'readings.>',
   ],
   // A notifier reads results and writes to no log: it keeps what it has sent, registers itself as a reader, and sends alerts to who listens on the bus.
@@ -93,11 +99,12 @@ const MAY_PUBLISH: Readonly<Record<NatsRole, readonly string[]>> = {
     `${ALERTS}.>`,
   ],
   // Replays: nothing that anyone else could notice.
-  reader: [...INSTALLATION, ...[...INPUTS, RESULTS, SNAPSHOTS].flatMap(reading)],
+  reader: [...INSTALLATION, ...[...INPUTS, OWN, RESULTS, SNAPSHOTS].flatMap(reading)],
   admin: [
     MEMBERS,
     'readings.>',
     'results.>',
+    'own.>',
     '$KV.>',
     '$O.>',
     '$JS.API.INFO',

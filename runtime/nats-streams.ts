@@ -8,7 +8,7 @@ import { ApiCode, ApiRefusal } from './nats-answers.ts'
 import type { NatsClient } from './nats-client.ts'
 
 interface ApiStreamInfo {
-  readonly config: { readonly name: string; readonly max_bytes: number; readonly num_replicas: number }
+  readonly config: { readonly name: string; readonly max_bytes: number; readonly num_replicas: number; readonly subjects?: readonly string[] | null }
   readonly created: string
   readonly cluster?: {
     readonly leader?: string
@@ -37,13 +37,16 @@ export async function streamInfo(client: NatsClient, stream: string): Promise<St
   return toStreamInfo(await client.api<ApiStreamInfo>(`STREAM.INFO.${stream}`))
 }
 
-/** Makes the stream of JetStream's `config` where there is none of its name. */
+/**
+ * Makes the stream of JetStream's `config` where there is none of its name; one that was made by a version with fewer subjects is given those that it
+ * lacks, and is else left as it is.
+ */
 export async function ensureStream(client: NatsClient, config: StreamConfig): Promise<StreamInfo> {
-  const there = await streamInfo(client, config.name).catch((error) => {
+  const there = await client.api<ApiStreamInfo>(`STREAM.INFO.${config.name}`).catch((error) => {
     if (error instanceof ApiRefusal && error.apiCode === ApiCode.streamNotFound) return null
     throw error
   })
-  if (there !== null) return there
+  if (there !== null) return toStreamInfo(await widened(client, config, there))
   try {
     return toStreamInfo(await client.api<ApiStreamInfo>(`STREAM.CREATE.${config.name}`, config, CREATE_TIMEOUT_MS))
   } catch (error) {
@@ -58,6 +61,14 @@ export async function ensureStream(client: NatsClient, config: StreamConfig): Pr
     }
     throw error
   }
+}
+
+async function widened(client: NatsClient, { subjects = [] }: StreamConfig, there: ApiStreamInfo): Promise<ApiStreamInfo> {
+  const known = there.config.subjects ?? []
+  const missing = (subjects as readonly string[]).filter((subject) => !known.includes(subject))
+  if (missing.length === 0) return there
+  // Who may not change streams leaves it to who may: only what is new needs the new subjects.
+  return client.api<ApiStreamInfo>(`STREAM.UPDATE.${there.config.name}`, { ...there.config, subjects: [...known, ...missing] }, CREATE_TIMEOUT_MS).catch(() => there)
 }
 
 function toStreamInfo(info: ApiStreamInfo): StreamInfo {

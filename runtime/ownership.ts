@@ -10,17 +10,17 @@
  */
 
 /**
- * The owner of each partition `0 … partitions - 1`; no entries where there is no member. The order of ids does not matter. Of a
+ * The owner of each partition of a list, or of `0 … partitions - 1`; no entries where there is no member. The order of ids does not matter. Of a
  * partition that a member `cannot` host the draw goes on without it; without an entry where nobody can.
  */
 export function ownersOf(
-  partitions: number,
+  partitions: number | readonly number[],
   memberIds: readonly string[],
   cannot: (memberId: string, partition: number) => boolean = () => false,
 ): Map<number, string> {
   const owners = new Map<number, string>()
   const hashes = memberIds.map(hashOf)
-  for (let partition = 0; partition < partitions; partition++) {
+  for (const partition of typeof partitions === 'number' ? Array(partitions).keys() : partitions) {
     let best = -1
     let bestDraw = -1
     for (let i = 0; i < memberIds.length; i++) {

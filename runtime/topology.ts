@@ -6,6 +6,11 @@
  */
 
 export const RESULTS = 'RESULTS'
+/** The inputs of own partitions: those beyond the count that devices are spread over, one an actor that a user has added. Their results are in RESULTS. */
+export const OWN = 'OWN'
+/** Numbers of own partitions: from here on, so many. */
+export const OWN_FIRST = 1_024
+export const OWN_MAX = 32
 export const STREAMS_MAX = 8
 /** Bucket of installation-wide entries: `topology`, `readers.<name>`, `units.<tenant>`. */
 export const BUCKET_META = 'weir'
@@ -24,7 +29,14 @@ export function topologyOf(partitions: number): Topology {
   return { partitions, streams: Math.min(STREAMS_MAX, partitions) }
 }
 
+export const isOwn = (partition: number): boolean => partition >= OWN_FIRST
+
+export function ownPartitions(): number[] {
+  return Array.from({ length: OWN_MAX }, (_, i) => OWN_FIRST + i)
+}
+
 export function inputStream(topology: Topology, partition: number): string {
+  if (isOwn(partition)) return OWN
   return `READINGS_${partition % topology.streams}`
 }
 
@@ -33,7 +45,7 @@ export function inputStreams(topology: Topology): string[] {
 }
 
 export function inputSubject(partition: number): string {
-  return `readings.${partition}`
+  return `${isOwn(partition) ? 'own' : 'readings'}.${partition}`
 }
 
 export function resultsSubject(partition: number): string {

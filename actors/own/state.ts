@@ -110,7 +110,7 @@ export class OwnState {
     else if (input.kind === 'readings') {
       const before = this.#fedTo(input.created)
       for (const { seq, rows } of input.pieces) if (seq > before) this.readings += rows.length
-      if (input.after > before && this.fedCreated !== '') this.gaps++
+      if (input.after > before) this.gaps++
       this.fedCreated = input.created
       this.fedTo = Math.max(before, input.upTo)
     } else if (input.kind === 'document') {

@@ -22,7 +22,7 @@ import { JournalReader } from '../../runtime/journal.ts'
 import type { Commit, JournalHeader, Position } from '../../runtime/journal.ts'
 import { STORE_WAITING_BYTES } from '../../runtime/limits.ts'
 import type { Log, LogReader } from '../../runtime/log.ts'
-import { RESULTS, inputStream, inputStreams, inputSubject, partitionOf } from '../../runtime/topology.ts'
+import { RESULTS, inputStream, inputStreams, inputSubject, isOwn, partitionOf } from '../../runtime/topology.ts'
 import type { Topology } from '../../runtime/topology.ts'
 import { decodeEffects } from '../partition/effects.ts'
 import type { BlockFates, PartitionEffects } from '../partition/effects.ts'
@@ -156,6 +156,7 @@ export class Follower {
     const sameResults = this.#options.resultsCreated === undefined || this.#options.resultsCreated === results.created
     if (!sameResults) logger.warn({ created: results.created }, 'RESULTS was made anew: reading it from its first message')
     for (const stream of inputStreams(topology)) await this.#openInput(stream, sameResults)
+    for (const [partition, at] of Object.entries(from ?? {})) if (isOwn(Number(partition))) this.#covered.set(Number(partition), sameResults ? at : { ...at, resultsSeq: 0 })
     const needed = sameResults ? (this.#options.resultsFrom ?? this.#leastResults(from)) : 1
     if (needed > results.lastSeq + 1) results = await infoShowing(log, clock, RESULTS, needed - 1, results)
     if (needed > results.lastSeq + 1) throw shorter(RESULTS, needed - 1, results.lastSeq)
@@ -186,7 +187,7 @@ export class Follower {
 
   async #check(): Promise<void> {
     const { log, topology, clock } = this.#options
-    for (const [partition, { input }] of this.#covered) if (input.seq > 0) await identify(log, clock, inputStream(topology, partition), inputSubject(partition), input)
+    for (const [partition, { input }] of this.#covered) if (input.seq > 0 && !isOwn(partition)) await identify(log, clock, inputStream(topology, partition), inputSubject(partition), input)
     const streams: [string, string, number][] = [...this.#inputs.values()].map((s) => [s.stream, s.created, s.readSeq])
     streams.push([RESULTS, this.#resultsCreated, this.#resultsDone])
     for (const [name, created, seq] of streams) {
@@ -319,6 +320,7 @@ export class Follower {
   /** Waits for the commit's input and gives both; false when stopped meanwhile. */
   async #cover(commit: Commit): Promise<boolean> {
     const { partition, position } = commit.header
+    if (isOwn(partition)) return this.#coverOwn(commit)
     const before = this.#covered.get(partition)
     const state = before && this.#inputs.get(inputStream(this.#options.topology, partition))
     if (before === undefined || state === undefined || commit.seq <= before.resultsSeq) {
@@ -348,6 +350,21 @@ export class Follower {
     this.#notify()
     const done = this.#options.onCommit({ partition, commit, effects, messages })
     if (done !== undefined) await done
+    return true
+  }
+
+  /** A commit of an own actor has no input that anybody waits for: what it was told were readings of others' commits. */
+  async #coverOwn(commit: Commit): Promise<boolean> {
+    const { partition, position } = commit.header
+    if (commit.seq > (this.#covered.get(partition)?.resultsSeq ?? 0)) {
+      this.#givingFrom = commit.fromSeq
+      const effects = decodeEffects(commit.payload)
+      this.#covered.set(partition, { input: position, resultsSeq: commit.seq, accepted: effects.accepted, pending: effects.pending })
+      this.#givingFrom = null
+      this.#resultsDone = commit.seq
+      const done = this.#options.onCommit({ partition, commit, effects, messages: [] })
+      if (done !== undefined) await done
+    } else this.#resultsDone = commit.seq
     return true
   }
 
