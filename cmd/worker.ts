@@ -1,10 +1,12 @@
 /**
- * `weir worker`: drives a share of the partitions. Any number of workers share them, on Node and on Deno alike; they find each other on the
+ * `weir worker`: drives a share of the partitions, and own actors. Any number of workers share them, on Node and on Deno alike; they find each other on the
  * log's servers, and take over from one that ends.
  */
 
 import { hostname } from 'node:os'
 import process from 'node:process'
+import { startOwnActors } from '../actors/own/start.ts'
+import type { OwnActors } from '../actors/own/start.ts'
 import { encodeSettings } from '../actors/reading/input.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { readFlags } from '../runtime/config.ts'
@@ -33,6 +35,8 @@ const SPEC = {
   retention: { type: 'duration', default: 0, help: 'readings older than this at receipt are expired; 0 for never' },
   partitions: { type: 'number', default: null, integer: true, min: 1, help: 'count fixed at the first start; left out: the one there is, else 64' },
   replicas: { type: 'number', default: 1, integer: true, min: 1, max: 5, help: 'copies of the log, where this process makes it' },
+  actors: { type: 'string', default: null, help: 'files of own actors, separated by commas, that this worker runs beside its partitions' },
+  sandbox: { type: 'string', default: null, choices: ['deno', 'node'], help: 'what their code runs on: deno, without any permission (the default where it is there), or node, for trusted code' },
   name: { type: 'string', default: '', help: 'part of its name among the workers; by default the name of the machine' },
 } as const satisfies FlagSpec
 
@@ -59,11 +63,13 @@ export async function main(argv: string[], env: Env): Promise<void> {
       }).finally(() => setUp.close())
 
       const own = createMetrics()
+      const ofActors = createMetrics({ process: false })
+      let actors: OwnActors | null = null
       let work: { statuses(): (MemberStatus | null)[]; metrics(): Promise<Metrics>; stop(): Promise<void> } | null = null
       const registry = {
         contentType: own.contentType,
         metrics: async () => {
-          const parts = [own, ...(work ? [await work.metrics()] : [])]
+          const parts = [own, ofActors, ...(work ? [await work.metrics()] : [])]
           const values = await Promise.all(parts.map((part) => part.getMetricsAsJSON()))
           return mergeMetrics(values as unknown as MetricsValues[]).metrics()
         },
@@ -85,11 +91,19 @@ export async function main(argv: string[], env: Env): Promise<void> {
         await group.start()
         work = group
       }
+      const files = (flags.actors ?? '').split(',').map((file) => file.trim()).filter((file) => file !== '')
+      const connection = files.length === 0 ? null : await connectNats({ servers, name: `weir-worker ${name} actors`, clock: systemClock })
+      if (connection !== null) {
+        const id = `${name}-${systemClock.nonce(3)}`
+        const options = { connection, topology, files, runtime: flags.sandbox ?? undefined, clock: systemClock, logger, metrics: ofActors, id, url: served.url }
+        actors = await startOwnActors(options)
+      }
       const { threads } = flags
       logger.info({ url: served.url, partitions: topology.partitions, threads, runtime: runtimeName() }, 'worker joined')
       return {
         stop: async () => {
-          await work?.stop()
+          await Promise.all([work?.stop(), actors?.stop()])
+          await connection?.close()
           await served.close({ graceMs: 0 })
         },
       }

@@ -26,5 +26,8 @@ SELECT tenant, device, metric, day, level, amplitude, cluster, distance FROM {{p
 {{create}}drivers AS
 SELECT tenant, device, metric, learned_at, driver_device, driver_metric, effect_1h, effect_6h, effect_24h, error_1h, error_6h, error_24h, gain, hours FROM {{drivers}};
 
+{{create}}own_rows AS
+SELECT tenant, metric AS actor, device AS key, made_at AS "at", number, body FROM {{own_rows}};
+
 {{create}}rejects AS
 SELECT tenant, received_at, reason, reading FROM {{rejects}};

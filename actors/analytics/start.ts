@@ -17,7 +17,7 @@ import type { KeyedEnv } from '../../runtime/http.ts'
 import type { Keyring } from '../../runtime/keys.ts'
 import type { Connection, KeyValue, StreamInfo } from '../../runtime/log.ts'
 import type { Metrics } from '../../runtime/telemetry.ts'
-import { BUCKET_META, BUCKET_NOTIFY, RESULTS, inputStreams, resultsSubject } from '../../runtime/topology.ts'
+import { BUCKET_META, BUCKET_NOTIFY, RESULTS, inputStreams, isOwn, resultsSubject } from '../../runtime/topology.ts'
 import type { Topology } from '../../runtime/topology.ts'
 import { Follower } from '../store/follow.ts'
 import type { FollowerLogger } from '../store/follow.ts'
@@ -124,6 +124,7 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
     onCommit: (covered) => {
       countFatesOf?.(covered)
       tail.onCommit(covered)
+      if (isOwn(covered.partition)) return
       learner.onCommit(covered)
       courses.onCommit(covered)
       relay.onCommit(covered)
@@ -215,7 +216,7 @@ function coveredBy(manifest: Manifest | null, infos: readonly StreamInfo[], topo
   const vector = infos.map(() => 0)
   for (const [partition, { input, resultsSeq }] of Object.entries(manifest?.covered ?? {})) {
     const stream = Number(partition) % topology.streams
-    if (input.created === infos[stream].created) vector[stream] = Math.max(vector[stream], input.seq)
+    if (!isOwn(Number(partition)) && input.created === infos[stream].created) vector[stream] = Math.max(vector[stream], input.seq)
     if (manifest!.resultsCreated === infos.at(-1)!.created) vector[vector.length - 1] = Math.max(vector[vector.length - 1], resultsSeq)
   }
   return vector

@@ -44,10 +44,11 @@ export function factsOf(actor: AnyActor, code: string): ActorFacts {
 
 /** The author's code, wherever it runs. Its answers to one memory and the same events are the same. */
 export interface Stepper {
-  /** Forgets everything, and goes on from there. */
-  load(memory: StepMemory): Promise<void>
-  /** Rejects with `ActorFault` where the code did what it must not. */
-  step(events: readonly StepEvent[]): Promise<readonly StepAnswer[]>
+  /**
+   * Tells events, one after another. Where this goes on from something else than the call before (`isNew`), or the process is another one, the code first
+   * gets `memory`. Rejects with `ActorFault` where it did what it must not.
+   */
+  step(events: readonly StepEvent[], memory: () => StepMemory, isNew: boolean): Promise<readonly StepAnswer[]>
 }
 
 /** A message with what the author's code said to it. */
@@ -84,11 +85,8 @@ export class OwnActor implements Actor<OwnState, EffectsBuilder> {
     for await (const message of reader) {
       const hosted = this.#hosted
       const plan = hosted.plan(message)
-      if (plan.events.length > 0 && of !== hosted) {
-        await this.#stepper.load(hosted.memory())
-        of = hosted
-      }
-      const answers = plan.events.length === 0 ? [] : await this.#stepper.step(plan.events)
+      const answers = plan.events.length === 0 ? [] : await this.#stepper.step(plan.events, () => hosted.memory(), of !== hosted)
+      if (plan.events.length > 0) of = hosted
       yield { ...message, plan, of: hosted, answers }
     }
   }

@@ -75,7 +75,7 @@ export class Trial {
   constructor(actor: AnyActor) {
     this.#actor = actor
     // Its readers are not used here: a trial asks the steps itself, and at once.
-    this.#own = new OwnActor(factsOf(actor, 'trial'), { load: async () => {}, step: async () => [] })
+    this.#own = new OwnActor(factsOf(actor, 'trial'), { step: async () => [] })
     this.#steps = new Steps(actor)
     this.#state = this.#own.create()
     this.#append(encodeOwnCode(factsOf(actor, 'trial')))

@@ -15,6 +15,7 @@ import { join, resolve } from 'node:path'
 import type { Disk } from '../../runtime/disk.ts'
 import { segmentsDir } from './manifest.ts'
 import type { Manifest, Segment } from './manifest.ts'
+import { ownViewSql } from './own-views.ts'
 import { PLAIN_TABLES } from './plain.ts'
 import type { Shelf } from './shelf.ts'
 import { fillSql, readSql } from './sql.ts'
@@ -30,8 +31,11 @@ export function windowsViewSql(relationOf: (size: number) => string): string {
   return WINDOW_SIZES_SQL.map((sql, size) => fillSql(WINDOWS_TEMPLATE, { size: sql, windows: relationOf(size) })).join('\nUNION ALL\n')
 }
 
+/** What of a manifest its views depend on. */
+export type Shown = Pick<Manifest, 'segments' | 'ownViews'>
+
 /** The views as statements. `create` begins a view's statement, up to its name; `path` says where a segment lies. */
-export function lakeViews(manifest: Pick<Manifest, 'segments'>, { create, path }: { create: string; path: (file: string) => string }): string {
+export function lakeViews(manifest: Shown, { create, path }: { create: string; path: (file: string) => string }): string {
   const relation = (table: TableName, size?: number) => {
     const parts = listsOf(table, manifest.segments, size).map(({ name, tenant, segments }) => {
       const files = segments.map(({ file }) => literal(path(file))).join(', ')
@@ -42,7 +46,10 @@ export function lakeViews(manifest: Pick<Manifest, 'segments'>, { create, path }
     return parts.length === 0 ? emptySql(table) : unionSql(table, parts)
   }
   const relations = Object.fromEntries(SHOWN.map((table) => [table, relation(table)]))
-  return fillSql(TEMPLATE, { create, ...relations, windows: windowsViewSql((size) => relation('windows', size)) })
+  const fixed = fillSql(TEMPLATE, { create, ...relations, windows: windowsViewSql((size) => relation('windows', size)) }).trimEnd()
+  const rows = `(SELECT tenant, metric AS actor, device AS key, made_at AS "at", body FROM ${relations.own_rows})`
+  const own = Object.entries(manifest.ownViews ?? {}).map(([actor, columns]) => `\n\n${create}${actor} AS\n${ownViewSql(actor, columns, rows)};`)
+  return `${fixed}${fixed.endsWith(';') ? '' : ';'}${own.join('')}\n`
 }
 
 /** The segments that make up a table, in lists that are read alike: of one of its own tables, and of one tenant, where they are; older ones apart. */
@@ -61,7 +68,7 @@ function listsOf(table: TableName, segments: readonly Segment[], size?: number):
 }
 
 /** `open.sql`: the views by paths from inside the folder of a lake. */
-export function copiedLakeSql(manifest: Pick<Manifest, 'segments'>): string {
+export function copiedLakeSql(manifest: Shown): string {
   const views = lakeViews(manifest, { create: 'CREATE OR REPLACE VIEW ', path: (file) => `segments/${file}` })
   return `-- The views of a copied lake. From inside its folder: duckdb -init open.sql\n\n${views}`
 }

@@ -134,7 +134,7 @@ class DuckDbShelf implements Shelf {
     })
   }
 
-  async writeViews(path: string, manifest: Pick<Manifest, 'segments'>, folder: string): Promise<void> {
+  async writeViews(path: string, manifest: Pick<Manifest, 'segments' | 'ownViews'>, folder: string): Promise<void> {
     const alias = `catalog${++this.#catalogs}`
     await this.#db.run(`ATTACH ${literal(path)} AS ${alias} (BLOCK_SIZE 16384)`)
     try {

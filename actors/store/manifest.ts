@@ -11,6 +11,8 @@ import { systemDisk } from '../../runtime/disk.ts'
 import type { Disk } from '../../runtime/disk.ts'
 import { OperatingError } from '../../runtime/errors.ts'
 import type { Position } from '../../runtime/journal.ts'
+import { isSoundView } from './own-views.ts'
+import type { OwnViews } from './own-views.ts'
 
 /** A sealed DuckDB file: `<lake>/segments/<file>`, mode 0444, never written again. */
 export interface Segment {
@@ -76,6 +78,8 @@ export interface Manifest {
    * comes late counts as expired, since its windows would lack those that were dropped.
    */
   readonly floorMs?: number
+  /** Views of own actors whose rows are in the lake; absent where there never was one. */
+  readonly ownViews?: OwnViews
   /** By partition number. */
   readonly covered: Readonly<Record<string, Covered>>
   readonly segments: readonly Segment[]
@@ -130,7 +134,7 @@ const isTime = (ms: unknown): boolean => Number.isFinite(ms)
 const isFileName = (name: unknown): boolean => typeof name === 'string' && name !== '' && !name.includes('/')
 
 /** Whether everything is there that a store goes on from: a file whose bytes turned on the disk may still be JSON. */
-function isWhole({ madeAt, resultsCreated, resultsBase, resultsFrom, inputFrom, settleUntil, floorMs = 0, covered, segments, superseded }: Manifest): boolean {
+function isWhole({ madeAt, resultsCreated, resultsBase, resultsFrom, inputFrom, settleUntil, floorMs = 0, ownViews = {}, covered, segments, superseded }: Manifest): boolean {
   const heads = isTime(madeAt) && typeof resultsCreated === 'string' && isTime(resultsBase) && isCount(resultsFrom) && (settleUntil === null || isTime(settleUntil)) && isTime(floorMs)
   const place = (p: { created: string; seq: number }) => typeof p.created === 'string' && isCount(p.seq)
   const maybe = (ms: number | null) => ms === null || isTime(ms)
@@ -141,7 +145,7 @@ function isWhole({ madeAt, resultsCreated, resultsBase, resultsFrom, inputFrom, 
     return isFileName(s.file) && spans && said && [s.level, s.bytes, ...Object.values(s.rows)].every(isCount)
   }
   const lists = segments.every(segment) && superseded.every(({ file, until }) => isFileName(file) && isTime(until))
-  return heads && lists && Object.values(inputFrom).every(place) && Object.values(covered).every(partition)
+  return heads && lists && Object.entries(ownViews).every(([actor, columns]) => isSoundView(actor, columns)) && Object.values(inputFrom).every(place) && Object.values(covered).every(partition)
 }
 
 /** The newest manifest that reads whole; null of a lake that has none yet. Throws `OperatingError` `config` where some are there and none reads. */

@@ -164,7 +164,7 @@ class MemoryShelf implements Shelf {
     }))
   }
 
-  async writeViews(path: string, manifest: Pick<Manifest, 'segments'>, folder: string): Promise<void> {
+  async writeViews(path: string, manifest: Pick<Manifest, 'segments' | 'ownViews'>, folder: string): Promise<void> {
     await this.#disk.write(path, pack(manifest.segments.map((s) => join(folder, s.file))))
   }
 

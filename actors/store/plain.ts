@@ -13,7 +13,7 @@ import { rowsOf } from '../partition/forecasts.ts'
 import type { StagedColumn } from './columns.ts'
 import { TABLES } from './tables.ts'
 
-export const PLAIN_TABLES = ['anomalies', 'forecasts', 'feedback', 'profiles', 'drivers', 'alerts'] as const
+export const PLAIN_TABLES = ['anomalies', 'forecasts', 'feedback', 'profiles', 'drivers', 'alerts', 'own_rows'] as const
 export type PlainTable = (typeof PLAIN_TABLES)[number]
 
 type Row = readonly [series: number, numbers: readonly number[], texts: readonly (string | null)[]]
@@ -30,11 +30,12 @@ export const PLAIN_ROWS: Readonly<Record<PlainTable, (effects: PartitionEffects,
   profiles: ({ profiles }) => profiles.map((p) => [p.series, [p.day, p.level, p.amplitude, p.cluster < 0 ? NaN : p.cluster, p.distance], []]),
   drivers: ({ drivers }) => drivers.map((d) => [d.series, [d.at, ...d.effects, ...d.errors, d.gain, d.hours], [d.driverDevice, d.driverMetric]]),
   alerts: ({ alerts }) => alerts.map((a) => [a.series, [a.at, a.value, a.number], [a.id, a.rule, a.severity, a.event, a.message, a.by]]),
+  own_rows: ({ own }) => own.map((row) => [row.series, [row.at, row.number], [row.body]]),
 }
 
 /** By what rows are sorted and grow old, where it is not their first column; and what orders those that are of one time. */
 const BY: Partial<Record<PlainTable, string>> = { forecasts: 'ts' }
-const THEN: Readonly<Record<PlainTable, string>> = { anomalies: 'value', forecasts: 'made_at', feedback: 'answered_at', profiles: 'day', drivers: 'driver_device', alerts: 'number' }
+const THEN: Readonly<Record<PlainTable, string>> = { anomalies: 'value', forecasts: 'made_at', feedback: 'answered_at', profiles: 'day', drivers: 'driver_device', alerts: 'number', own_rows: 'number' }
 
 type Column = readonly [name: string, type: string]
 const columnsOf = (table: PlainTable): readonly Column[] => (TABLES[table] as readonly Column[]).slice(3)

@@ -82,7 +82,7 @@ export interface Shelf {
   /** Owned windows in the list of `segments` whose newest row is not one that the actor closed. */
   owned(segments: readonly Segment[]): Promise<OwnedRow[]>
   /** Writes the views of a lake as a file at `path`; `folder` is where its segments lie. */
-  writeViews(path: string, manifest: Pick<Manifest, 'segments'>, folder: string): Promise<void>
+  writeViews(path: string, manifest: Pick<Manifest, 'segments' | 'ownViews'>, folder: string): Promise<void>
   /** Lets go of the segments that `keep` does not name. */
   letGo(keep: ReadonlySet<string>): Promise<void>
   close(): void

@@ -143,6 +143,15 @@ export const TABLES = {
     ['message', 'VARCHAR'],
     ['person', 'VARCHAR'],
   ],
+  // Rows of own actors: the device is the key, the metric the actor.
+  own_rows: [
+    ['tenant', 'VARCHAR'],
+    ['device', 'VARCHAR'],
+    ['metric', 'VARCHAR'],
+    ['made_at', 'TIMESTAMP'],
+    ['number', 'BIGINT'],
+    ['body', 'VARCHAR'],
+  ],
   rejects: [
     ['tenant', 'VARCHAR'],
     ['received_at', 'TIMESTAMP'],

@@ -15,7 +15,7 @@ import { systemDisk } from '../../runtime/disk.ts'
 import type { Disk } from '../../runtime/disk.ts'
 import { KEEP_SUPERSEDED_MS, SEAL_INTERVAL_MS, SEAL_ROWS_MAX, WRITER_WAITING_BYTES } from '../../runtime/limits.ts'
 import type { Log } from '../../runtime/log.ts'
-import { RESULTS, inputStream } from '../../runtime/topology.ts'
+import { RESULTS, inputStream, isOwn } from '../../runtime/topology.ts'
 import type { Topology } from '../../runtime/topology.ts'
 import { windowStart } from '../reading/window.ts'
 import { SealBuffer } from './buffer.ts'
@@ -27,6 +27,8 @@ import { Follower } from './follow.ts'
 import type { CoveredCommit, FollowerLag, FollowerLogger, FollowerPositions } from './follow.ts'
 import { keptVersions, makeLake, MANIFESTS_KEPT, manifestVersions, readManifest, readNewestWhole, segmentsDir, sweep, writeManifest } from './manifest.ts'
 import type { Manifest, Segment, Superseded } from './manifest.ts'
+import { withView } from './own-views.ts'
+import type { OwnViews } from './own-views.ts'
 import { loadOwned } from './owned.ts'
 import type { OwnedWindows } from './recompute.ts'
 import { DAY_MS, floorToFit } from './retention.ts'
@@ -97,6 +99,8 @@ export class LakeWriter {
   #uncommitted = false
   #failed = false
   #sealing: Promise<void> | null = null
+  /** Those of the manifest, and what commits have said since. */
+  #ownViews: OwnViews
   #seals = 0
   #compactions = 0
   #sealMs = 0
@@ -115,6 +119,7 @@ export class LakeWriter {
     this.#owned = held.owned
     this.#buffer = new SealBuffer(held.manifest.settleUntil ?? -Infinity, held.manifest.floorMs)
     const { manifest } = held
+    this.#ownViews = manifest.ownViews ?? NO_VIEWS
     const known = held.fresh ? {} : { resultsFrom: manifest.resultsFrom, resultsCreated: manifest.resultsCreated, inputFrom: manifest.inputFrom }
     this.#follower = new Follower({
       log: options.log,
@@ -209,6 +214,7 @@ export class LakeWriter {
   }
 
   #take(covered: CoveredCommit): void | Promise<void> {
+    this.#ownViews = withView(this.#ownViews, covered.effects.ownView)
     this.#buffer.add(covered, this.#manifest.resultsBase + covered.commit.seq)
     this.#uncommitted = true
     // The follower waits only here: a buffer that fills while the one before it is being sealed.
@@ -234,7 +240,7 @@ export class LakeWriter {
     const { clock, lakeDir } = this.#options
     const begun = clock.monotonic()
     const buffer = this.#buffer
-    const positions = this.#follower.positions()
+    const changed = { ...this.#follower.positions(), ...(this.#ownViews === NO_VIEWS ? {} : { ownViews: this.#ownViews }) }
     this.#buffer = new SealBuffer(this.#manifest.settleUntil ?? -Infinity, this.#manifest.floorMs)
     this.#uncommitted = false
     const segment = await sealBuffer({
@@ -247,13 +253,13 @@ export class LakeWriter {
       settleUntil: this.#manifest.settleUntil ?? -Infinity,
       clock,
     })
-    await this.#commit(segment === null ? this.#manifest.segments : [...this.#manifest.segments, segment], [], positions)
+    await this.#commit(segment === null ? this.#manifest.segments : [...this.#manifest.segments, segment], [], changed)
     this.#seals++
     this.#sealMs = clock.monotonic() - begun
   }
 
   /** Writes the next manifest and shows it. */
-  async #commit(segments: readonly Segment[], replaced: readonly Superseded[], changed: FollowerPositions | { readonly floorMs: number } | null): Promise<void> {
+  async #commit(segments: readonly Segment[], replaced: readonly Superseded[], changed: (FollowerPositions & Pick<Manifest, 'ownViews'>) | { readonly floorMs: number } | null): Promise<void> {
     const { clock, lakeDir, onManifest } = this.#options
     const now = Math.floor(clock.now())
     const before = this.#manifest
@@ -263,7 +269,7 @@ export class LakeWriter {
     await writeManifest(lakeDir, next, this.#disk)
     this.#manifest = next
     this.#kept = [...this.#kept, next].slice(-MANIFESTS_KEPT)
-    if (segments !== before.segments) {
+    if (segments !== before.segments || next.ownViews !== before.ownViews) {
       await this.#shelf.letGo(new Set(segments.map((s) => s.file)))
       await writeCatalog(this.#shelf, { lakeDir, manifest: next, disk: this.#disk })
     }
@@ -364,6 +370,8 @@ export class LakeWriter {
   }
 }
 
+const NO_VIEWS: OwnViews = {}
+
 const EMPTY: Manifest = {
   format: 1,
   version: 0,
@@ -394,7 +402,7 @@ async function renewed(manifest: Manifest, { log, topology }: { log: Log; topolo
   let changed = results.created !== manifest.resultsCreated
   const resultsBase = changed ? manifest.resultsBase + Math.max(manifest.resultsFrom, ...Object.values(manifest.covered).map((c) => c.resultsSeq)) : manifest.resultsBase
   for (const [partition, covered] of Object.entries(manifest.covered)) {
-    if (covered.input.seq > 0 && (await log.info(inputStream(topology, Number(partition)))).created !== covered.input.created) changed = true
+    if (covered.input.seq > 0 && !isOwn(Number(partition)) && (await log.info(inputStream(topology, Number(partition)))).created !== covered.input.created) changed = true
   }
   if (!changed) return manifest
   const times = manifest.segments.flatMap((s) => (s.tsMax === null ? [] : [s.tsMax]))

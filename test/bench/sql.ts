@@ -25,7 +25,7 @@ export const run: Bench = async ({ size }) => {
   const dir = await mkdtemp(join(tmpdir(), 'weir-bench-sql-'))
   const rows: BenchRow[] = []
   const { manifest, endMs, devices } = await makeLakeOf({ dir, readings: smoke ? 50_000 : 10_000_000, ...(smoke ? { days: 1, endMs: Date.UTC(2026, 4, 3, 1, 2) } : {}) })
-  const tail = { manifest, view: () => ({ version: { manifest } as never, fresh: [], release: () => {} }) }
+  const tail = { manifest, ownViews: {}, view: () => ({ version: { manifest } as never, fresh: [], release: () => {} }) }
   const pool = new SqlPool({ tail, lakeDir: join(dir, 'lake'), clock: systemClock, logger: quiet })
   const ask = async (sql: string, format: SqlFormat = 'json'): Promise<{ ms: number; hash: string; bytes: number }> => {
     const begun = performance.now()

@@ -9,6 +9,7 @@
  *   take it for the same row where time and value are equal.
  */
 
+import { isOwn, OWN_FIRST, OWN_MAX } from '../../../runtime/topology.ts'
 import type { PartitionEffects } from '../../partition/effects.ts'
 import type { Block } from '../../reading/input.ts'
 import type { SeriesEntry, SeriesFilter } from './series-catalog.ts'
@@ -78,27 +79,38 @@ export class FreshRows {
   /** Rows kept. */
   rows = 0
   #rowsMax: number
+  /** Partitions of devices; those of own actors stand behind them. */
+  #shared: number
 
   constructor(partitions: number, rowsMax: number) {
-    this.#partitions = Array.from({ length: partitions }, () => [])
-    this.#rowsOf = new Array<number>(partitions).fill(0)
+    this.#shared = partitions
+    this.#partitions = Array.from({ length: partitions + OWN_MAX }, () => [])
+    this.#rowsOf = new Array<number>(partitions + OWN_MAX).fill(0)
     this.#rowsMax = rowsMax
   }
 
+  #slotOf(partition: number): number {
+    return isOwn(partition) ? this.#shared + partition - OWN_FIRST : partition
+  }
+
+  #partitionOf(slot: number): number {
+    return slot < this.#shared ? slot : OWN_FIRST + slot - this.#shared
+  }
+
   add(commit: FreshCommit): void {
-    this.#partitions[commit.partition].push(commit)
-    this.#rowsOf[commit.partition] += commit.rows
+    this.#partitions[this.#slotOf(commit.partition)].push(commit)
+    this.#rowsOf[this.#slotOf(commit.partition)] += commit.rows
     this.rows += commit.rows
   }
 
   /** The commits that a manifest covers, which says up to which sequence by partition. */
   covered(coveredSeq: (partition: number) => number): FreshCommit[] {
-    return this.#partitions.flatMap((commits, partition) => commits.slice(0, countUntil(commits, coveredSeq(partition))))
+    return this.#partitions.flatMap((commits, slot) => commits.slice(0, countUntil(commits, coveredSeq(this.#partitionOf(slot)))))
   }
 
   /** Takes them out, and gives them. */
   settle(coveredSeq: (partition: number) => number): FreshCommit[] {
-    const settled = this.#partitions.flatMap((commits, partition) => commits.splice(0, countUntil(commits, coveredSeq(partition))))
+    const settled = this.#partitions.flatMap((commits, slot) => commits.splice(0, countUntil(commits, coveredSeq(this.#partitionOf(slot)))))
     for (const commit of settled) this.#forget(commit)
     return settled
   }
@@ -116,7 +128,7 @@ export class FreshRows {
   }
 
   #forget({ partition, rows }: FreshCommit): void {
-    this.#rowsOf[partition] -= rows
+    this.#rowsOf[this.#slotOf(partition)] -= rows
     this.rows -= rows
   }
 

@@ -14,10 +14,13 @@
 import type { Clock } from '../../../runtime/clock.ts'
 import { CATALOG_REBUILD_MIN_MS, FRESH_ROWS_MAX } from '../../../runtime/limits.ts'
 import type { JournalHeader } from '../../../runtime/journal.ts'
+import { isOwn } from '../../../runtime/topology.ts'
 import type { Topology } from '../../../runtime/topology.ts'
 import type { Block } from '../../reading/input.ts'
 import type { CoveredCommit, CoveredMessage, InputSeen } from '../../store/follow.ts'
 import type { Manifest } from '../../store/manifest.ts'
+import { withView } from '../../store/own-views.ts'
+import type { OwnViews } from '../../store/own-views.ts'
 import { eachCount, planCounts, readCounts } from './counts.ts'
 import { columnsOf, FATE_DUPLICATE, FATE_EXPIRED, FATE_OLD, FreshRows } from './fresh.ts'
 import type { FreshBlock, FreshCommit, FreshRejects, FreshView } from './fresh.ts'
@@ -76,6 +79,7 @@ export class Tail {
   #resolved = new WeakMap<Block, { entries: readonly SeriesEntry[]; forgotten: number }>()
   /** Readings in the lake, by the catalog's own count. */
   #sealed = 0
+  #ownViews: OwnViews = {}
   /** By partition, the newest of the fresh commits that were let go before a manifest covered them. */
   #shedSeq: number[]
   /** When it was last said that some were. */
@@ -109,6 +113,11 @@ export class Tail {
   /** Rows kept in memory until a manifest covers them. */
   get freshRows(): number {
     return this.#fresh.rows
+  }
+
+  /** Views of own actors: those of the lake, and what commits have said since. */
+  get ownViews(): OwnViews {
+    return { ...this.manifest?.ownViews, ...this.#ownViews }
   }
 
   /** The newest manifest that readers see; null before the first. */
@@ -152,6 +161,12 @@ export class Tail {
 
   onCommit(covered: CoveredCommit): void {
     const { partition, commit, effects } = covered
+    this.#ownViews = withView(this.#ownViews, effects.ownView)
+    if (isOwn(partition)) {
+      if (commit.seq > this.coveredSeq(partition)) this.#take(covered)
+      this.#listener?.commit(covered)
+      return
+    }
     const state = this.partitions[partition]
     this.#learn(commit.header)
     state.resultsSeq = commit.seq
@@ -201,7 +216,7 @@ export class Tail {
   #take({ partition, commit, effects, messages }: CoveredCommit): void {
     const blocks: FreshBlock[] = []
     const rejects: FreshRejects[] = []
-    let rows = 0
+    let rows = effects.own.length
     for (const message of messages) {
       if (message.input.kind === 'block') {
         const block = this.#count(message, message.input)

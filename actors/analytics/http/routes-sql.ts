@@ -14,6 +14,7 @@ import type { AnalyticsSources, Get, Post } from './route.ts'
 import * as shapes from './schemas.ts'
 import { SqlError } from '../sql/frames.ts'
 import type { Parameters, SqlFailureCode } from '../sql/frames.ts'
+import { ownViewColumns } from '../../store/own-views.ts'
 import { VIEWS, VIEW_COLUMNS } from '../sql/views.ts'
 
 /** Status and title of a failure. */
@@ -29,7 +30,7 @@ const FAILURES: Readonly<Record<SqlFailureCode, Pick<ProblemOptions, 'status' | 
   broken: { status: 500, title: 'Query broken' },
 }
 
-export function sqlRoutes({ get, post }: { get: Get; post: Post }, { sql, logger }: AnalyticsSources): void {
+export function sqlRoutes({ get, post }: { get: Get; post: Post }, { sql, tail, logger }: AnalyticsSources): void {
   post(
     '/v1/sql',
     {
@@ -71,7 +72,10 @@ export function sqlRoutes({ get, post }: { get: Get; post: Post }, { sql, logger
   )
 
   const tables = VIEWS.map((name) => ({ name, columns: VIEW_COLUMNS[name].map(([column, type]) => ({ name: column, type })) }))
-  get('/v1/sql/tables', { summary: 'The tables of POST /v1/sql, and their columns', query: {}, answer: shapes.SqlTables }, ({ c }) => c.json({ tables }))
+  get('/v1/sql/tables', { summary: 'The tables of POST /v1/sql, and their columns', query: {}, answer: shapes.SqlTables }, ({ c }) => {
+    const own = Object.entries(tail.ownViews).map(([name, columns]) => ({ name, columns: ownViewColumns(columns).map(([column, type]) => ({ name: column, type })) }))
+    return c.json({ tables: [...tables, ...own] })
+  })
 }
 
 function checkSize(sql: string, params: Parameters): void {

@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream'
 import { pack, unpack } from '../../../runtime/codec.ts'
 import type { SegmentFacts } from './attached.ts'
 import type { FreshRows } from './fresh-rows.ts'
+import type { OwnViews } from '../../store/own-views.ts'
 import type { ViewName } from './views.ts'
 
 export type SqlFormat = 'json' | 'ndjson' | 'csv' | 'arrow' | 'parquet'
@@ -22,6 +23,8 @@ export interface Ask {
   /** Times as epoch milliseconds. */
   readonly timeMs: boolean
   readonly rowsMax: number
+  /** Views of own actors that there are. */
+  readonly own?: OwnViews
 }
 
 /** What the store says. */

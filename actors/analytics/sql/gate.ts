@@ -210,9 +210,16 @@ const CTE: Fields = { aliases: plain, query, materialized: plain, key_targets: e
 
 class Walk {
   readonly views = new Set<ViewName>()
+  /** Views of own actors, which show rows of `own_rows`. */
+  readonly own = new Set<string>()
   readonly calls = new Set<string>()
+  readonly #ownNames: readonly string[]
   #nodes = 0
   #depth = 0
+
+  constructor(ownNames: readonly string[]) {
+    this.#ownNames = ownNames
+  }
 
   /** Looks at each field of a node; one that is not among `fields` is refused. */
   fields(value: unknown, fields: Fields, scope: Scope, parent: Node = {}): void {
@@ -245,8 +252,13 @@ class Walk {
     const name = folded(String(value))
     if (scope.has(name)) return
     const view = VIEWS.find((known) => known === name)
+    if (view === undefined && this.#ownNames.includes(name)) {
+      this.own.add(name)
+      this.views.add('own_rows')
+      return
+    }
     if (view === undefined) {
-      throw new Refusal(`Cannot run the query as a table must be one of ${VIEWS.join(', ')}, or of its own WITH: current value is ${told(value)}`, placeOf(node))
+      throw new Refusal(`Cannot run the query as a table must be one of ${[...VIEWS, ...this.#ownNames].join(', ')}, or of its own WITH: current value is ${told(value)}`, placeOf(node))
     }
     this.views.add(view)
   }
@@ -270,10 +282,12 @@ class Walk {
 export interface Passed {
   readonly views: ReadonlySet<ViewName>
   readonly calls: ReadonlySet<string>
+  /** Those of own actors, by name. */
+  readonly own: ReadonlySet<string>
 }
 
-/** Checks what `json_serialize_sql` gave, parsed. Throws `Refusal`, and nothing else. */
-export function passGate(tree: unknown): Passed {
+/** Checks what `json_serialize_sql` gave, parsed. `ownNames` are the views of own actors. Throws `Refusal`, and nothing else. */
+export function passGate(tree: unknown, ownNames: readonly string[] = []): Passed {
   if (!isNode(tree)) throw unknownShape('a statement', {})
   if (tree.error !== false) {
     const message = String(tree.error_message)
@@ -284,7 +298,7 @@ export function passGate(tree: unknown): Passed {
   if (!Array.isArray(tree.statements) || tree.statements.length !== 1) {
     throw new Refusal(`Cannot run the query as it must be exactly one statement: current number is ${Array.isArray(tree.statements) ? tree.statements.length : 0}`)
   }
-  const walk = new Walk()
+  const walk = new Walk(ownNames)
   query(walk, tree.statements[0], new Set(), {})
   return walk
 }

@@ -32,7 +32,7 @@ const GONE_TRIES = 3
 const FAILED_STARTS_MAX = 3
 
 export interface SqlPoolOptions {
-  readonly tail: Pick<Tail, 'view' | 'manifest'>
+  readonly tail: Pick<Tail, 'view' | 'manifest' | 'ownViews'>
   /** `<data>/lake` */
   readonly lakeDir: string
   readonly clock: Clock
@@ -90,7 +90,7 @@ export class SqlPool {
     try {
       for (let tries = 1; ; tries++) {
         const free = await this.#free()
-        const { answer, over } = free.run(ask, { tenant, timeMs, signal, momentOf: (views) => this.#moment(tenant, views) })
+        const { answer, over } = free.run({ ...ask, own: this.#options.tail.ownViews }, { tenant, timeMs, signal, momentOf: (views) => this.#moment(tenant, views) })
         this.#taken.delete(free)
         try {
           const stream = await answer

@@ -69,15 +69,16 @@ async function take(message: Exclude<ToProcess, { k: 'stop' }>): Promise<void> {
 }
 
 async function ask(of: Ask): Promise<void> {
-  const asked: Current = { ask: of, passed: { views: new Set(), calls: new Set() }, query: null, stopped: false }
+  const asked: Current = { ask: of, passed: { views: new Set(), calls: new Set(), own: new Set() }, query: null, stopped: false }
   current = asked
-  asked.passed = passGate(await session.parse(of.sql))
+  asked.passed = passGate(await session.parse(of.sql), Object.keys(of.own ?? {}))
   if (!asked.stopped) say({ k: 'views', views: [...asked.passed.views] })
 }
 
 async function run(of: Current, { tenant, fresh }: Extract<ToProcess, { k: 'go' }>): Promise<void> {
-  const { views, calls } = of.passed
-  const query = await session.begin({ tenant, fresh, views, plainTimes: [...calls].every((name) => SAFE_OVER_TIMES.has(name)) })
+  const { views, calls, own } = of.passed
+  const ownViews = Object.fromEntries(Object.entries(of.ask.own ?? {}).filter(([name]) => own.has(name)))
+  const query = await session.begin({ tenant, fresh, views, ownViews, plainTimes: [...calls].every((name) => SAFE_OVER_TIMES.has(name)) })
   of.query = query
   try {
     if (of.stopped) interrupt(of)

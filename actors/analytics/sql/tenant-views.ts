@@ -13,6 +13,8 @@ import { CLOSED_BY, WINDOW_SIZES_MS } from '../../reading/window.ts'
 import { stage } from '../../store/database.ts'
 import type { StagedColumn } from '../../store/database.ts'
 import { windowsViewSql } from '../../store/catalog.ts'
+import { ownViewSql } from '../../store/own-views.ts'
+import type { OwnViews } from '../../store/own-views.ts'
 import { namesOf, PLAIN_TABLES, shownColumns, stagedColumns } from '../../store/plain.ts'
 import type { PlainTable } from '../../store/plain.ts'
 import { fillSql, readSql } from '../../store/sql.ts'
@@ -44,11 +46,13 @@ export interface ViewsOf {
   /** Whether times may be shown as they are stored (T3 of attached.ts). */
   readonly plainTimes: boolean
   readonly fresh: FreshRows
+  /** Those of own actors that the query reads; `own_rows` is among `views` then. */
+  readonly ownViews?: OwnViews
 }
 
 /** Makes the views on a connection of their own. */
 export async function makeViews(connection: DuckDBConnection, segments: AttachedSegments, options: ViewsOf): Promise<void> {
-  const { tenant, views, plainTimes, fresh } = options
+  const { tenant, views, plainTimes, fresh, ownViews = {} } = options
   const { device, metric } = fresh.names
   const names: StagedColumn[] = [{ name: 'series', kind: 'int', data: Int32Array.from(device.keys()) }, text('device', device), text('metric', metric)]
   if (device.length > 0) await stage(connection, { catalog: 'temp', name: 'fresh_names' }, names, device.length)
@@ -73,6 +77,7 @@ export async function makeViews(connection: DuckDBConnection, segments: Attached
     } else if (statement.includes(`{{${view}}}`)) values[view] = united(view as TableName, [...(await segments.relation(view as TableName, tenant, { plainTimes })), ...parts])
     await connection.run(fillSql(statement, values))
   }
+  for (const [actor, columns] of Object.entries(ownViews)) await connection.run(`CREATE TEMP VIEW ${actor} AS ${ownViewSql(actor, columns, 'own_rows')}`)
 }
 
 const united = (table: TableName, parts: readonly string[]) => (parts.length === 0 ? emptySql(table) : `(${parts.join(' UNION ALL ')})`)

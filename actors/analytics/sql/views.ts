@@ -2,7 +2,7 @@
 
 import { TABLES } from '../../store/tables.ts'
 
-export const VIEWS = ['readings', 'windows', 'anomalies', 'alerts', 'forecasts', 'feedback', 'profiles', 'drivers', 'rejects'] as const
+export const VIEWS = ['readings', 'windows', 'anomalies', 'alerts', 'forecasts', 'feedback', 'profiles', 'drivers', 'own_rows', 'rejects'] as const
 export type ViewName = (typeof VIEWS)[number]
 
 type Columns = readonly (readonly [name: string, type: string])[]
@@ -24,5 +24,6 @@ export const VIEW_COLUMNS: Readonly<Record<ViewName, Columns>> = {
   feedback: TABLES.feedback,
   profiles: TABLES.profiles,
   drivers: TABLES.drivers,
+  own_rows: [['tenant', 'VARCHAR'], ['actor', 'VARCHAR'], ['key', 'VARCHAR'], ['at', 'TIMESTAMP'], ['number', 'BIGINT'], ['body', 'VARCHAR']],
   rejects: TABLES.rejects,
 }

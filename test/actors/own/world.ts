@@ -30,7 +30,12 @@ export const CODE = 'code-1'
 /** The author's code in this process. */
 export function stepperOf(actor: AnyActor): Stepper {
   const steps = new Steps(actor)
-  return { load: async (memory) => steps.load(memory), step: async (events) => events.map((event) => steps.step(event, true)) }
+  return {
+    step: async (events, memory, isNew) => {
+      if (isNew) steps.load(memory())
+      return events.map((event) => steps.step(event, true))
+    },
+  }
 }
 
 export interface OwnWorld {

@@ -84,7 +84,7 @@ describe('one story told on both shelves', () => {
 
 describe('a file of the memory shelf', () => {
   const NO_WINDOWS = { windows_1m: [], windows_15m: [], windows_1h: [], windows_1d: [] }
-  const tables = { readings: [{ tenant: 't', device: 'd', metric: 'm', ts: 5, value: -0, received_at: 6 }], windows: [], owned_windows: [], anomalies: [], forecasts: [], feedback: [], profiles: [], drivers: [], alerts: [], rejects: [], ledger: [], series: [], ...NO_WINDOWS }
+  const tables = { readings: [{ tenant: 't', device: 'd', metric: 'm', ts: 5, value: -0, received_at: 6 }], windows: [], owned_windows: [], anomalies: [], forecasts: [], feedback: [], profiles: [], drivers: [], alerts: [], own_rows: [], rejects: [], ledger: [], series: [], ...NO_WINDOWS }
 
   it('gives back its rows to the last bit', () => {
     expect(unpackSegment(packSegment(tables), 'f')).toEqual(tables)

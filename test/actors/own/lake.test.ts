@@ -1,0 +1,101 @@
+/** Rows of an own actor on their way: fresh in /v1/sql, sealed, in a view of its own in weir.duckdb, once each, whoever restarts. */
+
+import { DuckDBInstance } from '@duckdb/node-api'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { EffectsBuilder } from '../../../actors/partition/effects.ts'
+import type { OwnView } from '../../../actors/partition/effects.ts'
+import { withView } from '../../../actors/store/own-views.ts'
+import { LakeWriter } from '../../../actors/store/writer.ts'
+import { systemClock } from '../../../runtime/clock.ts'
+import { encodeJournal } from '../../../runtime/journal.ts'
+import { OWN_FIRST, resultsSubject } from '../../../runtime/topology.ts'
+import { House, until } from '../analytics/house.ts'
+
+const quiet = { info: () => {}, warn: () => {}, error: (fields: object, message: string) => console.error(message, fields) }
+const VIEW: OwnView = { actor: 'advice', code: 'c', columns: [['mm', 'DOUBLE'], ['why', 'VARCHAR'], ['due', 'TIMESTAMP'], ['sure', 'BOOLEAN'], ['n', 'BIGINT']] }
+const T = Date.UTC(2026, 4, 1)
+
+let house: House
+let writer: LakeWriter
+const openWriter = async (): Promise<void> => {
+  const { connection: { log }, topology, dir } = house
+  writer = await LakeWriter.open({ lakeDir: join(dir, 'lake'), log, topology, clock: systemClock, logger: quiet, sealIntervalMs: 1e9, compaction: false })
+  await writer.start()
+}
+beforeEach(async () => {
+  house = await House.open()
+  await openWriter()
+})
+afterEach(async () => {
+  await writer.stop({ seal: false })
+  await house.close()
+})
+
+let rows = 0
+async function commit(tenant: string, key: string, bodies: readonly object[], view = VIEW): Promise<void> {
+  const effects = new EffectsBuilder()
+  const series = effects.addSeries({ tenant, device: key, metric: view.actor })
+  for (const [i, body] of bodies.entries()) effects.own.push({ series, at: T + i, number: ++rows, body: JSON.stringify(body) })
+  effects.alerts.push({ series, at: T, value: 18, number: 1, id: `advice-water.x.${rows}`, rule: 'advice-water', severity: 'warning', event: 'opened', message: `water ${key}`, by: null })
+  effects.ownView = view
+  const position = { created: 'own', seq: rows, timeMs: T }
+  const header = { kind: 'commit', partition: OWN_FIRST, epoch: 1, owner: 'w', nonce: `n${rows}`, position, snapshots: [], part: 0 } as const
+  const { seq } = await house.connection.log.publish(resultsSubject(OWN_FIRST), encodeJournal(header, effects.encode({ accepted: 0, pending: 0, logTimeMs: T })))
+  await until('the tail has it', async () => (await sql('SELECT count(*)::INT AS n FROM own_rows', tenant))[0].n >= 1 && seq > 0)
+}
+
+async function sql(text: string, tenant = 'default'): Promise<any[]> {
+  const answer = await house.analytics.app.request('/v1/sql', { method: 'POST', headers: { authorization: `Bearer ${house.keys[`${tenant} analyst`]}`, 'content-type': 'application/json' }, body: JSON.stringify({ sql: text }) })
+  const body = (await answer.json()) as { rows?: unknown[][]; columns?: { name: string }[]; detail?: string }
+  if (answer.status !== 200) throw new Error(body.detail)
+  return body.rows!.map((row) => (Array.isArray(row) ? Object.fromEntries(row.map((value, i) => [body.columns![i].name, value])) : row))
+}
+
+test('rows of an own actor are in its view, fresh and sealed alike, each once; a tenant sees its own alone', async () => {
+  await commit('default', 'north', [{ mm: 18.5, why: "it's dry", due: T, sure: true, n: 3 }, { mm: 2 }])
+  await commit('other', 'north', [{ mm: 99 }])
+  const ask = () => sql('SELECT key, epoch_ms("at")::DOUBLE AS at, mm, why, epoch_ms(due)::DOUBLE AS due, sure, n::DOUBLE AS n FROM advice ORDER BY "at", mm')
+  const wanted = [
+    { key: 'north', at: T, mm: 18.5, why: "it's dry", due: T, sure: true, n: 3 },
+    { key: 'north', at: T + 1, mm: 2, why: null, due: null, sure: null, n: null },
+  ]
+  expect(await ask()).toEqual(wanted)
+  expect(await sql('SELECT mm FROM advice', 'other')).toEqual([{ mm: 99 }])
+  expect(await sql(`SELECT message FROM alerts WHERE rule = 'advice-water'`)).toEqual([{ message: 'water north' }])
+  const tables = (await house.json('/v1/sql/tables')) as { tables: { name: string; columns: { name: string }[] }[] }
+  expect(tables.tables.find(({ name }) => name === 'advice')?.columns.map(({ name }) => name)).toEqual(['tenant', 'key', 'at', 'mm', 'why', 'due', 'sure', 'n'])
+
+  await until('the writer has them', async () => writer.status().bufferedRows >= 5)
+  await writer.seal()
+  await house.analytics.onManifest(writer.manifest)
+  expect(await ask()).toEqual(wanted)
+  await writer.stop()
+  await openWriter()
+  await house.restart()
+  expect(await ask()).toEqual(wanted)
+  await commit('default', 'south', [{ mm: 7 }])
+  expect((await sql('SELECT key, mm FROM advice ORDER BY mm')).map(({ mm }) => mm)).toEqual([2, 7, 18.5])
+  await until('the writer has it', async () => writer.status().bufferedRows >= 2)
+  await writer.seal()
+
+  const instance = await DuckDBInstance.create(join(house.dir, 'lake', 'weir.duckdb'), { access_mode: 'READ_ONLY' })
+  const analyst = await instance.connect()
+  const seen = (await analyst.runAndReadAll('SELECT tenant, key, mm, why, due::VARCHAR FROM advice ORDER BY tenant, mm')).getRowsJson()
+  expect(seen).toEqual([
+    ['default', 'north', 2, null, null],
+    ['default', 'south', 7, null, null],
+    ['default', 'north', 18.5, "it's dry", '2026-05-01 00:00:00'],
+    ['other', 'north', 99, null, null],
+  ])
+  analyst.closeSync()
+  instance.closeSync()
+})
+
+test('a definition that is not of plain names and known types makes no view', async () => {
+  const none = {}
+  for (const view of [{ ...VIEW, actor: 'a"; DROP' }, { ...VIEW, columns: [['x y', 'DOUBLE']] }, { ...VIEW, columns: [['x', 'DOUBLE); --']] }] as OwnView[]) expect(withView(none, view)).toBe(none)
+  const views = withView(none, VIEW)
+  expect(withView(views, VIEW)).toBe(views)
+  await expect(sql('SELECT * FROM advice')).rejects.toThrow(/must be one of readings, .*own_rows/)
+})
