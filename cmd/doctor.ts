@@ -81,9 +81,10 @@ async function examineLog(connection: Connection, say: (findings: readonly Findi
   say(check.checkStreams(fact.sizesOf(streams)))
   say(check.checkReaders(await fact.readerFacts(installed, streams, clock)))
 
-  const members = await fact.memberFacts(connection, clock)
+  const { members, actors } = await fact.memberFacts(connection, clock)
   const count = (role: string) => members.filter((member) => member.role === role).length
   say(check.checkMembers({ edges: count('edge'), workers: count('worker'), stores: count('store') }))
+  say(check.checkActors(actors))
   const owned = members.flatMap((member) => member.partitions.map(({ partition }) => partition))
   const owners = Array.from({ length: installed.partitions }, (_, p) => owned.filter((partition) => partition === p).length)
   say(check.checkPartitions({ owners, workers: count('worker') }))

@@ -184,6 +184,14 @@ export function checkMembers(fact: { edges: number; workers: number; stores: num
   return absent.map(([role]) => bad(`no ${role} is alive: ${costs[role]}`, `start it with npm start, or on its own with weir ${role}`))
 }
 
+/** Own actors by what the processes that loaded them say. */
+export function checkActors(actors: readonly { readonly actor: string; readonly state: string; readonly why: string; readonly worker: string }[]): Finding[] {
+  return actors.map(({ actor, state, why, worker }) => {
+    if (state !== 'stopped') return good(`own actor ${actor} is ${state} on ${worker}`)
+    return bad(`own actor ${actor} is stopped on ${worker}: ${why}`, 'correct its file, and start that worker again: it goes on where it stopped')
+  })
+}
+
 /** `owners` counts the members that say they own each partition, by its number. */
 export function checkPartitions(fact: { owners: readonly number[]; workers: number } | null): Finding[] {
   if (fact === null || fact.workers === 0) return []

@@ -19,6 +19,8 @@ import { findNatsServer } from '../../runtime/nats-server.ts'
 import { portHolder, portState } from '../../runtime/ports.ts'
 import { BUCKET_KEYS, BUCKET_META, BUCKET_SNAPSHOTS, inputStreams, RESULTS, topologyOf } from '../../runtime/topology.ts'
 import { manifestVersions, missingSegments, readNewestManifest } from '../store/manifest.ts'
+import { ActorPresences } from '../own/presence.ts'
+import type { ActorPresence } from '../own/presence.ts'
 import { listReaders, messagesBehind } from '../store/readers.ts'
 import type { CopiesFact, DiskFact, LakeFact, PortFact, ReaderFact, StreamFact } from './checks.ts'
 
@@ -147,11 +149,13 @@ export async function readerFacts({ meta }: Installed, streams: readonly StreamI
   }))
 }
 
-/** Who says that it is alive. */
-export async function memberFacts(connection: Connection, clock: Clock): Promise<Member[]> {
+/** Who says that it is alive, and what own actors do. */
+export async function memberFacts(connection: Connection, clock: Clock): Promise<{ members: Member[]; actors: ActorPresence[] }> {
   const members = new Map<string, Member>()
+  const presences = new ActorPresences(connection.bus, clock)
   const stop = watchMembers(connection.bus, (member) => members.set(member.id, member))
   await clock.sleep(LISTEN_MS)
   stop()
-  return [...members.values()]
+  presences.close()
+  return { members: [...members.values()], actors: presences.view() }
 }

@@ -17,9 +17,8 @@ import { decodeJournal } from '../../runtime/journal.ts'
 import { KEEP_LOG_MS, PURGE_INTERVAL_MS, REGISTER_INTERVAL_MS } from '../../runtime/limits.ts'
 import type { Connection, KeyValue, ObjectStore, StreamInfo } from '../../runtime/log.ts'
 import { readSnapshot } from '../../runtime/snapshots.ts'
-import { BUCKET_META, BUCKET_SNAPSHOTS, inputStream, inputStreams, inputSubject, RESULTS, resultsSubject } from '../../runtime/topology.ts'
+import { BUCKET_META, BUCKET_SNAPSHOTS, inputStream, inputStreams, inputSubject, OWN, ownPartitions, RESULTS, resultsSubject } from '../../runtime/topology.ts'
 import type { Topology } from '../../runtime/topology.ts'
-import { partitionActor } from '../partition/actor.ts'
 import type { FollowerLogger } from './follow.ts'
 import type { Manifest } from './manifest.ts'
 import { entryOf, listReaders, readReader, writeReader } from './readers.ts'
@@ -36,9 +35,6 @@ export interface JanitorOptions {
   readonly manifest: () => Manifest
   readonly keepLogMs?: number
 }
-
-/** A snapshot of a later version is as good a place to begin from, for a worker of that version. */
-const ANY_VERSION = { name: partitionActor.name, snapshotVersion: Infinity }
 
 /** Marks a stream has at most: the age of a message is told to a twenty-fourth of `keepLogMs`. */
 const MARKS = 24
@@ -94,6 +90,9 @@ export class Janitor {
     const { log } = connection
     const infos = new Map<string, StreamInfo>()
     for (const stream of [...inputStreams(topology), RESULTS]) infos.set(stream, await log.info(stream))
+    // An installation of before own actors may lack their stream.
+    const ownInfo = await log.info(OWN).catch(() => null)
+    if (ownInfo !== null) infos.set(OWN, ownInfo)
     for (const info of infos.values()) this.#mark(info, keepLogMs)
     const readers = await listReaders(this.#kv)
     const purged: Record<string, number> = {}
@@ -101,7 +100,8 @@ export class Janitor {
     const input = entries.map((entry) => (p: number) => neededInput(entry, p, infos.get(inputStream(topology, p))!))
     const results = entries.map((entry) => (p: number) => neededResults(entry, p, infos.get(RESULTS)!))
     const seen = new Set<string>()
-    for (let p = 0; p < topology.partitions; p++) {
+    const own = infos.has(OWN) ? ownPartitions() : []
+    for (const p of [...Array(topology.partitions).keys(), ...own]) {
       const last = await log.last(RESULTS, resultsSubject(p))
       if (last === null) continue
       const inputInfo = infos.get(inputStream(topology, p))!
@@ -129,7 +129,8 @@ export class Janitor {
       seen.add(ref.name)
       if (ref.position.created !== info.created) return 0
       if (this.#whole.has(ref.name)) continue
-      if (!(await readSnapshot(this.#objects, ref, ANY_VERSION))) return 0
+      // Of whichever actor; and one of a later version is as good a place to begin from, for a worker of that version.
+      if (!(await readSnapshot(this.#objects, ref, { name: ref.name.split('.')[0], snapshotVersion: Infinity }))) return 0
       this.#whole.add(ref.name)
     }
     // The message at the position itself stays: it is what the position's identity is checked by.

@@ -40,6 +40,15 @@ export interface StatusSources {
   /** `log.info`. */
   readonly info: (stream: string) => Promise<StreamInfo>
   readonly members: () => readonly MemberView[]
+  readonly actors: () => readonly ActorView[]
+}
+
+/** What a status says of an own actor; `ActorPresence` of own/presence.ts fits. */
+export interface ActorView {
+  readonly actor: string
+  readonly state: string
+  readonly why: string
+  readonly worker: string
 }
 
 export interface PartitionStatus {
@@ -59,6 +68,8 @@ export interface Status {
   settled: boolean
   lagMs: number
   partitions: PartitionStatus[]
+  /** Own actors that some worker has loaded. */
+  actors: { name: string; state: string; why: string; worker: string }[]
   members: { id: string; role: string; runtime: string; pid: number; url: string | null; startedAt: number; partitions: number[] }[]
 }
 
@@ -107,6 +118,7 @@ export async function status(sources: StatusSources): Promise<Status> {
     settled: done && accepted === processed && processed === sealed,
     lagMs: oldest === Infinity ? 0 : Math.max(0, now - oldest),
     partitions,
+    actors: sources.actors().map(({ actor, state, why, worker }) => ({ name: actor, state, why, worker })),
     members: group.map((member) => {
       const { id, role, runtime, pid, url, startedAt } = member
       return { id, role, runtime, pid, url, startedAt, partitions: owned.get(id) ?? [] }

@@ -49,6 +49,7 @@ export interface AnalyticsSources {
   readonly logger: TailLogger
   readonly progress: StatusSources['progress']
   readonly members: StatusSources['members']
+  readonly actors: StatusSources['actors']
 }
 
 /** What a handler knows of its request. */

@@ -240,6 +240,14 @@ export const Status = z
         pending: z.int().openapi({ description: 'Series that still owe rows of windows.' }),
       }),
     ),
+    actors: z.array(
+      z.object({
+        name: z.string(),
+        state: z.string().openapi({ description: 'running, starting, stopped, or away.' }),
+        why: z.string().openapi({ description: 'Why it is stopped; else empty.' }),
+        worker: z.string(),
+      }),
+    ).openapi({ description: 'Own actors that some worker has loaded.' }),
     members: z.array(
       z.object({
         id: z.string(),
