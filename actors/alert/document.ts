@@ -37,7 +37,7 @@ const RULE_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/
 export const RULE_ID_RULE = '1 to 64 of A-Z a-z 0-9 _ -, beginning with a letter or a digit'
 export const isRuleId = (id: string) => RULE_ID.test(id)
 
-const TOP = ['name', 'select', 'when', 'for', 'severity', 'message', 'resolved', 'steps', 'schedule', 'flapping', 'reopen', 'labels', 'enabled'] as const
+const TOP = ['name', 'select', 'when', 'for', 'severity', 'message', 'resolved', 'steps', 'schedule', 'flapping', 'reopen', 'eases', 'labels', 'enabled'] as const
 
 export interface ParsedRule {
   readonly rule: Rule
@@ -61,6 +61,8 @@ export function parseRule(json: unknown): ParsedRule {
   const select = selectOf(of('select')!)
   const enabled = of('enabled')
   if (enabled !== null && typeof enabled.value !== 'boolean') throw new RuleError(enabled, 'true or false')
+  const eases = of('eases')
+  if (eases !== null && typeof eases.value !== 'boolean') throw new RuleError(eases, 'true or false')
   const rule: Rule = {
     name: name ?? `${select.metric} of ${select.prefix ?? select.devices?.join(', ') ?? 'all devices'}`,
     ...select,
@@ -68,6 +70,7 @@ export function parseRule(json: unknown): ParsedRule {
     schedule: of('schedule') === null ? null : scheduleOf(of('schedule')!),
     flapping: flappingOf(of('flapping')),
     reopenMs: durationOf(of('reopen'), { fallback: HOUR_MS, max: WEEK_MS }),
+    ...(eases?.value === true ? { eases: true } : {}),
     labels,
     resolvedMessage: templateOf(of('resolved'), labels),
   }

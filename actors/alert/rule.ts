@@ -67,6 +67,8 @@ export interface Rule {
   readonly schedule: Schedule | null
   /** So many openings within that time are flapping. */
   readonly flapping: { readonly count: number; readonly withinMs: number }
+  /** Whether severity falls with what holds; left out: it does not. */
+  readonly eases?: boolean
   /** An alert that comes back within this is the same one. */
   readonly reopenMs: number
   readonly labels: Readonly<Record<string, string>>
@@ -107,7 +109,7 @@ function isRule(rule: Rule | null): boolean {
   const { devices, flapping, labels, levels, schedule } = rule
   const named = isText(rule.name) && isText(rule.metric) && isMaybe(rule.prefix) && isMaybe(rule.resolvedMessage) && (devices === null || (Array.isArray(devices) && devices.every(isText)))
   const listed = typeof labels === 'object' && labels !== null && Object.values(labels).every(isText) && Array.isArray(levels) && levels.length >= 1 && levels.length <= LEVELS_MAX
-  const counted = isMs(rule.reopenMs) && typeof flapping === 'object' && flapping !== null && isMs(flapping.withinMs) && Number.isInteger(flapping.count) && flapping.count >= 2 && flapping.count <= OPENINGS_MAX
+  const counted = isMs(rule.reopenMs) && (rule.eases === undefined || typeof rule.eases === 'boolean') && typeof flapping === 'object' && flapping !== null && isMs(flapping.withinMs) && Number.isInteger(flapping.count) && flapping.count >= 2 && flapping.count <= OPENINGS_MAX
   if (!named || !listed || !counted || !isSchedule(schedule)) return false
   const left = { leaves: LEAVES_MAX }
   return levels.every((level) => typeof level === 'object' && level !== null && isText(level.severity) && isMs(level.forMs) && isMaybe(level.message) && isCondition(level.when, DEPTH_MAX, left))

@@ -83,16 +83,18 @@ export class Watch {
       if (now.activityMs - since[l] >= rule.levels[l].forMs) reached = l
     }
     const say = (event: AlertEvent) => tell(this, event)
+    life.passTime(now, say)
     if (reached >= 0 && (rule.schedule === null || isWithin(rule.schedule, now.logMs))) life.raise(rule, reached, now, say)
     else if (isCalm) life.calm(rule, now, say)
     else if (isAmiss) life.calmSince = NaN
+    if (rule.eases === true && reached >= 0 && trees.slice(reached + 1).every((tree) => truthOf(tree, leaves, numbers) === Truth.no)) life.ease(reached, say)
   }
 
   /** When time alone may change something, by the activity clock; Infinity for never. */
   due(now: Now): number {
     const { rule, leaves } = this.plan
     const { life, numbers, since } = this
-    let due = life.due(rule)
+    let due = life.due(rule, now)
     for (const { leaf, at } of leaves) due = Math.min(due, conditions.dueOf(leaf, numbers, at))
     for (const [l, { forMs }] of rule.levels.entries()) {
       if (Number.isNaN(since[l]) || life.held || (life.isOpen && life.level >= l)) continue
@@ -106,21 +108,25 @@ export class Watch {
   /** Goes on with the alert of the same rule's former revision. */
   inherit(former: Watch): void {
     this.life.restore(former.life.numbers())
+    this.life.shelvedUntil = former.life.shelvedUntil
     this.life.level = Math.min(this.life.level, this.plan.rule.levels.length - 1)
     this.value = former.value
   }
 
-  /** All of it as numbers. */
+  /** All of it as numbers; of one that is shelved one more, at the end. */
   state(): Float64Array {
-    return Float64Array.from([this.value, ...this.life.numbers(), ...this.since, ...this.numbers])
+    const { shelvedUntil } = this.life
+    return Float64Array.from([this.value, ...this.life.numbers(), ...this.since, ...this.numbers, ...(Number.isNaN(shelvedUntil) ? [] : [shelvedUntil])])
   }
 
   restore(state: Float64Array): void {
     const at = 1 + LIFE_NUMBERS
-    if (state.length !== at + this.since.length + this.numbers.length) throw new RangeError('Cannot read a snapshot as what a rule remembers must be whole')
+    const end = at + this.since.length + this.numbers.length
+    if (state.length !== end && state.length !== end + 1) throw new RangeError('Cannot read a snapshot as what a rule remembers must be whole')
     this.value = state[0]
     this.life.restore(state.subarray(1, at))
     this.since.set(state.subarray(at, at + this.since.length))
-    this.numbers.set(state.subarray(at + this.since.length))
+    this.numbers.set(state.subarray(at + this.since.length, end))
+    if (state.length > end) this.life.shelvedUntil = state[end]
   }
 }

@@ -79,6 +79,15 @@ export function messageOf(watch: Watch, event: AlertEvent, about: { device: stri
   const series = `${capital(metricWords(rule.metric))} of ${about.device}`
   const note = about.note === null || about.note === '' ? '' : `: ${about.note}`
   if (event === 'acknowledged') return `Somebody looks after it${note}.`
+  if (event === 'shelved') {
+    const time = durationWords(Math.max(60_000, Math.round((life.shelvedUntil - about.logMs) / 60_000) * 60_000))
+    return about.by === null ? `It stays put aside for another ${time}.` : `Somebody has put it aside for ${time}${note}.`
+  }
+  if (event === 'unshelved') {
+    if (about.by !== null) return `Somebody has taken it up again${note}.`
+    return `${series} ${whatHolds(watch, about.logMs)}. It was put aside, and that time is over.`
+  }
+  if (event === 'eased') return `${series} ${whatHolds(watch, about.logMs)}, which is less bad than before.`
   if (event === 'flapping') {
     const times = `${rule.flapping.count} times within ${durationWords(rule.flapping.withinMs)}`
     return `${series} keeps crossing the line of ${rule.name}: ${times}. Nothing more is said until it has been quiet for ${durationWords(rule.flapping.withinMs)}.`

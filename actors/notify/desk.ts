@@ -7,6 +7,7 @@
  * - K1 Each event of an alert is taken in once, by its number; each message names its events, and its id is a function of them.
  * - K2 Nothing is dropped in silence: what is given up is counted, with the reason.
  * - K3 What is silenced is told once nothing silences it any more, unless it has passed by then.
+ * - K4 Of an alert that is shelved nothing is told until that is over, or it grows worse.
  */
 
 import { createHash } from 'node:crypto'
@@ -25,12 +26,13 @@ export type Outcome =
   /** `refused`: this message; `away`: the receiver; `never`: it says that it will not take it at any time. */
   | { readonly kind: 'refused' | 'away' | 'never'; readonly error: string; readonly retryAfterMs?: number }
 
-const STATE_AFTER = { opened: 'open', escalated: 'open', reopened: 'open', acknowledged: 'acked' } as const
+const STATE_AFTER = { opened: 'open', escalated: 'open', reopened: 'open', acknowledged: 'acked', shelved: 'shelved', unshelved: 'open' } as const
 
 /** Takes an event in. */
 export function hear(state: TenantState, told: Told, routes: Routes, nowMs: number): void {
   const before = state.alerts[told.id]
   if (before !== undefined && before.number >= told.number) return
+  const wasShelved = before?.state === 'shelved'
   if (told.event === 'resolved') delete state.alerts[told.id]
   else {
     state.alerts[told.id] = { ...told, state: STATE_AFTER[told.event as keyof typeof STATE_AFTER] ?? before?.state ?? 'open' }
@@ -38,7 +40,9 @@ export function hear(state: TenantState, told: Told, routes: Routes, nowMs: numb
   }
   for (const [id, route] of routes) {
     const of = (state.routes[id] ??= emptyRoute())
-    take(state, of, route, told, nowMs)
+    // Whoever has put it aside need not hear that it is over.
+    if (!wasShelved || told.event !== 'resolved') take(state, of, route, told, nowMs)
+    else for (const group of Object.values(of.groups)) group.told = group.told.filter((id) => id !== told.id)
     unsilence(state, of, route, nowMs)
   }
 }
@@ -131,6 +135,7 @@ export function dueOf(state: TenantState, routes: Routes): number {
 function say(state: TenantState, routeId: string, of: RouteState, key: string, group: Group, route: Route, nowMs: number): void {
   // Something greater may have come while it waited.
   const events = group.waiting.filter((told) => {
+    if (told.event !== 'shelved' && state.alerts[told.id]?.state === 'shelved') return false
     const silenced = told.event !== 'resolved' && isSilenced(state, route, told)
     if (silenced && state.alerts[told.id] !== undefined) of.silenced[told.id] = told
     return !silenced

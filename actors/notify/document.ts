@@ -45,7 +45,7 @@ const NAME_FORM = /^[A-Za-z][A-Za-z0-9_-]{0,31}$/
 const SEVERITY_FORM = /^[A-Za-z0-9_-]{1,32}$/
 const ADDRESS_FORM = /^[^\s@<>,;:"\\]{1,64}@[A-Za-z0-9.-]{1,190}$/
 /** What is told unless the document says otherwise: all but what people did themselves. */
-const EVENTS_TOLD: readonly AlertEvent[] = EVENTS.filter((event) => event !== 'acknowledged')
+const EVENTS_TOLD: readonly AlertEvent[] = EVENTS.filter((event) => event !== 'acknowledged' && event !== 'shelved')
 const SERVER_RULE = 'the address of a mail server such as smtp://mail.example.org:587 or smtps://mail.example.org'
 
 export interface ParsedRoute {

@@ -51,14 +51,14 @@ const sinceWords = ({ openedAt }: Told, nowMs: number) => durationWords(Math.max
 function lineOf(told: Told, { kind, madeMs }: Pick<Delivery, 'kind' | 'madeMs'>): string {
   if (kind === 'reminder') return `Still open after ${sinceWords(told, madeMs)}: ${told.message}`
   // What somebody did says nothing of what it was about.
-  return told.event === 'acknowledged' ? `${told.name}, ${told.device}: ${told.message}` : told.message
+  return told.event === 'acknowledged' || told.event === 'shelved' ? `${told.name}, ${told.device}: ${told.message}` : told.message
 }
 
 function titleOf({ events, kind }: Pick<Delivery, 'events' | 'kind'>, count: number): string {
   const [first] = events
   if (count === 1) {
     if (kind === 'reminder') return `Still open: ${first.name}, ${first.device}`
-    const begin = { resolved: 'All well again', acknowledged: 'Looked after', flapping: 'Comes and goes' }[first.event as string] ?? capital(first.severity)
+    const begin = { resolved: 'All well again', acknowledged: 'Looked after', flapping: 'Comes and goes', shelved: 'Put aside', unshelved: 'No longer put aside', eased: 'Less bad' }[first.event as string] ?? capital(first.severity)
     return `${begin}: ${first.name}, ${first.device}`
   }
   const places = new Set(events.map(({ device }) => placeOf(device)))

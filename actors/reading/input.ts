@@ -167,6 +167,9 @@ export interface RuleMessage {
   readonly body: string | null
 }
 
+export const ALERT_VERBS = ['ack', 'resolve', 'shelve', 'unshelve'] as const
+export type AlertVerb = (typeof ALERT_VERBS)[number]
+
 /** What a person does about an alert, in the log of its series. */
 export interface AlertAction {
   readonly kind: 'action'
@@ -175,7 +178,9 @@ export interface AlertAction {
   readonly metric: string
   /** Name of the alert. */
   readonly alert: string
-  readonly action: 'ack' | 'resolve'
+  readonly action: AlertVerb
+  /** Of `shelve`: until that time of the log, epoch ms. */
+  readonly until?: number
   /** Who it is, and what was said. */
   readonly by: string
   readonly note: string
@@ -262,8 +267,8 @@ export function encodeRule({ tenant, id, revision, body }: Omit<RuleMessage, 'ki
   return pack({ k: 'r', t: tenant, i: id, n: revision, b: body })
 }
 
-export function encodeAction({ tenant, device, metric, alert, action, by, note }: Omit<AlertAction, 'kind'>): Uint8Array {
-  return pack({ k: 'a', t: tenant, d: device, m: metric, i: alert, a: action, w: by, n: note })
+export function encodeAction({ tenant, device, metric, alert, action, by, note, until }: Omit<AlertAction, 'kind'>): Uint8Array {
+  return pack({ k: 'a', t: tenant, d: device, m: metric, i: alert, a: action, w: by, n: note, ...(until === undefined ? {} : { u: until }) })
 }
 
 const TICK = pack({ k: 't' })
@@ -310,10 +315,10 @@ function decodeRuleMessage({ t, i, n, b }: Record<string, unknown>): RuleMessage
   return { kind: 'rule', tenant: t as string, id: i as string, revision: n as number, body: b as string | null }
 }
 
-function decodeAction({ t, d, m, i, a, w, n }: Record<string, unknown>): AlertAction {
-  const sound = [t, d, m, i, w, n].every((text) => typeof text === 'string') && (a === 'ack' || a === 'resolve')
+function decodeAction({ t, d, m, i, a, w, n, u }: Record<string, unknown>): AlertAction {
+  const sound = [t, d, m, i, w, n].every((text) => typeof text === 'string') && ALERT_VERBS.includes(a as AlertVerb) && (a === 'shelve' ? Number.isFinite(u) : u === undefined)
   if (!sound) throw new RangeError('Cannot read what is done about an alert as it must name a series, an alert, an action and a person')
-  return { kind: 'action', tenant: t as string, device: d as string, metric: m as string, alert: i as string, action: a as 'ack' | 'resolve', by: w as string, note: n as string }
+  return { kind: 'action', tenant: t as string, device: d as string, metric: m as string, alert: i as string, action: a as AlertVerb, by: w as string, note: n as string, ...(a === 'shelve' ? { until: u as number } : {}) }
 }
 
 /** Drivers that a series may have. */

@@ -12,7 +12,7 @@ import { parseRule } from '../../actors/alert/document.ts'
 import { EVENTS } from '../../actors/alert/life.ts'
 import { HORIZON_MAX, rowsOf } from '../../actors/partition/forecasts.ts'
 import type { Forecast } from '../../actors/partition/forecasts.ts'
-import { decodeInput, encodeAction, encodeBlock, encodeCourses, encodeDriverHour, encodeFeedback, encodePrior, encodeRejects, encodeRule, encodeSettings, encodeTick, TRAITS } from '../../actors/reading/input.ts'
+import { decodeInput, ALERT_VERBS, encodeAction, encodeBlock, encodeCourses, encodeDriverHour, encodeFeedback, encodePrior, encodeRejects, encodeRule, encodeSettings, encodeTick, TRAITS } from '../../actors/reading/input.ts'
 import type { Input } from '../../actors/reading/input.ts'
 import { CLOSED_BY } from '../../actors/reading/window.ts'
 import { manifestPath, readManifest } from '../../actors/store/manifest.ts'
@@ -76,10 +76,12 @@ const course = fc
   .record({ of: fc.constantFrom('default\na\nm', 'x'), hour: fc.nat(1_000_000).map((h) => h * 3_600_000), members: fc.nat(99), moved: fc.nat(99), deviation: value.map((n) => n + 0), spread: fc.nat(9) }, { noNullPrototype: true })
   .map((c) => ({ ...c, moved: Math.min(c.moved, c.members) }))
 const rule = fc.record({ tenant: fc.constant('default'), id: fc.string({ maxLength: 9 }), revision: fc.integer({ min: 1 }), body: fc.option(fc.constantFrom(...RULES)) }, { noNullPrototype: true })
-const action = fc.record(
-  { tenant: fc.constant('default'), device, metric, alert: fc.string({ maxLength: 9 }), action: fc.constantFrom('ack' as const, 'resolve' as const), by: fc.string({ maxLength: 9 }), note: fc.string({ maxLength: 9 }) },
-  { noNullPrototype: true },
-)
+const action = fc
+  .record(
+    { tenant: fc.constant('default'), device, metric, alert: fc.string({ maxLength: 9 }), action: fc.constantFrom(...ALERT_VERBS), by: fc.string({ maxLength: 9 }), note: fc.string({ maxLength: 9 }), until: fc.nat() },
+    { noNullPrototype: true },
+  )
+  .map(({ until, ...a }) => (a.action === 'shelve' ? { ...a, until } : a))
 /** A message of the input as its writers make it, and what it says. */
 const input: fc.Arbitrary<{ bytes: Uint8Array; input: Input }> = fc.oneof(
   { weight: 4, arbitrary: block.map((b) => ({ bytes: encodeBlock(b), input: { kind: 'block', ...b } as Input })) },
@@ -112,7 +114,7 @@ function assertInput(got: Input): void {
   if (got.kind === 'prior') assert(got.scale > 0 && got.groups.every((g) => g.centre.length === 24 && g.centre.every(Number.isFinite)) && (got.traits === undefined || (got.traits.length === TRAITS && got.traits.every(Number.isFinite))))
   if (got.kind === 'courses') assert(got.courses.every((c) => c.members >= c.moved && c.spread >= 0 && [c.hour, c.moved, c.deviation].every(Number.isFinite)))
   if (got.kind === 'rule') assert(typeof got.id === 'string' && got.revision >= 1 && (got.body === null || typeof got.body === 'string'))
-  if (got.kind === 'action') assert(['ack', 'resolve'].includes(got.action) && [got.tenant, got.device, got.metric, got.alert, got.by, got.note].every((n) => typeof n === 'string'))
+  if (got.kind === 'action') assert(ALERT_VERBS.includes(got.action) && Number.isFinite(got.until ?? 0) && (got.until === undefined) === (got.action !== 'shelve') && [got.tenant, got.device, got.metric, got.alert, got.by, got.note].every((n) => typeof n === 'string'))
   if (got.kind !== 'block') return
   for (const name of [got.tenant, ...got.devices, ...got.metrics]) isText(name)
   for (let i = 0; i < got.row.length; i++) {

@@ -230,6 +230,25 @@ export function ruleLog(): InputMessage[] {
   return messages
 }
 
+/** Five hours of one probe by the half-minute whose value goes up and down, a rule that eases, and people who put its alerts aside and take them up again. */
+export function shelfLog(): InputMessage[] {
+  const messages: InputMessage[] = []
+  const put = (timeMs: number, data: Uint8Array) => messages.push({ seq: 3 * messages.length + 1, timeMs, data })
+  put(T0, encodeSettings({ latenessMs: 5_000, idleMs: 60_000, retentionMs: 0 }, [Flag.ageAtReceipt, Flag.rules]))
+  const { rule } = parseRule({ name: 'Too dry', select: { metric: 'soil' }, when: { below: 12, clear: 14 }, steps: [{ severity: 'critical', when: { below: 8, clear: 9 } }], eases: true, reopen: '2m', flapping: { count: 8, within: '20m' } })
+  put(T0, encodeRule({ tenant: 'default', id: 'dry', revision: 1, body: JSON.stringify(rule) }))
+  for (let i = 0; i < 600; i++) {
+    const ts = T0 + i * 30_000
+    put(ts + 500, blockOf([{ device: 'field/a', metric: 'soil', ts, value: 6 + ((i * 7) % 13) + (i % 50 > 40 ? 6 : 0) }]))
+    if (i % 9 !== 5) continue
+    const [last] = toldOf(messages).slice(-1)
+    const action = (['shelve', 'ack', 'unshelve', 'shelve', 'resolve', 'shelve'] as const)[(i / 9) % 6 | 0]
+    if (last !== undefined) put(ts + 800, encodeAction({ tenant: 'default', device: 'field/a', metric: 'soil', alert: last.id, action, by: 'ann', note: '', ...(action === 'shelve' ? { until: ts + (2 + (i % 4)) * 150_000 } : {}) }))
+  }
+  for (let s = 1; s < 400; s++) put(T0 + 600 * 30_000 + s * 2_000, partitionActor.tick())
+  return messages
+}
+
 /** The alerts of a log so far. */
 function toldOf(messages: readonly InputMessage[]): { id: string; device: string }[] {
   const state = partitionActor.create()

@@ -5,13 +5,13 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { partitionActor } from '../../actors/partition/actor.ts'
 import { seeded } from '../actors/partition/harness.ts'
-import { goldenLog, ruleLog } from './partition-log.ts'
+import { goldenLog, ruleLog, shelfLog } from './partition-log.ts'
 import { drive, Story, straight } from './story.ts'
 
 const messages = goldenLog()
 const told = straight(messages)
-/** That of a farm, and one of rules with their alerts. */
-const LOGS = [{ log: 'a farm', messages, told }, { log: 'rules', messages: ruleLog(), told: straight(ruleLog()) }]
+/** That of a farm, one of rules with their alerts, and one of alerts that are put aside. */
+const LOGS = [{ log: 'a farm', messages, told }, { log: 'rules', messages: ruleLog(), told: straight(ruleLog()) }, { log: 'a shelf', messages: shelfLog(), told: straight(shelfLog()) }]
 
 describe('the recorded log of a partition', () => {
   test('tells the story that was recorded', () => {

@@ -22,10 +22,10 @@ const STRETCHES = [[0, 500], [2_440, 2_640], [-160]] as const
 
 const [name, which] = process.argv.slice(2)
 const again = () => [...recordings().find((kept) => kept.version === name)!.messages]
-const { flaggedLog, forecastLog, insightLog, ensembleLog, deviceLog, kinLog, loanLog, ruleLog } = logs as { [name in 'flaggedLog' | 'forecastLog' | 'insightLog' | 'ensembleLog' | 'deviceLog' | 'kinLog' | 'loanLog' | 'ruleLog']?: () => InputMessage[] }
-const make = { golden: logs.goldenLog, flagged: flaggedLog, forecast: forecastLog, insight: insightLog, ensemble: ensembleLog, device: deviceLog, kin: kinLog, loan: loanLog, rule: ruleLog, again }[which as 'golden' | 'flagged' | 'forecast' | 'insight' | 'ensemble' | 'device' | 'kin' | 'loan' | 'rule' | 'again']
+const { flaggedLog, forecastLog, insightLog, ensembleLog, deviceLog, kinLog, loanLog, ruleLog, shelfLog } = logs as { [name in 'flaggedLog' | 'forecastLog' | 'insightLog' | 'ensembleLog' | 'deviceLog' | 'kinLog' | 'loanLog' | 'ruleLog' | 'shelfLog']?: () => InputMessage[] }
+const make = { golden: logs.goldenLog, flagged: flaggedLog, forecast: forecastLog, insight: insightLog, ensemble: ensembleLog, device: deviceLog, kin: kinLog, loan: loanLog, rule: ruleLog, shelf: shelfLog, again }[which as 'golden' | 'flagged' | 'forecast' | 'insight' | 'ensemble' | 'device' | 'kin' | 'loan' | 'rule' | 'shelf' | 'again']
 if (name === undefined || make === undefined) {
-  console.error('Cannot record as there must be a name and one of golden, flagged, forecast, insight, ensemble, device, kin, loan, rule, again')
+  console.error('Cannot record as there must be a name and one of golden, flagged, forecast, insight, ensemble, device, kin, loan, rule, shelf, again')
   process.exit(2)
 }
 const whole = make()

@@ -12,10 +12,13 @@ import type { KeyedEnv } from '../../../runtime/http.ts'
 import { ANSWER_BODY_BYTES_MAX } from '../../../runtime/limits.ts'
 import { inputSubject, partitionFor } from '../../../runtime/topology.ts'
 import { RULE_ID_RULE, isRuleId } from '../../alert/document.ts'
+import { SHELF_MAX_MS } from '../../alert/life.ts'
+import { parseDuration } from '../../../runtime/config.ts'
 import { encodeAction } from '../../reading/input.ts'
+import type { AlertVerb } from '../../reading/input.ts'
 import { formatTime } from '../data/times.ts'
 import { ALERT_STATES, alertOf, alerts } from '../query/alerts.ts'
-import type { Alert, AlertPlace } from '../query/alerts.ts'
+import type { Alert, AlertPlace, AlertState } from '../query/alerts.ts'
 import type { Scope } from '../query/scope.ts'
 import { choicesOf, filterOf, limitOf } from './parameters.ts'
 import { LIST_FORMATS, ParameterError, decodeCursor, encodeCursor, listReply, numberColumn, textColumn, timeColumn } from './reply.ts'
@@ -26,10 +29,13 @@ const ALERTS = [...['id', 'rule', 'device', 'metric', 'severity', 'event'].map(t
 const VERBS = [
   ['ack', 'Says that somebody looks after an alert'],
   ['resolve', 'Closes an alert; it stays so until all was well once'],
-] as const
+  ['shelve', 'Puts an alert aside for a time: nothing is said of it unless it grows worse'],
+  ['unshelve', 'Takes an alert up again that was put aside'],
+] as const satisfies readonly (readonly [AlertVerb, string])[]
+const STATE_THEN: Readonly<Record<AlertVerb, AlertState>> = { ack: 'acked', resolve: 'resolved', shelve: 'shelved', unshelve: 'open' }
 const NOTE_CHARS_MAX = 500
 
-type Sources = Pick<AnalyticsSources, 'tail' | 'keyring' | 'log' | 'topology' | 'logger'>
+type Sources = Pick<AnalyticsSources, 'tail' | 'keyring' | 'log' | 'topology' | 'logger' | 'clock'>
 
 export function alertRoutes(app: OpenAPIHono<KeyedEnv>, get: Get, sources: Sources): void {
   const { tail } = sources
@@ -83,26 +89,26 @@ function shown({ id, rule, device, metric, state, openedAt, history }: Alert, ti
   return { id, rule, device, metric, severity, event, at: time(at), value, message, state, opened_at: time(openedAt), history: steps }
 }
 
-function actionRoute(app: OpenAPIHono<KeyedEnv>, verb: 'ack' | 'resolve', summary: string, { tail, keyring, log, topology, logger }: Sources): void {
+function actionRoute(app: OpenAPIHono<KeyedEnv>, verb: AlertVerb, summary: string, { tail, keyring, log, topology, logger, clock }: Sources): void {
   app.post(`/v1/alerts/:id/${verb}`, requireKey(keyring, ['analyst']), async (c) => {
     const { tenant, id: person } = c.var.principal
     const id = c.req.param('id')!
-    const note = noteOf(await c.req.text())
-    if (note === null) return problem(c, { status: 400, title: 'Bad body', detail: `The body must be none, or JSON as {"note": "…"} of at most ${NOTE_CHARS_MAX} characters.`, extra: { parameter: 'note' } })
+    const asked = bodyOf(await c.req.text(), verb, clock.now())
+    if ('must' in asked) return problem(c, { status: 400, title: 'Bad body', detail: `The body must be ${asked.must}.`, extra: { parameter: asked.parameter } })
     const alert = id.length > 200 ? null : await alertOf(tail, tenant, id)
     if (alert === null) {
       return problem(c, { status: 404, title: 'No such alert', detail: `There is no alert ${JSON.stringify(id.slice(0, 64))}. GET /v1/alerts lists those that there are.` })
     }
-    const isDone = alert.state === 'resolved' || (verb === 'ack' && alert.state === 'acked')
+    const isDone = alert.state === 'resolved' || (verb === 'ack' && alert.state === 'acked') || (verb === 'unshelve' && alert.state !== 'shelved')
     const { device, metric } = alert
     try {
-      if (!isDone) await log.publish(inputSubject(partitionFor(topology, tenant, device)), encodeAction({ tenant, device, metric, alert: id, action: verb, by: person, note }))
+      if (!isDone) await log.publish(inputSubject(partitionFor(topology, tenant, device)), encodeAction({ tenant, device, metric, alert: id, action: verb, by: person, ...asked }))
     } catch (error) {
       if (!isOperating(error) || !error.retry) throw error
       logger.warn({ code: error.code }, 'what somebody did about an alert could not be stored')
       return problem(c, { status: 503, title: 'Not available now', detail: 'The log does not take it now. Try again.', headers: { 'retry-after': '1' } })
     }
-    return c.json({ id, state: isDone ? alert.state : verb === 'ack' ? 'acked' : 'resolved' }, 200, { 'cache-control': 'no-store' })
+    return c.json({ id, state: isDone ? alert.state : STATE_THEN[verb] }, 200, { 'cache-control': 'no-store' })
   })
   const failure = (description: string) => ({ description, content: { 'application/problem+json': { schema: shapes.Problem } } })
   app.openAPIRegistry.registerPath({
@@ -111,10 +117,10 @@ function actionRoute(app: OpenAPIHono<KeyedEnv>, verb: 'ack' | 'resolve', summar
     summary,
     description: 'Answered once the log has it; doing it again, or to what is resolved, changes nothing.',
     security: [{ key: [] }],
-    request: { params: z.object({ id: z.string() }), body: { required: false, content: { 'application/json': { schema: z.object({ note: z.string().max(NOTE_CHARS_MAX).optional() }).openapi('AlertNote') } } } },
+    request: { params: z.object({ id: z.string() }), body: { required: verb === 'shelve', content: { 'application/json': { schema: verb === 'shelve' ? ShelfBody : NoteBody } } } },
     responses: {
       200: { description: 'The state that it will have.', content: { 'application/json': { schema: z.object({ id: z.string(), state: z.enum(ALERT_STATES) }).openapi('AlertDone') } } },
-      400: failure('The note can not be used.'),
+      400: failure('The body can not be used.'),
       401: failure('The key is missing or unknown.'),
       403: failure('The role of the key may not do this.'),
       404: failure('There is no such alert.'),
@@ -123,14 +129,26 @@ function actionRoute(app: OpenAPIHono<KeyedEnv>, verb: 'ack' | 'resolve', summar
   })
 }
 
-/** The note in a body; null where it is none. */
-function noteOf(body: string): string | null {
-  if (body.trim() === '') return ''
-  if (body.length > ANSWER_BODY_BYTES_MAX) return null
+const NoteBody = z.object({ note: z.string().max(NOTE_CHARS_MAX).optional() }).openapi('AlertNote')
+const ShelfBody = z
+  .object({ for: z.string().optional().openapi({ description: 'So long, of at most 30 days.', example: '8h' }), until: z.string().optional().openapi({ description: 'Or until then, RFC 3339.' }), note: z.string().max(NOTE_CHARS_MAX).optional() })
+  .openapi('AlertShelf')
+
+/** What a body asks for, or what it must be. */
+function bodyOf(body: string, verb: AlertVerb, nowMs: number): { note: string; until?: number } | { must: string; parameter: string } {
+  const isShelving = verb === 'shelve'
+  const shape = isShelving ? '{"for": "8h", "note": "…"}, or with until in place of for' : 'none, or JSON as {"note": "…"}'
+  const bad = { must: `${shape}, the note of at most ${NOTE_CHARS_MAX} characters`, parameter: 'note' }
+  if (body.length > ANSWER_BODY_BYTES_MAX) return bad
   try {
-    const { note = '', ...more } = JSON.parse(body) as { note?: unknown }
-    return typeof note === 'string' && note.length <= NOTE_CHARS_MAX && Object.keys(more).length === 0 ? note : null
+    const { note = '', for: length, until, ...more } = (body.trim() === '' ? {} : JSON.parse(body)) as { note?: unknown; for?: unknown; until?: unknown }
+    if (typeof note !== 'string' || note.length > NOTE_CHARS_MAX || Object.keys(more).length > 0) return bad
+    if (!isShelving) return length === undefined && until === undefined ? { note } : bad
+    const badShelf = { must: '{"for": "8h"} or {"until": "2026-05-01T06:00:00Z"}, of a time to come and at most 30 days', parameter: until === undefined ? 'for' : 'until' }
+    if ((length === undefined) === (until === undefined)) return badShelf
+    const untilMs = typeof length === 'string' ? nowMs + (parseDuration(length) ?? NaN) : typeof until === 'string' ? Date.parse(until) : NaN
+    return untilMs > nowMs && untilMs <= nowMs + SHELF_MAX_MS ? { note, until: untilMs } : badShelf
   } catch {
-    return null
+    return bad
   }
 }

@@ -142,11 +142,11 @@ export const AlertRow = z
     at: time,
     value: number,
     message: z.string(),
-    state: z.enum(['open', 'acked', 'resolved']),
+    state: z.enum(['open', 'acked', 'shelved', 'resolved']),
     opened_at: time,
     history: z
       .array(z.object({ event: z.string(), severity: z.string(), at: time, value: number, message: z.string(), person: z.string().nullable().openapi({ description: 'Id of the key by which it was done.' }) }))
-      .openapi({ description: 'Its events in order: opened, escalated, acknowledged, resolved, reopened, flapping. In JSON alone.' }),
+      .openapi({ description: 'Its events in order: opened, escalated, acknowledged, resolved, reopened, flapping, shelved, unshelved, eased. In JSON alone.' }),
   })
   .openapi('Alert')
 export const Forecast = z

@@ -12,11 +12,11 @@ import type { Tail, View } from '../data/tail.ts'
 import type { Scope } from './scope.ts'
 import { scopeSql } from './scope.ts'
 
-export const ALERT_STATES = ['open', 'acked', 'resolved'] as const
+export const ALERT_STATES = ['open', 'acked', 'shelved', 'resolved'] as const
 export type AlertState = (typeof ALERT_STATES)[number]
 
-/** Events that decide in which state an alert is: an escalation opens it again, flapping leaves it as it was. */
-const STATE_AFTER: Readonly<Partial<Record<AlertEvent, AlertState>>> = { opened: 'open', reopened: 'open', escalated: 'open', acknowledged: 'acked', resolved: 'resolved' }
+/** Events that decide in which state an alert is: an escalation opens it again, flapping and easing leave it as it was. */
+const STATE_AFTER: Readonly<Partial<Record<AlertEvent, AlertState>>> = { opened: 'open', reopened: 'open', escalated: 'open', acknowledged: 'acked', shelved: 'shelved', unshelved: 'open', resolved: 'resolved' }
 const DECISIVE = Object.keys(STATE_AFTER).map(text).join(', ')
 
 export interface AlertStep {

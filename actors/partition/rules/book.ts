@@ -169,13 +169,25 @@ export class RuleBook {
   }
 
   /** Does what a person asks for; passes over what is of no alert that there is now. */
-  act(series: Series | null, { alert, action, by, note }: AlertAction, effects: EffectsBuilder): void {
+  act(series: Series | null, { alert, action, by, note, until }: AlertAction, effects: EffectsBuilder): void {
     const list = series === null ? undefined : this.bySeries[series.id]
     const watched = list?.find((w) => w.series === series && w.watch.life.events > 0 && idOf(w) === alert)
     if (watched === undefined) return
     const tell = (event: AlertEvent) => this.#tell(watched, event, effects, { by, note, why: null })
-    if (action === 'ack') watched.watch.life.acknowledge(tell)
-    else watched.watch.life.end(this.#time, tell)
+    const { life } = watched.watch
+    if (action === 'ack') life.acknowledge(tell)
+    else if (action === 'resolve') life.end(this.#time, tell)
+    else if (action === 'unshelve') life.unshelve(tell)
+    else {
+      life.shelve(until!, this.#time, tell)
+      this.#wait(watched)
+    }
+  }
+
+  /** Whether an alert is shelved: that needs a format of snapshots of its own. */
+  get isShelving(): boolean {
+    for (const { watches } of this.entries.values()) for (const { watch } of watches.values()) if (!Number.isNaN(watch.life.shelvedUntil)) return true
+    return false
   }
 
   /** Puts a watch back that a snapshot holds. */
@@ -227,6 +239,11 @@ export class RuleBook {
 
   #look(watched: Watched, effects: EffectsBuilder): void {
     watched.watch.look(this.#time, (_, event) => this.#tell(watched, event, effects, UNSAID))
+    this.#wait(watched)
+  }
+
+  /** Has it looked at when time alone may change something. */
+  #wait(watched: Watched): void {
     const due = watched.watch.due(this.#time)
     if (due === Infinity) return
     const bucket = this.#wheel.bucketOf(due)

@@ -8,7 +8,7 @@
  * - S3 A state is written in the least format that holds it, and every older format is read: 1 is that of a state whose log has
  *   switched no flag on, 2 names the flags, 3 holds ensembles in place of detectors, 5 answers to anomalies, 6 what is known of kinds, 7 what
  *   drives series, 8 what forecasts need, 9 what the metrics of devices lean by, and how series stand to their kinds, and what
- *   kinds lend, 10 rules, 11 several pieces. So the version before reads what this one writes until a flag is on. (4 was what forecasts needed before
+ *   kinds lend, 10 rules, 11 several pieces, 12 alerts that are shelved. So the version before reads what this one writes until a flag is on. (4 was what forecasts needed before
  *   any release had them.)
  * - S4 Writing and reading need the memory of one piece, used again for the next: the engine's own would be garbage of the size of the state.
  */
@@ -24,12 +24,13 @@ import { readMinutes, readUpper, writeMinutes, writeUpper } from './windows.ts'
 import { must } from './wire.ts'
 import type { Wire } from './wire.ts'
 
-export const SNAPSHOT_VERSION = 11
+export const SNAPSHOT_VERSION = 12
 
 /** Series of a piece, some 2.7 kB each once they forecast. */
 const PIECE_SERIES = 1_024
 
 export function snapshotVersionOf(state: PartitionState, pieceSeries = PIECE_SERIES): number {
+  if (state.rules.isShelving) return 12
   if (countOf(state, pieceSeries) > 1) return 11
   if (state.rules.size > 0) return 10
   if (state.flags.has(Flag.together) || state.flags.has(Flag.kin) || state.flags.has(Flag.loan)) return 9
@@ -55,7 +56,7 @@ export function piecesOf(state: PartitionState, pieceSeries = PIECE_SERIES): Pie
 function* writePieces(state: PartitionState, count: number, pieceSeries: number): Generator<Uint8Array> {
   const room = new PackRoom()
   const names = new NamesWritten()
-  const v = count > 1 ? 11 : snapshotVersionOf(state, Infinity)
+  const v = Math.max(count > 1 ? 11 : 1, snapshotVersionOf(state, Infinity))
   for (let i = 0; i < count; i++) {
     const from = i * pieceSeries
     const until = Math.min(state.series.length, from + pieceSeries)

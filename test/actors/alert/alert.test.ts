@@ -60,8 +60,10 @@ describe('a life', () => {
     const rule = ruleOf({ steps: [{ severity: 'critical', when: { above: 2 } }], flapping: { count: 3, within: '5m' }, reopen: '1m' })
     const random = seeded(5)
     const after: Record<string, readonly AlertEvent[]> = {
-      none: ['opened'], opened: ['escalated', 'acknowledged', 'resolved'], reopened: ['escalated', 'acknowledged', 'resolved', 'flapping'], escalated: ['acknowledged', 'resolved', 'escalated'],
-      acknowledged: ['escalated', 'resolved'], flapping: ['escalated', 'acknowledged', 'resolved'], resolved: ['opened', 'reopened'],
+      none: ['opened'], opened: ['escalated', 'eased', 'acknowledged', 'shelved', 'resolved'], reopened: ['escalated', 'eased', 'acknowledged', 'shelved', 'resolved', 'flapping'],
+      escalated: ['acknowledged', 'eased', 'shelved', 'resolved'], eased: ['escalated', 'acknowledged', 'shelved', 'unshelved', 'resolved'],
+      acknowledged: ['escalated', 'eased', 'shelved', 'resolved'], flapping: ['escalated', 'acknowledged', 'shelved', 'unshelved', 'resolved'], resolved: ['opened', 'reopened'],
+      shelved: ['escalated', 'eased', 'acknowledged', 'shelved', 'unshelved', 'resolved', 'flapping'], unshelved: ['escalated', 'eased', 'acknowledged', 'shelved', 'resolved'],
     }
     // An opening may be the one too many, too.
     const follows = (last: string, event: AlertEvent) => after[last].includes(event) || (last === 'opened' && event === 'flapping')
@@ -81,8 +83,13 @@ describe('a life', () => {
       else if (draw < 0.62) life.end(now, tell)
       else if (draw < 0.7) life.acknowledge(tell)
       else if (draw < 0.72) i += 30
+      else if (draw < 0.78) life.shelve(now.logMs + random() * 200_000, now, tell)
+      else if (draw < 0.8) life.unshelve(tell)
+      else if (draw < 0.85) life.ease(0, tell)
+      else life.passTime(now, tell)
       const restored = new Life()
       restored.restore(life.numbers())
+      restored.shelvedUntil = life.shelvedUntil
       expect(restored).toEqual(life)
       life = restored
     }

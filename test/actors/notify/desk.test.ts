@@ -87,6 +87,26 @@ it('reminds of what is open until somebody has acknowledged it, each time under 
   await stop()
 })
 
+it('tells nothing of what is shelved until that is over or it grows worse', async () => {
+  const { stage, stop } = await begin({ remind: '30m' })
+  await stage.commit({ device: 'a', event: 'opened' }, { device: 'b', event: 'opened' })
+  await stage.clock.advance(100)
+  await stage.commit({ device: 'a', event: 'shelved' }, { device: 'b', event: 'shelved' })
+  await stage.clock.advance(3 * 60 * MINUTE)
+  // It passes, and comes back as the same one, still put aside.
+  await stage.commit({ device: 'a', event: 'resolved', number: 3 }, { device: 'b', event: 'resolved', number: 3 })
+  await stage.clock.advance(MINUTE)
+  await stage.commit({ device: 'a', event: 'reopened', number: 4 }, { device: 'a', event: 'shelved', number: 5 }, { device: 'b', event: 'reopened', number: 4 }, { device: 'b', event: 'shelved', number: 5 })
+  await stage.clock.advance(MINUTE)
+  expect(stage.events).toEqual(['a opened 1', 'b opened 1'])
+  await stage.commit({ device: 'a', event: 'unshelved', number: 6 })
+  await stage.commit({ device: 'b', event: 'escalated', severity: 'critical', number: 6 })
+  await stage.clock.advance(31 * MINUTE)
+  expect(stage.events.slice(2)).toEqual(['a unshelved 6', 'b escalated 6'])
+  expect(titles(stage).slice(2)).toEqual(['No longer put aside: dry, a', 'Critical: dry, b', 'Still open: dry, a', 'Still open: dry, b'])
+  await stop()
+})
+
 it('tells each route what it is about: by severity, rule, device, label and event', async () => {
   const stage = await Stage.open()
   await stage.rule('dry', { crop: 'maize' })

@@ -13,7 +13,7 @@ describe('a route', () => {
   it('has defaults that suit one message an alert', () => {
     const { route, drawn, document } = parseRoute({ target: { webhook: { url: HOOK.url } } }, null, draw)
     expect(route).toMatchObject({ groupBy: [], waitMs: 0, intervalMs: 0, remindMs: null, giveUpMs: 86_400_000, urgent: ['critical'] })
-    expect(route.events).toEqual(['opened', 'escalated', 'resolved', 'reopened', 'flapping'])
+    expect(route.events).toEqual(['opened', 'escalated', 'resolved', 'reopened', 'flapping', 'unshelved', 'eased'])
     expect(drawn).toBe(SECRET)
     expect(document).toEqual({ target: { webhook: HOOK } })
   })

@@ -140,6 +140,11 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     favours: { keepLogMs: 1_000, sealIntervalMs: 500, stepMs: 2_000, deeds: { purge: 8, harmSnapshot: 8, workerKill: 8 } },
     edits: [['actors/store/janitor.ts', 'this.#oldBefore(inputInfo), replayed,', 'this.#oldBefore(inputInfo),']],
   },
+  'shelf-forgotten': {
+    what: 'a snapshot forgets that an alert is shelved',
+    favours: { rules: true, deeds: { workerKill: 8 } },
+    edits: [['actors/alert/watch.ts', '    if (state.length > end) this.life.shelvedUntil = state[end]\n', '']],
+  },
   'alert-forgets-its-opening': {
     what: 'a snapshot forgets that an alert is open',
     favours: { rules: true, deeds: { workerKill: 8 } },

@@ -12,7 +12,7 @@ import type { Topology } from '../../../runtime/topology.ts'
 
 /** Values of the simulated devices lie between −20 and 80. None waits for the hours of a schedule: the log's time would go on until they come. */
 const DOCUMENTS = [
-  { select: { metric: 'm0' }, when: { above: 30, clear: 20 }, steps: [{ severity: 'critical', when: { above: 60 }, for: '1s' }], flapping: { count: 3, within: '1m' } },
+  { select: { metric: 'm0' }, when: { above: 30, clear: 20 }, steps: [{ severity: 'critical', when: { above: 60 }, for: '1s' }], eases: true, flapping: { count: 3, within: '1m' } },
   { select: { metric: 'm0', prefix: 'probe-' }, when: { any: [{ silent: '20s' }, { silent: 'learned' }, { rises: 40, within: '1m' }] } },
   { select: { metric: 'm1' }, when: { all: [{ below: 30 }, { not: { metric: 'm0', above: 50 } }] }, for: '3s', schedule: { zone: 'Europe/Vienna', days: ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] } },
   { select: { metric: 'm0', device: 'probe-0' }, when: { any: [{ anomaly: 0, hold: '10s' }, { deviates: 5, from: '1m', side: 'both' }] } },
@@ -23,6 +23,8 @@ export class SimRules {
   readonly #topology: Topology
   readonly #tenants: readonly string[]
   #revision = 0
+  /** The newest time that commits told of. */
+  #logMs = 0
   /** The newest alert of each series that commits told of. */
   readonly #alerts = new Map<string, { tenant: string; device: string; metric: string; alert: string }>()
 
@@ -34,7 +36,8 @@ export class SimRules {
 
   /** To be told of each commit. */
   hear(payload: Uint8Array): void {
-    const { alerts, series } = decodeEffects(payload)
+    const { alerts, series, logTimeMs } = decodeEffects(payload)
+    this.#logMs = Math.max(this.#logMs, logTimeMs)
     for (const { id, series: at } of alerts) this.#alerts.set(`${series[at].tenant} ${series[at].device} ${series[at].metric}`, { ...series[at], alert: id })
   }
 
@@ -48,8 +51,10 @@ export class SimRules {
       for (let p = 0; p < this.#topology.partitions; p++) for (let n = (step + p) % 4 === 0 ? 2 : 1; n > 0; n--) this.#send(p, message)
     }
     for (const [n, of] of [...this.#alerts.values()].entries()) {
-      if ((step + n) % 7 > 1) continue
-      this.#send(partitionFor(this.#topology, of.tenant, of.device), encodeAction({ ...of, action: (step + n) % 7 === 0 ? 'ack' : 'resolve', by: 'ann', note: '' }))
+      const action = (['ack', 'resolve', 'shelve', 'unshelve'] as const)[(step + n) % 8]
+      if (action === undefined) continue
+      const until = action === 'shelve' ? { until: this.#logMs + 5_000 } : {}
+      this.#send(partitionFor(this.#topology, of.tenant, of.device), encodeAction({ ...of, action, by: 'ann', note: '', ...until }))
     }
   }
 

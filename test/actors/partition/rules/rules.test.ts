@@ -41,8 +41,12 @@ class Farm extends Bench {
     return this.told.map((a) => a.event)
   }
 
-  act(action: 'ack' | 'resolve', alert = this.told.at(-1)!.id) {
+  act(action: 'ack' | 'resolve' | 'unshelve', alert = this.told.at(-1)!.id) {
     return this.feed(encodeAction({ tenant: 'default', device: 'd', metric: 'm', alert, action, by: 'ann', note: 'on my way' }))
+  }
+
+  shelve(forMs: number, alert = this.told.at(-1)!.id) {
+    return this.feed(encodeAction({ tenant: 'default', device: 'd', metric: 'm', alert, action: 'shelve', until: this.timeMs + forMs, by: 'ann', note: '' }))
   }
 }
 
@@ -244,6 +248,74 @@ describe('the life of an alert', () => {
     expect(farm.events.slice(6)).toEqual(['resolved'])
     farm.at(farm.timeMs + 1_000, 11)
     expect(farm.events.slice(7)).toEqual(['reopened'])
+  })
+
+  test('what is shelved stays so until the time that was named, by the log alone, though it passes and comes back meanwhile', () => {
+    const farm = new Farm()
+    farm.rule({ ...DRY, reopen: '1m' })
+    farm.at(T0, 11)
+    farm.shelve(2 * HOUR)
+    expect(farm.told.at(-1)).toMatchObject({ event: 'shelved', by: 'ann', number: 2, message: 'Somebody has put it aside for 2 hours.' })
+    expect(partitionActor.snapshotVersionOf(farm.state)).toBe(12)
+    farm.restore()
+    farm.at(T0 + 10 * MINUTE, 20)
+    farm.restore()
+    farm.at(T0 + 30 * MINUTE, 10)
+    farm.restore()
+    expect(farm.events).toEqual(['opened', 'shelved', 'resolved', 'reopened', 'shelved'])
+    expect(farm.told.at(-1)).toMatchObject({ by: null, id: farm.told[0].id, message: 'It stays put aside for another 90 minutes.' })
+    // Ticks alone bring the end of it.
+    farm.tick(90 * 60 - 2)
+    expect(farm.events.length).toBe(5)
+    farm.tick(10)
+    expect(farm.events.slice(5)).toEqual(['unshelved'])
+    expect(farm.told.at(-1)!.message).toBe('M of d is 10, below 12. It was put aside, and that time is over.')
+    expect(partitionActor.snapshotVersionOf(farm.state)).toBe(10)
+    // Beyond the shelf and the rule's time it is another one.
+    farm.at(farm.timeMs + MINUTE, 20)
+    farm.at(farm.timeMs + 10 * MINUTE, 11)
+    expect(farm.told.at(-1)).toMatchObject({ event: 'opened', number: 1 })
+  })
+
+  test('what is shelved is taken up again by who says so, who acknowledges or resolves it, and by growing worse', () => {
+    const farm = new Farm()
+    farm.rule({ ...DRY, steps: [{ severity: 'critical', when: { below: 8 } }] })
+    farm.at(T0, 11)
+    farm.act('unshelve')
+    farm.shelve(HOUR)
+    farm.shelve(2 * HOUR)
+    farm.act('unshelve')
+    expect(farm.told.at(-1)).toMatchObject({ event: 'unshelved', by: 'ann', message: 'Somebody has taken it up again: on my way.' })
+    farm.shelve(HOUR)
+    farm.act('ack')
+    farm.shelve(HOUR)
+    farm.at(T0 + MINUTE, 7)
+    farm.shelve(HOUR)
+    farm.act('resolve')
+    farm.shelve(HOUR)
+    farm.shelve(-HOUR)
+    expect(farm.events).toEqual(['opened', 'shelved', 'shelved', 'unshelved', 'shelved', 'acknowledged', 'shelved', 'escalated', 'shelved', 'resolved'])
+    farm.at(T0 + 2 * MINUTE, 20)
+    farm.at(T0 + 3 * MINUTE, 11)
+    expect(farm.events.slice(10)).toEqual(['reopened'])
+    farm.shelve(HOUR)
+    // A rule that is changed keeps what was put aside.
+    farm.rule({ ...DRY, name: 'Drier' })
+    expect(farm.events.slice(11)).toEqual(['shelved'])
+    farm.tick(3_700)
+    expect(farm.events.slice(12)).toEqual(['unshelved'])
+  })
+
+  test('severity falls with what holds, where the rule says so', () => {
+    const document = { ...DRY, steps: [{ severity: 'critical', when: { below: 8, clear: 9 } }] }
+    for (const eases of [false, true]) {
+      const farm = new Farm()
+      farm.rule({ ...document, eases })
+      for (const [i, value] of [11, 7, 8.5, 10, 7, 15].entries()) farm.at(T0 + i * MINUTE, value)
+      const told = farm.told.map(({ event, severity }) => `${event} ${severity}`)
+      expect(told).toEqual(eases ? ['opened warning', 'escalated critical', 'eased warning', 'escalated critical', 'resolved critical'] : ['opened warning', 'escalated critical', 'resolved critical'])
+      if (eases) expect(farm.told[2].message).toBe('M of d is 10, below 12, which is less bad than before.')
+    }
   })
 
   test('its words are the rule’s own', () => {
