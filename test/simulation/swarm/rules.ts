@@ -51,9 +51,8 @@ export class SimRules {
       for (let p = 0; p < this.#topology.partitions; p++) for (let n = (step + p) % 4 === 0 ? 2 : 1; n > 0; n--) this.#send(p, message)
     }
     for (const [n, of] of [...this.#alerts.values()].entries()) {
-      const action = (['ack', 'resolve', 'shelve', 'unshelve'] as const)[(step + n) % 8]
-      if (action === undefined) continue
-      const until = action === 'shelve' ? { until: this.#logMs + 5_000 } : {}
+      const action = (['shelve', 'ack', 'shelve', 'resolve', 'shelve', 'unshelve'] as const)[(step + n) % 6]
+      const until = action === 'shelve' ? { until: this.#logMs + 60_000 } : {}
       this.#send(partitionFor(this.#topology, of.tenant, of.device), encodeAction({ ...of, action, by: 'ann', note: '', ...until }))
     }
   }
