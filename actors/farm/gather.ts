@@ -14,29 +14,43 @@ import type { Plot, Source, WaterSource } from './plot.ts'
 export type Measure = 'temperature' | 'humidity' | 'wind' | 'radiation'
 export const MEASURES: readonly Measure[] = ['temperature', 'humidity', 'wind', 'radiation']
 
-/** One day, by measure: least, most, and of each hour that was seen its sum and count. */
+/** Of one measure on one day: its extremes, and the means of its hours, of which the newest is still open. */
+interface Hours {
+  least: number
+  most: number
+  /** Closed hours that were seen, and the sum of their means. */
+  seen: number
+  sum: number
+  hour: number
+  hourSum: number
+  hourCount: number
+}
+
 export interface Gathered {
   readonly day: number
-  readonly least: Partial<Record<Measure, number>>
-  readonly most: Partial<Record<Measure, number>>
-  readonly hours: Partial<Record<Measure, Record<string, [sum: number, count: number]>>>
+  readonly measures: Partial<Record<Measure, Hours>>
   rainMm: number
   irrigationMm: number
-  rainReadings: number
-  irrigationReadings: number
 }
 
 export function gathered(day: number): Gathered {
-  return { day, least: {}, most: {}, hours: {}, rainMm: 0, irrigationMm: 0, rainReadings: 0, irrigationReadings: 0 }
+  return { day, measures: {}, rainMm: 0, irrigationMm: 0 }
 }
 
+/** What comes for an hour before the newest one counts for the extremes alone. */
 export function gather(into: Gathered, measure: Measure, hour: number, value: number): void {
-  into.least[measure] = Math.min(into.least[measure] ?? value, value)
-  into.most[measure] = Math.max(into.most[measure] ?? value, value)
-  const hours = (into.hours[measure] ??= {})
-  const cell = (hours[hour] ??= [0, 0])
-  cell[0] += value
-  cell[1]++
+  const known = (into.measures[measure] ??= { least: value, most: value, seen: 0, sum: 0, hour, hourSum: 0, hourCount: 0 })
+  known.least = Math.min(known.least, value)
+  known.most = Math.max(known.most, value)
+  if (hour < known.hour) return
+  if (hour > known.hour) {
+    known.seen++
+    known.sum += known.hourSum / known.hourCount
+    known.hour = hour
+    known.hourSum = known.hourCount = 0
+  }
+  known.hourSum += value
+  known.hourCount++
 }
 
 /** A meter's place: the newest time and total seen. */
@@ -79,16 +93,16 @@ const SEASON_PART = 0.27
 /** `lastParts` are ET0 of the plot's last days, each as part of what the radiation above the air could have evaporated that day. */
 export function weatherOf(plot: Plot, day: Gathered, lastParts: readonly number[]): WeatherDay {
   const season = dayOfYear(day.day)
-  const hoursOf = (measure: Measure) => Object.values(day.hours[measure] ?? {})
-  const meanOf = (measure: Measure) => hoursOf(measure).reduce((sum, [total, count], _, all) => sum + total / count / all.length, 0)
-  const seen = (measure: Measure, source: Source | null) => source !== null && hoursOf(measure).length >= HOURS_NEEDED
-  const air = { wind: ASSUMED_WIND, humidityMin: seen('humidity', plot.humidity) ? day.least.humidity! : ASSUMED_HUMIDITY_MIN }
+  const of = (measure: Measure) => day.measures[measure]!
+  const meanOf = (measure: Measure) => (of(measure).sum + of(measure).hourSum / of(measure).hourCount) / (of(measure).seen + 1)
+  const seen = (measure: Measure, source: Source | null) => source !== null && day.measures[measure] !== undefined && of(measure).seen + 1 >= HOURS_NEEDED
+  const air = { wind: ASSUMED_WIND, humidityMin: seen('humidity', plot.humidity) ? of('humidity').least : ASSUMED_HUMIDITY_MIN }
   if (seen('temperature', plot.temperature)) {
-    const temperatures = { temperatureMax: day.most.temperature!, temperatureMin: day.least.temperature! }
+    const temperatures = { temperatureMax: of('temperature').most, temperatureMin: of('temperature').least }
     if (!seen('radiation', plot.radiation)) return { et0Mm: et0OfTemperatures({ ...temperatures, latitude: plot.latitude, dayOfYear: season }), source: 'temperatures', ...air, assumed: [] }
     const assumed: ('humidity' | 'wind')[] = []
     let vapourPressure: number
-    if (seen('humidity', plot.humidity)) vapourPressure = vapourPressureOfHumidity({ ...temperatures, humidityMax: day.most.humidity!, humidityMin: day.least.humidity! })
+    if (seen('humidity', plot.humidity)) vapourPressure = vapourPressureOfHumidity({ ...temperatures, humidityMax: of('humidity').most, humidityMin: of('humidity').least })
     else {
       // (48): the air's dew point is near the night's least temperature.
       vapourPressure = saturationPressure(temperatures.temperatureMin)

@@ -144,14 +144,14 @@ class Fields {
   }
 }
 
-const MEASURES = ['temperature', 'humidity', 'wind', 'radiation', 'rain', 'irrigation', 'moisture'] as const
+const MEASURE_NAMES = ['temperature', 'humidity', 'wind', 'radiation', 'rain', 'irrigation', 'moisture'] as const
 const KNOWN = ['name', 'crop', 'planted', 'soil', 'areaHa', 'latitude', 'longitude', 'elevationM', 'zone', 'offsets', 'irrigation', 'measures', 'nitrogen'] as const
 
 /** Throws `PlotError`. */
 export function parsePlot(document: unknown): Plot {
   const plot = new Fields('', document, KNOWN)
   const water = new Fields('/irrigation', plot.raw('irrigation') ?? {}, ['efficiency', 'rateMmHour', 'mostMm', 'wetted'])
-  const measures = new Fields('/measures', plot.raw('measures') ?? {}, MEASURES)
+  const measures = new Fields('/measures', plot.raw('measures') ?? {}, MEASURE_NAMES)
   const offsets = plot.list('offsets', 1_000)
   if (offsets.length % 2 !== 0 || !offsets.every((value) => typeof value === 'number')) throw new PlotError('/offsets', 'pairs of numbers', offsets.length)
   const moisture = measures.list('moisture', 16).map((value, i): MoistureSource => {

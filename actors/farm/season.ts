@@ -31,7 +31,10 @@ const SILENT_MS = 6 * HOUR_MS
 const TELLING_MS = 15 * 60_000
 /** Probes are heard as a mean that forgets within about so long. */
 const PROBE_MEMORY_MS = HOUR_MS
-const DAYS_KEPT = 60
+/** A state is read and written at every step: what happened longer ago is in the view. */
+const DAYS_KEPT = 7
+/** After a long silence only so many days are told. */
+const DAYS_MISSED_MAX = 60
 const PARTS_KEPT = 14
 const OPEN_DAYS_MAX = 4
 /** mm of net water on a day, above which forecasts that span it are not graded. */
@@ -193,11 +196,9 @@ export function readingCame(state: PlotState, reading: PlotReading, ended: (day:
   for (const measure of MEASURES) if (isOf(plot[measure], reading)) gather(into, measure, hour, value)
   if (isOf(plot.rain, reading)) {
     into.rainMm += waterOf(plot.rain!, state.meters, { ts, value, areaHa: plot.areaHa })
-    into.rainReadings++
   }
   if (isOf(plot.irrigation, reading)) {
     into.irrigationMm += waterOf(plot.irrigation!, state.meters, { ts, value, areaHa: plot.areaHa })
-    into.irrigationReadings++
   }
 }
 
@@ -214,8 +215,7 @@ function endDays(state: PlotState, nowMs: number, ended: (day: PlotDay) => void)
   if (state.endedTo === null) return
   let day = state.endedTo + 1
   if (startOf(plot, day + 1) + GRACE_MS > nowMs) return
-  // After a long silence only so many days are told as are remembered.
-  day = Math.max(day, dayAt(plot, nowMs) - DAYS_KEPT)
+  day = Math.max(day, dayAt(plot, nowMs) - DAYS_MISSED_MAX)
   for (; startOf(plot, day + 1) + GRACE_MS <= nowMs; day++) ended(endDay(state, plot, day))
 }
 
@@ -305,7 +305,7 @@ function moistureAt(state: PlotState, plot: Plot, { ms, rootM }: { ms: number; r
     if (last !== undefined && last[0] >= ms - SILENT_MS) depths.set(depthM ?? 0, [...(depths.get(depthM ?? 0) ?? []), last[1]])
   }
   if (depths.size === 0) return null
-  const levels = [...depths].sort(([a], [b]) => a - b).map(([depthM, values]) => ({ depthM, moisture: middleOf(values) }))
+  const levels = [...depths].sort(([a], [b]) => a - b).map(([depthM, values]) => ({ depthM, moisture: medianOf(values) }))
   let [sum, total, from] = [0, 0, 0]
   levels.forEach(({ depthM, moisture }, i) => {
     const next = levels[i + 1]
@@ -317,7 +317,7 @@ function moistureAt(state: PlotState, plot: Plot, { ms, rootM }: { ms: number; r
   return sum / total
 }
 
-function middleOf(values: readonly number[]): number {
+function medianOf(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = Math.floor(sorted.length / 2)
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2

@@ -1,9 +1,7 @@
 /** Advice in the words of a farmer: what to do in one sentence, and why in a few. Pure. */
 
-import { WITHIN_95 } from './advice.ts'
 import type { Advice } from './advice.ts'
 import { useDeviation } from './filter.ts'
-import { dateOf } from './plot.ts'
 import type { Plot } from './plot.ts'
 import { HORIZONS, nitrogenOf } from './season.ts'
 import type { PlotDay, PlotState } from './season.ts'
@@ -91,5 +89,3 @@ export function gradeWords({ grades }: PlotState): string | null {
 }
 
 const capital = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1)
-export const intervalWords = ({ depletionMm, deviationMm }: { depletionMm: number; deviationMm: number }): string => `${whole(Math.max(0, depletionMm - WITHIN_95 * deviationMm))} to ${whole(depletionMm + WITHIN_95 * deviationMm)} mm`
-export { dateOf }
