@@ -10,12 +10,12 @@
  */
 
 import type { Clock } from '../../runtime/clock.ts'
-import { isOperating, OperatingError } from '../../runtime/errors.ts'
+import { ErrorCode, isOperating, OperatingError } from '../../runtime/errors.ts'
 import { infoShowing } from '../../runtime/identity.ts'
 import { JournalReader } from '../../runtime/journal.ts'
 import { REGISTER_INTERVAL_MS } from '../../runtime/limits.ts'
 import type { Connection, KeyValue, LogReader } from '../../runtime/log.ts'
-import { BUCKET_META, BUCKET_NOTIFY, inputStreams, RESULTS } from '../../runtime/topology.ts'
+import { BUCKET_META, BUCKET_NOTIFY, inputStreams, OWN, RESULTS } from '../../runtime/topology.ts'
 import type { Topology } from '../../runtime/topology.ts'
 import { decodeAlerts } from '../partition/effects.ts'
 import type { FollowerLogger } from '../store/follow.ts'
@@ -242,11 +242,16 @@ export class Notifier {
   /** N2. */
   async #register(): Promise<void> {
     const { connection, topology, clock } = this.#options
-    const streams = inputStreams(topology)
-    const infos = await Promise.all([...streams, RESULTS].map((stream) => connection.log.info(stream)))
-    const results = infos.at(-1)!
+    const infos = await Promise.all([...inputStreams(topology), RESULTS].map((stream) => connection.log.info(stream)))
+    const results = infos.pop()!
+    // An installation of before own actors may lack their stream.
+    const own = await connection.log.info(OWN).catch((error) => {
+      if (!isOperating(error, ErrorCode.identity)) throw error
+      return null
+    })
+    if (own !== null) infos.push(own)
     if (results.created !== this.#created) throw new OperatingError('identity', `Cannot go on reading ${RESULTS} as it must be the stream made at ${this.#created}: it was made at ${results.created}`)
-    const inputFrom = Object.fromEntries(infos.slice(0, -1).map(({ name, created }) => [name, { created, seq: NOTHING_OF_IT }]))
+    const inputFrom = Object.fromEntries(infos.map(({ name, created }) => [name, { created, seq: NOTHING_OF_IT }]))
     await writeReader(this.#meta, { name: NOTIFIER, atMs: Math.floor(clock.now()), resultsCreated: this.#created, resultsFrom: this.#neededFrom(), inputFrom, covered: {}, marks: {} })
   }
 }

@@ -3,9 +3,9 @@
 import { expect, it } from 'vitest'
 import { encodeState, emptyState, emptyRoute, stateKey } from '../../../actors/notify/state.ts'
 import { OperatingError } from '../../../runtime/errors.ts'
-import { readReader } from '../../../actors/store/readers.ts'
+import { messagesBehind, readReader } from '../../../actors/store/readers.ts'
 import { Janitor } from '../../../actors/store/janitor.ts'
-import { BUCKET_META, BUCKET_NOTIFY, RESULTS } from '../../../runtime/topology.ts'
+import { BUCKET_META, BUCKET_NOTIFY, inputSubject, OWN, OWN_FIRST, ownPartitions, RESULTS } from '../../../runtime/topology.ts'
 import { NOTIFY_WAITING_MAX } from '../../../runtime/limits.ts'
 import { Stage } from './stage.ts'
 import type { Event } from './stage.ts'
@@ -90,6 +90,21 @@ it('needs of the log what is not yet stored, and lets the janitor purge the rest
   await stage.clock.advance(5_000)
   expect(stage.received.length).toBe(2 * ALL.length)
   await next.notifier.stop()
+})
+
+it('needs no input, and holds none: of devices, and of own actors whose stream came later', async () => {
+  const stage = await stageOf({})
+  const { notifier } = await stage.notifier()
+  const { log } = stage.world.connect()
+  await log.ensureStream({ name: OWN, subjects: ownPartitions().map(inputSubject), replicas: 1, bytesMax: -1 })
+  await stage.clock.advance(20_000)
+  const entry = await readReader(await stage.world.connect().kv(BUCKET_META), 'notifier')
+  await log.publish(inputSubject(OWN_FIRST), new Uint8Array(1))
+  await log.publish(inputSubject(0), new Uint8Array(1))
+  const streams = [await log.info(OWN), await log.info('READINGS_0')]
+  expect(Object.keys(entry!.inputFrom).sort()).toEqual([OWN, 'READINGS_0'])
+  expect(messagesBehind(entry, streams)).toBe(0)
+  await notifier.stop()
 })
 
 it('is one of two: who stores second finds out, and ends its term', async () => {
