@@ -106,8 +106,11 @@ export interface ObjectStore {
   put(name: string, data: Uint8Array | AsyncIterable<Uint8Array>): Promise<void>
   /** The whole object, or null where it is absent or damaged. */
   get(name: string): Promise<Uint8Array | null>
-  /** Gives the object's bytes bit by bit. Whether they were all of a whole object is known at the end only: false where it is absent or damaged. */
-  read(name: string, onBytes: (bytes: Uint8Array) => void): Promise<boolean>
+  /**
+   * Gives the object's bytes bit by bit, and waits for what `onBytes` promises. Whether they were all of a whole object is known at the end only: false
+   * where it is absent or damaged.
+   */
+  read(name: string, onBytes: (bytes: Uint8Array) => void | Promise<void>): Promise<boolean>
   delete(name: string): Promise<void>
   list(): Promise<string[]>
 }

@@ -110,10 +110,13 @@ export class MemoryObjects implements ObjectStore {
     })
   }
 
-  async read(name: string, onBytes: (bytes: Uint8Array) => void): Promise<boolean> {
+  async read(name: string, onBytes: (bytes: Uint8Array) => void | Promise<void>): Promise<boolean> {
     const data = await this.get(name)
     if (data === null) return false
-    for (let at = 0; at < data.byteLength; at += READ_BYTES) onBytes(data.subarray(at, at + READ_BYTES))
+    for (let at = 0; at < data.byteLength; at += READ_BYTES) {
+      const pause = onBytes(data.subarray(at, at + READ_BYTES))
+      if (pause instanceof Promise) await pause
+    }
     return true
   }
 

@@ -48,12 +48,12 @@ export async function missingUntil(client: NatsClient, stream: string, present: 
   return last > seenSeq ? last : 0
 }
 
-/** Reads what the stream holds at the start of the call: until nothing is pending, or `count` messages have come. */
+/** Reads what the stream holds at the start of the call: until nothing is pending, or `count` messages have come. It waits for what `onMessage` promises. */
 export async function readPresent(
   client: NatsClient,
   stream: string,
   selection: { subject: string; fromSeq: number; count?: number } | undefined,
-  onMessage: (message: ReadMessage) => void,
+  onMessage: (message: ReadMessage) => void | Promise<void>,
 ): Promise<void> {
   let left = selection?.count ?? Infinity
   if (left === 0) return
@@ -85,7 +85,8 @@ export async function readPresent(
   try {
     for await (const message of reader) {
       cancel()
-      onMessage(message)
+      const pause = onMessage(message)
+      if (pause instanceof Promise) await pause
       seenSeq = message.seq
       if (--left === 0 || seenSeq >= present.lastSeq || seenSeq >= untilSeq) return
       if (message.pending === 0 && untilSeq === Infinity) {

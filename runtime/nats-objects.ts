@@ -96,10 +96,10 @@ class NatsObjects implements ObjectStore {
 
   async get(name: string): Promise<Uint8Array | null> {
     const all: Uint8Array[] = []
-    return (await this.read(name, (bytes) => all.push(bytes))) ? new Uint8Array(Buffer.concat(all)) : null
+    return (await this.read(name, (bytes) => void all.push(bytes))) ? new Uint8Array(Buffer.concat(all)) : null
   }
 
-  async read(name: string, onBytes: (bytes: Uint8Array) => void): Promise<boolean> {
+  async read(name: string, onBytes: (bytes: Uint8Array) => void | Promise<void>): Promise<boolean> {
     const meta = await this.#meta(name)
     if (meta === null || meta.deleted === true) return false
     const hash = createHash('sha256')
@@ -109,7 +109,7 @@ class NatsObjects implements ObjectStore {
       chunks++
       size += message.data.byteLength
       hash.update(message.data)
-      onBytes(message.data)
+      return onBytes(message.data)
     })
     return chunks === meta.chunks && size === meta.size && digestOf(hash) === meta.digest
   }

@@ -103,6 +103,11 @@ async function compressed(state: Uint8Array): Promise<SnapshotPiece> {
   return { compression: 'none', state }
 }
 
+/** Does some of the work, and says whether to wait before there is more. */
+export type Pace = (work: () => void) => void | Promise<void>
+
+const atOnce: Pace = (work) => work()
+
 type Reading = Pick<Actor<unknown, unknown>, 'name' | 'snapshotVersion'>
 
 /**
@@ -110,17 +115,24 @@ type Reading = Pick<Actor<unknown, unknown>, 'name' | 'snapshotVersion'>
  * damaged, or of another actor or position, or where `onPiece` throws (it is not called again then). Throws `OperatingError` `version` where it is whole
  * so far and of a later version than the actor reads: it is good, for somebody else.
  */
-export async function readSnapshot(store: ObjectStore, ref: SnapshotRef, actor: Reading, onPiece: (piece: Uint8Array) => void = () => {}): Promise<boolean> {
+export async function readSnapshot(
+  store: ObjectStore,
+  ref: SnapshotRef,
+  actor: Reading,
+  onPiece: (piece: Uint8Array) => void = () => {},
+  pace: Pace = atOnce,
+): Promise<boolean> {
   const reader = new SnapshotReader(ref, actor, onPiece)
   let failure: unknown = null
-  const isWhole = await store.read(ref.name, (bytes) => {
+  const take = (bytes: Uint8Array): void => {
     if (failure !== null) return
     try {
       reader.take(bytes)
     } catch (error) {
       failure = error
     }
-  })
+  }
+  const isWhole = await store.read(ref.name, (bytes) => pace(() => take(bytes)))
   try {
     if (failure !== null) throw failure
     return isWhole && reader.done()
@@ -193,6 +205,7 @@ export async function restoreNewest<State>(
   refs: readonly SnapshotRef[],
   actor: Pick<Actor<State, unknown>, 'name' | 'snapshotVersion' | 'restoring'>,
   onUnusable: (ref: SnapshotRef, cause: unknown) => void = () => {},
+  pace: Pace = atOnce,
 ): Promise<{ ref: SnapshotRef; state: State } | null> {
   for (const ref of refs) {
     const restoring = actor.restoring()
@@ -205,7 +218,7 @@ export async function restoreNewest<State>(
         throw error
       }
     }
-    if (await readSnapshot(store, ref, actor, take)) {
+    if (await readSnapshot(store, ref, actor, take, pace)) {
       try {
         return { ref, state: restoring.done() }
       } catch (error) {

@@ -54,7 +54,16 @@ export class Snapshotter<State, Effects> {
   restore(refs: readonly SnapshotRef[]): Promise<{ ref: SnapshotRef; state: State } | null> {
     const { actor, logger, persist } = this.#context
     const report = (ref: SnapshotRef, cause: unknown) => logger.error({ snapshot: ref.name, err: cause }, 'snapshot is not whole')
-    return persist(() => restoreNewest(this.#objects!, refs, actor, report))
+    return persist(() => restoreNewest(this.#objects!, refs, actor, report, (work) => this.#atPace(work)))
+  }
+
+  #atPace(work: () => void): void | Promise<void> {
+    const { clock } = this.#context
+    const turn = turnOf(clock)
+    const beganMs = clock.monotonic()
+    work()
+    turn.spent(clock.monotonic() - beganMs)
+    if (turn.isOver) return turn.next()
   }
 
   /** A message was stepped, in so much time. */

@@ -402,7 +402,15 @@ export function logConformance(name: string, open: () => Promise<Conformed>): vo
       }
       await objects.put('whole', pieces())
       const read: Uint8Array[] = []
-      expect(await objects.read('whole', (bytes) => read.push(new Uint8Array(bytes)))).toBe(true)
+      let isWaitedFor = true
+      const take = async (bytes: Uint8Array) => {
+        expect(isWaitedFor).toBe(true)
+        isWaitedFor = false
+        read.push(new Uint8Array(bytes))
+        await Promise.resolve()
+        isWaitedFor = true
+      }
+      expect(await objects.read('whole', take)).toBe(true)
       const wanted = Buffer.concat(sizes.map((size, n) => Uint8Array.from({ length: size }, (_, i) => byteOf(n, i))))
       expect(Buffer.compare(Buffer.concat(read), wanted)).toBe(0)
       expect(Buffer.compare((await objects.get('whole'))!, wanted)).toBe(0)

@@ -75,6 +75,23 @@ describe('a snapshot', () => {
     }
   })
 
+  it('is read at the pace of who reads it: bit by bit, none before the wait behind the one before is over', async () => {
+    const { objects, write } = await store()
+    const random = seeded(3)
+    const ref = await write([new Uint8Array(50_000).fill(1), Uint8Array.from({ length: 9_000 }, () => random() * 256)])
+    const story: string[] = []
+    const pace = (work: () => void) => {
+      work()
+      story.push('worked')
+      return Promise.resolve().then(() => void story.push('waited'))
+    }
+    expect(await readSnapshot(objects, ref, actor, () => void story.push('piece'), pace)).toBe(true)
+    const turns = story.filter((word) => word !== 'piece')
+    expect(turns.length).toBeGreaterThan(6)
+    expect(turns.every((word, i) => word === (i % 2 === 0 ? 'worked' : 'waited'))).toBe(true)
+    expect(story.filter((word) => word === 'piece')).toHaveLength(2)
+  })
+
   it('whose pieces end with an error is none, and the error is told', async () => {
     const { objects } = await store()
     const about = { actor: 'toy', version: 3, partition: 0, epoch: 1, position: { created: 'c', seq: 10, timeMs: 5 }, count: 2 }
