@@ -418,7 +418,7 @@ export class PartitionHost<State, Effects> {
     if (this.#stopping === 'handed-over') return { kind: 'stopped', reason: this.#stopping }
     // Where the log before it is gone, a snapshot is all that there is of the state.
     const isLast = this.#stopping === 'new-generation' && this.#snapshotter.isIdle
-    if ((this.#snapshotter.isWorthwhile || isLast) && this.#committer.isLevel) this.#snapshotter.take()
+    if ((this.#snapshotter.isWorthwhile || isLast) && this.#committer.isLevel) this.#snapshotter.take({ isLast: true })
     await this.#snapshotter.settled()
     if (this.#snapshotter.hasStored) await this.#flush()
     return { kind: 'stopped', reason: this.#stopping ?? 'asked' }

@@ -106,11 +106,11 @@ export class Snapshotter<State, Effects> {
     this.#hold?.release()
   }
 
-  /** Takes the state as it is now, and stores it beside what goes on. */
-  take(): void {
+  /** Takes the state as it is now, and stores it beside what goes on; `isLast`: the state does not change any more. */
+  take({ isLast = false } = {}): void {
     assert(this.isIdle, 'one snapshot at a time')
     const { at } = this.#context.progress
-    this.#storing = this.#begin(at).then(
+    this.#storing = (isLast ? this.takeWhole() : this.#begin(at)).then(
       (ref) => {
         this.#storing = null
         this.#stored = ref
@@ -124,18 +124,20 @@ export class Snapshotter<State, Effects> {
   }
 
   #begin(position: Position): Promise<SnapshotRef> {
-    const { actor, clock, progress, persist } = this.#context
-    const pieces = actor.pieces(progress.state)
-    const write = this.#writer(pieces, position)
-    this.#replayMs = 0
+    const { clock, persist } = this.#context
+    const { pieces, write } = this.#prepare(position)
     if (pieces.count === 1) {
       const only = [...this.#made(pieces)]
       return persist(() => write(only))
     }
+    const beganMs = clock.monotonic()
     const { promise: over, resolve } = Promise.withResolvers<void>()
     const release = (): void => {
+      if (this.#hold !== hold) return
       cancel()
-      if (this.#hold === hold) this.#hold = null
+      this.#hold = null
+      // All that nobody was stepped for is what it costs: one that a slow store made long is not soon taken again.
+      this.#tookMs = clock.monotonic() - beganMs
       resolve()
     }
     const hold = { over, release }
@@ -147,11 +149,18 @@ export class Snapshotter<State, Effects> {
 
   /** Takes one and waits until it is stored; the state must not change meanwhile. */
   takeWhole(): Promise<SnapshotRef> {
-    const { actor, persist, progress } = this.#context
+    const { pieces, write } = this.#prepare(this.#context.progress.at)
+    return this.#context.persist(() => write(this.#paced(pieces, () => true)))
+  }
+
+  /** The pieces of the state as it is now, and how they are stored. */
+  #prepare(position: Position): { pieces: Pieces; write(pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<SnapshotRef> } {
+    const { actor, partition, progress, clock } = this.#context
     const pieces = actor.pieces(progress.state)
-    const write = this.#writer(pieces, progress.at)
+    const about = { actor: actor.name, version: actor.snapshotVersionOf(progress.state), partition, epoch: this.#epoch, position, count: pieces.count }
     this.#replayMs = 0
-    return persist(() => write(this.#paced(pieces, () => true)))
+    this.#takenMs = clock.monotonic()
+    return { pieces, write: (made) => writeSnapshot(this.#objects!, { ...about, pieces: made }) }
   }
 
   /** The stored one that the next commit names, or null; it is then no longer there. */
@@ -201,14 +210,6 @@ export class Snapshotter<State, Effects> {
       yield piece
       beganMs = clock.monotonic()
     }
-    this.#takenMs = clock.monotonic()
     metrics?.snapshotBytes.set(labels, bytes)
-  }
-
-  /** `pieces` are of the state as it is now. */
-  #writer({ count }: Pieces, position: Position): (pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>) => Promise<SnapshotRef> {
-    const { actor, partition, progress } = this.#context
-    const about = { actor: actor.name, version: actor.snapshotVersionOf(progress.state), partition, epoch: this.#epoch, position, count }
-    return (pieces) => writeSnapshot(this.#objects!, { ...about, pieces })
   }
 }

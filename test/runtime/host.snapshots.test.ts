@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { SnapshotRef } from '../../runtime/journal.ts'
 import type { ObjectStore } from '../../runtime/log.ts'
+import { SNAPSHOT_AGE_MAX_MS } from '../../runtime/limits.ts'
 import { BUCKET_SNAPSHOTS } from '../../runtime/topology.ts'
 import { settle } from '../support/manual-clock.ts'
 import { expectExactlyOnce, numbered, oracle, stage } from '../support/stage.ts'
@@ -218,6 +219,7 @@ describe('a host and its snapshots', () => {
       expect(await (await s.world.connect().objects(BUCKET_SNAPSHOTS)).list()).toEqual([])
       pause(10)
       await s.say(numbered(20, 25))
+      await s.clock.advance(SNAPSHOT_AGE_MAX_MS)
       await s.clock.until(() => (s.told().commits.at(-1)?.header.snapshots.length ?? 0) > 0, { maxMs: 200_000, stepMs: 1_000 })
       await host.stop()
     })
