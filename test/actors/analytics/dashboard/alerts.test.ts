@@ -46,6 +46,12 @@ describe('alerts', () => {
     const warning = alert('b', 'open', 'opened warning 5')
     const acked = alert('c', 'acked', 'opened warning 30', 'acknowledged warning 12', 'flapping warning 4')
     expect([headline([]), headline([acked]), headline([critical, acked])]).toEqual(['Nothing is amiss.', 'Nothing new; 1 is looked after.', '1 critical alert is open; 1 is looked after.'])
+    const aside = alert('e', 'shelved', 'opened critical 30', 'shelved critical 20')
+    expect([headline([aside]), headline([critical, acked, aside]), answerWords(aside, NOW)]).toEqual(['Nothing new; 1 is put aside.', '1 critical alert is open; 1 is looked after; 1 is put aside.', 'shelved critical, 20 min ago'])
+    // Taken up again by time alone, it says anew what is amiss; by a person it does not.
+    const again = alert('f', 'open', 'opened critical 30', 'shelved critical 20', 'unshelved critical 2')
+    const byHand = { ...again, history: again.history.map((step) => ({ ...step, person: 'somebody' })) }
+    expect([amiss(again).event, amiss(byHand).event]).toEqual(['unshelved', 'opened'])
     expect([openWords([warning]), openWords([critical, warning]), openWords([critical, critical, warning, warning])]).toEqual(['1 alert is open', '1 critical alert and 1 other are open', '2 critical alerts and 2 others are open'])
     expect(answerWords(acked, NOW)).toBe('acknowledged warning, 12 min ago')
     expect([answerWords(critical, NOW), answerWords(alert('d', 'resolved', 'opened x 9', 'resolved x 2'), NOW)]).toEqual(['', 'resolved x.'])

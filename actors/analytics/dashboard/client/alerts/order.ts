@@ -7,8 +7,9 @@ const RANKS: Readonly<Record<string, number>> = { emergency: 5, fatal: 5, critic
 const RANK_OTHER = 2
 const RANK_CRITICAL = 4
 const STATES = ['open', 'acked', 'shelved', 'resolved']
-/** Steps that say what is amiss; the others say what became of it. */
-const RAISING = new Set(['opened', 'reopened', 'escalated', 'flapping'])
+/** Steps that say what is amiss; the others say what became of it. One that was put aside is taken up again by a person, or says it anew. */
+const RAISING = new Set(['opened', 'reopened', 'escalated', 'eased', 'flapping'])
+const saysAmiss = ({ event, person }: AlertStep) => RAISING.has(event) || (event === 'unshelved' && person === null)
 
 export type Tone = 'bad' | 'warn' | 'info'
 
@@ -30,7 +31,7 @@ export function inOrder(alerts: readonly AlertRow[]): AlertRow[] {
 
 /** The last step that says what is amiss. */
 export function amiss({ history }: Pick<AlertRow, 'history'>): AlertStep {
-  return history.findLast(({ event }) => RAISING.has(event)) ?? history[0]
+  return history.findLast(saysAmiss) ?? history[0]
 }
 
 /** Since when it has been open; of what is resolved, since when it was. */

@@ -15,7 +15,7 @@ import type { Context, Page } from '../page.ts'
 import { ruleName } from '../rules/words.ts'
 import type { AlertEvent, AlertRow, Alerts, RuleRow, Rules } from '../shapes.ts'
 import { VERBS, createAnswerDialog } from './answer-dialog.ts'
-import type { Verb } from './answer-dialog.ts'
+import type { Answer, Verb } from './answer-dialog.ts'
 import { amiss, inOrder, rankOf } from './order.ts'
 import { SHOWS, placeAddress, readPlace } from './place.ts'
 import type { Place, Show } from './place.ts'
@@ -63,7 +63,7 @@ export function open(host: HTMLElement, { api, units, alerts: watch, note }: Con
   const list = h('ul', { class: 'alerts', id: 'alerts' })
   const none = h('div', { class: 'card empty', id: 'alerts-none', hidden: true })
   const more = button('quiet', 'Show older ones', () => ((past += PAST_STEP), void ask()), { id: 'alerts-older', hidden: true })
-  const keys = h('p', { class: 'muted small hint wide-only', hidden: true }, 'Keys, within the list: ↓ and ↑ go from alert to alert, Enter opens the history, A acknowledges, R resolves.')
+  const keys = h('p', { class: 'muted small hint wide-only', hidden: true }, 'Keys, within the list: ↓ and ↑ go from alert to alert, Enter opens the history, A acknowledges, S puts aside, U takes up again, R resolves.')
   const onlyReads = h('p', { class: 'muted small hint', id: 'alerts-reads', hidden: true }, 'With a key of the role admin alerts are answered here.')
   const dialog = createAnswerDialog(answer)
   host.append(
@@ -212,8 +212,8 @@ export function open(host: HTMLElement, { api, units, alerts: watch, note }: Con
     note(placeAddress(place), 'replace')
   }
 
-  async function answer(verb: Verb, alert: AlertRow, words: string): Promise<void> {
-    await api.send(`/v1/alerts/${encodeURIComponent(alert.id)}/${verb.name}`, { method: 'POST', body: words === '' ? {} : { note: words } })
+  async function answer(verb: Verb, alert: AlertRow, given: Answer): Promise<void> {
+    await api.send(`/v1/alerts/${encodeURIComponent(alert.id)}/${verb.name}`, { method: 'POST', body: given })
     answers.set(alert.id, { state: verb.state, untilMs: Date.now() + ANSWER_MS })
     announce(`${verb.label}: done`)
     const row = rows.get(alert.id)

@@ -12,7 +12,7 @@ import { inOrder, isCritical } from './order.ts'
 const EVERY_MS = 10_000
 /** More open ones than this are a number beyond counting. */
 export const OPEN_MAX = 500
-export const OPEN_STATES = 'open,acked'
+export const OPEN_STATES = 'open,acked,shelved'
 
 export interface AlertWatch {
   start(): void

@@ -6,7 +6,7 @@ import { isCritical, since } from './order.ts'
 
 const EVENTS: Readonly<Record<string, string>> = {
   opened: 'Raised', reopened: 'Raised again', escalated: 'Grew worse', acknowledged: 'Somebody looks after it', resolved: 'Over', flapping: 'Comes and goes',
-  shelved: 'Put aside', unshelved: 'Taken up again', reminded: 'Reminded',
+  shelved: 'Put aside', unshelved: 'Taken up again', eased: 'Less bad',
 }
 
 export const eventWords = (event: string): string => EVENTS[event] ?? capital(event)
@@ -16,10 +16,13 @@ export const capital = (text: string): string => text.charAt(0).toUpperCase() + 
 /** How many are open, and how bad it is. Those that are open and answered are said apart. */
 export function headline(open: readonly AlertRow[]): string {
   const waiting = open.filter(({ state }) => state === 'open')
-  const others = open.length - waiting.length
-  const looked = others === 0 ? '' : `${count(others)} ${others === 1 ? 'is' : 'are'} looked after`
-  if (waiting.length === 0) return others === 0 ? 'Nothing is amiss.' : `Nothing new; ${looked}.`
-  return `${openWords(waiting)}${looked === '' ? '' : `; ${looked}`}.`
+  const others = (state: string, words: string) => {
+    const n = open.filter((alert) => alert.state === state).length
+    return n === 0 ? [] : [`${count(n)} ${n === 1 ? 'is' : 'are'} ${words}`]
+  }
+  const answered = [...others('acked', 'looked after'), ...others('shelved', 'put aside')]
+  if (open.length === 0) return 'Nothing is amiss.'
+  return `${[waiting.length === 0 ? 'Nothing new' : openWords(waiting), ...answered].join('; ')}.`
 }
 
 /** `2 critical alerts and 1 other are open` of those that nobody looks after. */
@@ -45,7 +48,10 @@ export function answerWords({ state, history }: AlertRow, nowMs: number): string
     const step = history.findLast(({ event }) => event === 'acknowledged') ?? last
     return `${bare(step)}, ${age(step.at, nowMs)}`
   }
-  if (state === 'shelved') return `${bare(history.findLast(({ event }) => event === 'shelved') ?? last)}`
+  if (state === 'shelved') {
+    const step = history.findLast(({ event }) => event === 'shelved') ?? last
+    return `${bare(step)}, ${age(step.at, nowMs)}`
+  }
   return state === 'resolved' ? last.message : ''
 }
 
