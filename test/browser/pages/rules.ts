@@ -48,6 +48,10 @@ export function rulesTests(site: () => Site): void {
     const theirs = { name: 'Theirs', select: { prefix: 'yard/', metric: 'level' }, when: { below: 1 } }
     expect((await site().system.fetch('/v1/rules/tank-is-low', { method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify(theirs) })).status).toBe(200)
     await page.locator('#rule-document').fill(JSON.stringify({ ...theirs, name: 'Mine' }))
+    await page.locator('#nav a', { hasText: 'Alerts' }).click()
+    await page.locator('#alerts-shows').waitFor()
+    await page.goBack()
+    await says(page, '#rule-again', /did not save, is here again/)
     await page.locator('#rule-save').click()
     await says(page, '#rule-conflict', /^Somebody has changed this rule while you wrote\./)
     await page.locator('#rule-mine').click()

@@ -72,7 +72,7 @@ export function createFormFields(api: Api, units: Units, onChange: (form: Form) 
     return h('div', { class: 'field', 'data-field': name }, h('label', { for: `rule-${name}` }, words), fields[name], error)
   }
   const kinds = h('fieldset', { class: 'segments', id: 'rule-kinds' }, h('legend', { class: 'unseen' }, 'What is watched for'))
-  const kindButtons = segments(kinds, 'rule-kind', KINDS, (value) => change({ ...BEGIN[value as Kind], kind: value as Kind, clear: '', limit: '', worse: '', ...(value === 'silence' ? { within: '' } : {}) }))
+  const kindButtons = segments(kinds, 'rule-kind', KINDS, (value) => change({ ...BEGIN[value as Kind], kind: value as Kind, clear: '', limit: '', worse: '', ...(value === 'silence' ? { within: '', hold: '' } : {}) }))
   const offered = h('datalist', { id: 'rule-devices' })
   const body = h('div', { class: 'rule-fields' },
     kinds, field('name', 'Called'),

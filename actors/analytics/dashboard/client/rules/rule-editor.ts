@@ -4,7 +4,8 @@
  * Owns what is being written, and what the server says of it at its place. Leaves fields to form-fields.ts, drawing to timeline.ts, the address to the page.
  *
  * - D1 The document is the rule; the form is a way to write it. What is typed in one shows in the other.
- * - D2 Nobody's change is lost unasked: what somebody else saved meanwhile is said, and either can be kept.
+ * - D2 Nobody's change is lost unasked: what somebody else saved meanwhile is said, and either can be kept; what is not saved is here again when one
+ *   comes back.
  */
 
 import { ApiError } from '../api.ts'
@@ -29,6 +30,9 @@ import { ruleName } from './words.ts'
 const NOT_WHOLE = 'The document is not whole yet; once it is, the form shows it.'
 const NO_FORM = 'This rule says more than the form can hold. It is edited as a document.'
 
+/** What was written and not saved, by rule, with the revision that it began with; as long as the dashboard is open. */
+const drafts = new Map<string, { text: string; revision: number }>()
+
 export interface RuleEditorListener {
   /** It is saved; what it is called now. */
   onSaved(id: string): void
@@ -43,8 +47,6 @@ export interface RuleEditor {
   /** Begins with a stored rule, or with a new one of a kind. */
   begin(rule: RuleRow | null, kind: Kind | null, mayEdit: boolean): void
   try(range: Range): Promise<void>
-  /** Whether something was written that is not saved. */
-  readonly isChanged: boolean
   leave(): void
 }
 
@@ -54,6 +56,9 @@ export function createRuleEditor(api: Api, units: Units, { onSaved, onDeleted, o
   let id = ''
   let isNew = true
   let begun = ''
+  /** Under which name a draft of it is kept. */
+  let draft = ''
+  let beginAnew: () => void = () => {}
   let range: Range = '7d'
   let trying = new AbortController()
 
@@ -79,9 +84,14 @@ export function createRuleEditor(api: Api, units: Units, { onSaved, onDeleted, o
       h('div', { class: 'form-actions' }, button('primary', 'Delete it', () => void end(), { id: 'rule-delete-sure' }), button('quiet', 'Keep it', () => sure.close()))))
   const asDocument = h('details', { class: 'card editor-card' }, h('summary', {}, 'The same as a document (JSON)'), editor.element,
     h('div', { class: 'rule-trouble' }, trouble, h('p', { class: 'muted small' }, 'What is written here shows in the form, and the other way round. Ctrl or ⌘ with Enter tries it.')))
+  const again = h('p', { class: 'rule-again', id: 'rule-again', hidden: true }, 'What you wrote before, and did not save, is here again. ',
+    button('as-link', 'Begin anew without it', () => {
+      begun = editor.text()
+      beginAnew()
+    }))
   const both = h('div', { class: 'rule-editor' }, h('section', { class: 'card rule-part', 'aria-label': 'Form' }, form.element, namedField), asDocument)
   const element = h('div', { class: 'stack' },
-    conflict, both,
+    conflict, again, both,
     h('div', { class: 'rule-actions' }, save, remove, onlyReads),
     h('section', { class: 'card rule-part', 'aria-label': 'Trial' }, h('div', { class: 'trial-tools' }, h('h2', {}, 'On what was measured'), ranges, tryButton), trialSaid, trialBody),
     sure)
@@ -214,7 +224,7 @@ export function createRuleEditor(api: Api, units: Units, { onSaved, onDeleted, o
     const words = theirs === null ? 'Somebody has deleted this rule while you wrote.' : 'Somebody has changed this rule while you wrote.'
     conflict.replaceChildren(h('p', {}, `${words} Nothing is lost yet: which one shall be?`),
       h('div', { class: 'form-actions' },
-        theirs !== null && button('quiet', 'Show theirs', () => begin(theirs, null, true), { id: 'rule-theirs' }),
+        theirs !== null && button('quiet', 'Show theirs', () => ((begun = editor.text()), begin(theirs, null, true)), { id: 'rule-theirs' }),
         button('quiet', theirs === null ? 'Save mine anew' : 'Save mine over it', () => void store(theirs?.revision ?? 0), { id: 'rule-mine' })))
     conflict.hidden = false
     conflict.scrollIntoView({ block: 'nearest' })
@@ -245,7 +255,13 @@ export function createRuleEditor(api: Api, units: Units, { onSaved, onDeleted, o
     }
   }
 
+  function keepDraft(): void {
+    if (editor.text() === begun) drafts.delete(draft)
+    else drafts.set(draft, { text: editor.text(), revision })
+  }
+
   function begin(rule: RuleRow | null, kind: Kind | null, mayEdit: boolean): void {
+    keepDraft()
     trying.abort()
     conflict.hidden = true
     isNew = rule === null
@@ -262,6 +278,14 @@ export function createRuleEditor(api: Api, units: Units, { onSaved, onDeleted, o
     const first = rule?.rule ?? documentOf({ ...EMPTY, ...BEGIN[kind ?? 'threshold'], kind: kind ?? 'threshold' })
     editor.setText(JSON.stringify(first, null, 2))
     begun = editor.text()
+    beginAnew = () => begin(rule, kind, mayEdit)
+    draft = id || `new ${kind}`
+    const kept = drafts.get(draft)
+    again.hidden = kept === undefined
+    if (kept !== undefined) {
+      editor.setText(kept.text)
+      revision = kept.revision
+    }
     clearErrors()
     showForm()
     // On a phone the form comes first, and is mostly enough.
@@ -278,10 +302,8 @@ export function createRuleEditor(api: Api, units: Units, { onSaved, onDeleted, o
     element,
     begin,
     try: run,
-    get isChanged() {
-      return editor.text() !== begun
-    },
     leave() {
+      keepDraft()
       trying.abort()
       sure.close()
     },
