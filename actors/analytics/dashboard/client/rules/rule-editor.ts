@@ -1,7 +1,7 @@
 /**
  * One rule being written: the form and the document, which say the same; tried on what was measured; saved, or ended.
  *
- * Owns what is being written, and what the server says of it at its place. Leaves fields to form-fields.ts, drawing to timeline.ts, the address to the page.
+ * Owns what is being written, and what the server says of it at its place. Leaves fields to form-fields.ts, trials to trial-panel.ts, the address to the page.
  *
  * - D1 The document is the rule; the form is a way to write it. What is typed in one shows in the other.
  * - D2 Nobody's change is lost unasked: what somebody else saved meanwhile is said, and either can be kept; what is not saved is here again when one
@@ -10,7 +10,7 @@
 
 import { ApiError } from '../api.ts'
 import type { Api } from '../api.ts'
-import { announce, button, h, segments, setText } from '../dom.ts'
+import { announce, button, h, setText } from '../dom.ts'
 import { createEditor } from '../editor.ts'
 import { count } from '../format.ts'
 import type { RuleDocument, RuleRow } from '../shapes.ts'
@@ -20,11 +20,8 @@ import { createFormFields } from './form-fields.ts'
 import { BEGIN, EMPTY, documentOf, fieldAt, formOf, idOf } from './form.ts'
 import type { Form, Kind } from './form.ts'
 import { jsonColours } from './json-colours.ts'
-import { RANGES } from './place.ts'
 import type { Range } from './place.ts'
-import { timeline, trialTable } from './timeline.ts'
-import { trialWords } from './trial.ts'
-import type { Trial } from './trial.ts'
+import { createTrialPanel } from './trial-panel.ts'
 import { ruleName } from './words.ts'
 
 const NOT_WHOLE = 'The document is not whole yet; once it is, the form shows it.'
@@ -59,11 +56,18 @@ export function createRuleEditor(api: Api, units: Units, { onSaved, onDeleted, o
   /** Under which name a draft of it is kept. */
   let draft = ''
   let beginAnew: () => void = () => {}
-  let range: Range = '7d'
-  let trying = new AbortController()
 
   const form = createFormFields(api, units, writeForm)
-  const editor = createEditor({ id: 'rule-document', label: 'The rule as a document', describedBy: 'rule-document-error', placeholder: '{}', colour: jsonColours, onRun: () => void run(range), onInput: readDocument })
+  const editor = createEditor({ id: 'rule-document', label: 'The rule as a document', describedBy: 'rule-document-error', placeholder: '{}', colour: jsonColours, onRun: () => void trial.run(), onInput: readDocument })
+  const trial = createTrialPanel(api, {
+    subject() {
+      clearErrors()
+      const body = toSend()
+      return body === undefined ? null : { id: id || named.value || 'new', body }
+    },
+    onTried,
+    onWrong: point,
+  })
   const named = h('input', { id: 'rule-id', type: 'text', maxlength: 64, autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false', 'aria-describedby': 'rule-id-error', oninput: () => (named.dataset.own = 'yes') })
   const namedError = h('p', { id: 'rule-id-error', class: 'error' })
   const namedField = h('div', { class: 'field' }, h('label', { for: 'rule-id' }, 'Short name, for addresses and programs; it stays'), named, namedError)
@@ -72,11 +76,6 @@ export function createRuleEditor(api: Api, units: Units, { onSaved, onDeleted, o
   const save = button('primary', 'Save', () => void store(), { id: 'rule-save' })
   const remove = button('quiet', 'Delete', () => sure.showModal(), { id: 'rule-delete' })
   const onlyReads = h('p', { class: 'muted small', hidden: true }, 'It may be changed and tried here; a key of the role admin saves it.')
-  const ranges = h('fieldset', { class: 'segments', id: 'rule-ranges' }, h('legend', { class: 'unseen' }, 'How much of the past'))
-  const rangeButtons = segments(ranges, 'rule-range', RANGES, (value) => void run(value as Range))
-  const tryButton = button('quiet', 'Try it', () => void run(range), { id: 'rule-try' })
-  const trialSaid = h('p', { id: 'trial-said', role: 'status', class: 'muted' }, 'What would it have raised? Try it on what was measured: nothing is saved, and nobody is told.')
-  const trialBody = h('div', { id: 'trial' })
   const sureAbout = h('p', { class: 'muted' })
   const sureError = h('p', { class: 'error', role: 'alert' })
   const sure: HTMLDialogElement = h('dialog', { class: 'card', id: 'rule-sure', 'aria-labelledby': 'rule-sure-title' },
@@ -93,8 +92,7 @@ export function createRuleEditor(api: Api, units: Units, { onSaved, onDeleted, o
   const element = h('div', { class: 'stack' },
     conflict, again, both,
     h('div', { class: 'rule-actions' }, save, remove, onlyReads),
-    h('section', { class: 'card rule-part', 'aria-label': 'Trial' }, h('div', { class: 'trial-tools' }, h('h2', {}, 'On what was measured'), ranges, tryButton), trialSaid, trialBody),
-    sure)
+    trial.element, sure)
 
   function written(): Record<string, unknown> | null {
     try {
@@ -115,26 +113,20 @@ export function createRuleEditor(api: Api, units: Units, { onSaved, onDeleted, o
   function readDocument(): void {
     clearErrors()
     showForm()
-    staleTrial()
+    trial.age()
   }
 
   function writeForm(made: Form): void {
     clearErrors()
     editor.setText(JSON.stringify(documentOf(made, written() ?? {}), null, 2))
     if (isNew && named.dataset.own === undefined) named.value = idOf(made.name)
-    staleTrial()
+    trial.age()
   }
 
   function clearErrors(): void {
     form.clearErrors()
     setText(trouble, '')
     setText(namedError, '')
-  }
-
-  function staleTrial(): void {
-    if (!trialBody.hasChildNodes() || trialBody.dataset.stale !== undefined) return
-    trialBody.dataset.stale = ''
-    setText(trialSaid, 'The rule has changed since it was tried.')
   }
 
   /** Says what is wrong at its place: at the field where the form has it, else in the document. */
@@ -155,38 +147,6 @@ export function createRuleEditor(api: Api, units: Units, { onSaved, onDeleted, o
   function toSend(): unknown {
     if (written() === null) asDocument.open = true
     return parseIn(editor, trouble)
-  }
-
-  async function run(of: Range): Promise<void> {
-    range = of
-    rangeButtons.set(range)
-    clearErrors()
-    const body = toSend()
-    if (body === undefined) return
-    trying.abort()
-    trying = new AbortController()
-    const { signal } = trying
-    trialBody.setAttribute('aria-busy', 'true')
-    setText(trialSaid, 'Trying…')
-    onTried(range)
-    try {
-      const response = await api.send(`/v1/rules/${encodeURIComponent(id || named.value || 'new')}/try?time=ms&from=-${range}`, { method: 'POST', body, signal })
-      const trial = (await response.json()) as Trial
-      if (signal.aborted) return
-      const now = Date.now()
-      delete trialBody.dataset.stale
-      setText(trialSaid, trialWords(trial, RANGES.find(({ value }) => value === range)!.label))
-      trialBody.replaceChildren(...(trial.events.length === 0 ? [] : [timeline(trial, now), trialTable(trial, now)]))
-    } catch (problem) {
-      if (signal.aborted) return
-      trialBody.replaceChildren()
-      if (pointerOf(problem) !== null) {
-        setText(trialSaid, 'It can be tried once it is right.')
-        point(problem)
-      } else setText(trialSaid, (problem as Error).message)
-    } finally {
-      if (!signal.aborted) trialBody.removeAttribute('aria-busy')
-    }
   }
 
   /** `over`: the revision that is saved over, where that is not the one it began with. */
@@ -262,7 +222,7 @@ export function createRuleEditor(api: Api, units: Units, { onSaved, onDeleted, o
 
   function begin(rule: RuleRow | null, kind: Kind | null, mayEdit: boolean): void {
     keepDraft()
-    trying.abort()
+    trial.clear()
     conflict.hidden = true
     isNew = rule === null
     id = rule?.id ?? ''
@@ -291,20 +251,16 @@ export function createRuleEditor(api: Api, units: Units, { onSaved, onDeleted, o
     // On a phone the form comes first, and is mostly enough.
     both.toggleAttribute('data-alone', formOf(first) === null)
     asDocument.open = formOf(first) === null || !matchMedia('(max-width: 900px)').matches
-    rangeButtons.set(range)
-    trialBody.replaceChildren()
-    delete trialBody.dataset.stale
-    setText(trialSaid, 'What would it have raised? Try it on what was measured: nothing is saved, and nobody is told.')
     if (isNew) form.focus()
   }
 
   return {
     element,
     begin,
-    try: run,
+    try: (range) => trial.run(range),
     leave() {
       keepDraft()
-      trying.abort()
+      trial.clear()
       sure.close()
     },
   }
