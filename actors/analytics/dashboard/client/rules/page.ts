@@ -63,6 +63,8 @@ export function open(host: HTMLElement, { api, units, note, go }: Context): Page
     },
     openAlerts: (id) => raised.get(id)?.open.length ?? 0,
   })
+  // Neither of them is in view before it is known which one is wanted, and with what.
+  listed.hidden = editor.element.hidden = true
   host.append(h('div', { class: 'page-head' }, crumbs, title, said), h('div', { class: 'stack' }, trouble, listed, editor.element))
 
   async function ask(): Promise<void> {
