@@ -1,5 +1,5 @@
 /**
- * `weir notifier`: tells people of alerts, as their routes say: webhooks, e-mail, subjects of the log's servers. One is enough; of several one works,
+ * `weir notifier`: tells people of alerts, as their routes say: webhooks, e-mail, MQTT, subjects of the log's servers. One is enough; of several one works,
  * and another takes over when it is gone.
  */
 
@@ -10,6 +10,7 @@ import { Office } from '../actors/notify/office.ts'
 import { RouteRegistry } from '../actors/notify/routes.ts'
 import { RuleLabels } from '../actors/notify/rule-labels.ts'
 import { emailSender } from '../actors/notify/targets/email.ts'
+import { mqttSender } from '../actors/notify/targets/mqtt.ts'
 import { subjectSender } from '../actors/notify/targets/subject.ts'
 import { webhookSender } from '../actors/notify/targets/webhook.ts'
 import { systemClock } from '../runtime/clock.ts'
@@ -54,7 +55,7 @@ export async function main(argv: string[], env: Env): Promise<void> {
       membership.start()
       const routes = await RouteRegistry.open(await connection.kv(BUCKET_NOTIFY, { create: false }))
       const rules = await RuleLabels.open(await connection.kv(BUCKET_META, { create: false }))
-      const senders = { webhook: webhookSender(clock), email: emailSender, nats: subjectSender(connection) }
+      const senders = { webhook: webhookSender(clock), email: emailSender, nats: subjectSender(connection), mqtt: mqttSender(clock) }
       const metrics = new NotifierMetrics(registry, () => office.notifier?.states ?? [], () => office.state === 'active')
       const office: Office = new Office({ membership, open: () => Notifier.open({ connection, topology, routes, rules, senders, clock, logger, metrics }), clock, logger })
       office.start()

@@ -46,6 +46,7 @@ const SEVERITY_FORM = /^[A-Za-z0-9_-]{1,32}$/
 const ADDRESS_FORM = /^[^\s@<>,;:"\\]{1,64}@[A-Za-z0-9.-]{1,190}$/
 /** What is told unless the document says otherwise: all but what people did themselves. */
 const EVENTS_TOLD: readonly AlertEvent[] = EVENTS.filter((event) => event !== 'acknowledged' && event !== 'shelved')
+const BROKER_RULE = 'the address of a broker such as mqtt://broker.example.org or mqtts://broker.example.org:8883'
 const SERVER_RULE = 'the address of a mail server such as smtp://mail.example.org:587 or smtps://mail.example.org'
 
 export interface ParsedRoute {
@@ -108,14 +109,15 @@ function targetIn(document: unknown): Written | null {
 const hiddenUrl = (url: string) => `${new URL(url).origin}/${HIDDEN}`
 
 function targetOf(place: Place, held: Written | null, draw: () => string): { target: Target; written: Written; drawn: string | null } {
-  const of = fields(place, ['webhook', 'email', 'nats'], [])
-  const kinds = (['webhook', 'email', 'nats'] as const).filter((kind) => of(kind) !== null)
-  if (kinds.length !== 1) throw new RuleError(place, 'an object with one of webhook, email, nats', kinds.length)
+  const of = fields(place, ['webhook', 'email', 'nats', 'mqtt'], [])
+  const kinds = (['webhook', 'email', 'nats', 'mqtt'] as const).filter((kind) => of(kind) !== null)
+  if (kinds.length !== 1) throw new RuleError(place, 'an object with one of webhook, email, nats, mqtt', kinds.length)
   const [kind] = kinds
   const at = of(kind)!
   const before = held?.[kind] ?? null
   if (kind === 'webhook') return webhookOf(at, before, draw)
   if (kind === 'email') return emailOf(at, before)
+  if (kind === 'mqtt') return mqttOf(at, before)
   const stored = fields(at, ['stored'], [])('stored')
   if (stored !== null && typeof stored.value !== 'boolean') throw new RuleError(stored, 'true or false')
   return { target: { kind, stored: stored?.value === true }, written: { nats: objectOf(at) }, drawn: null }
@@ -150,16 +152,34 @@ function emailOf(place: Place, before: Record<string, unknown> | null) {
   const server = textOf(serverPlace, { charsMax: 300, must: SERVER_RULE })
   const parsed = URL.canParse(server) ? new URL(server) : null
   if (parsed === null || !['smtp:', 'smtps:'].includes(parsed.protocol) || parsed.hostname === '' || parsed.username !== '' || parsed.password !== '') throw new RuleError(serverPlace, SERVER_RULE)
+  const { user, password } = userOf(of, before?.server === server ? before : null)
+  const target: Target = { kind: 'email', to, from: addressOf(of('from')!), server, user, password }
+  return { target, written: { email: { ...objectOf(place), ...(password === null ? {} : { password }) } }, drawn: null }
+}
+
+function mqttOf(place: Place, before: Record<string, unknown> | null) {
+  const of = fields(place, ['url', 'topic', 'user', 'password'], ['url', 'topic'])
+  const urlPlace = of('url')!
+  const url = textOf(urlPlace, { charsMax: 300, must: BROKER_RULE })
+  const parsed = URL.canParse(url) ? new URL(url) : null
+  if (parsed === null || !['mqtt:', 'mqtts:'].includes(parsed.protocol) || parsed.hostname === '' || parsed.username !== '' || parsed.password !== '') throw new RuleError(urlPlace, BROKER_RULE)
+  const topic = textOf(of('topic')!, { charsMax: 200, form: /^[^+#\0]+$/, must: 'a topic such as weir/alerts, without + and #' })
+  const { user, password } = userOf(of, before?.url === url ? before : null)
+  const target: Target = { kind: 'mqtt', url, topic, user, password }
+  return { target, written: { mqtt: { ...objectOf(place), ...(password === null ? {} : { password }) } }, drawn: null }
+}
+
+/** User and password; `before`: what is stored for the same address. */
+function userOf(of: (name: string) => Place | null, before: Record<string, unknown> | null): { user: string | null; password: string | null } {
   const user = of('user') === null ? null : textOf(of('user')!, { charsMax: 200 })
   const given = of('password')
   let password = given === null ? null : textOf(given, { charsMax: 500 })
   if (password === HIDDEN) {
-    if (typeof before?.password !== 'string' || before.server !== server || (before.user ?? null) !== user) throw new RuleError(given!, 'written out, as none is stored for this server and user')
+    if (typeof before?.password !== 'string' || (before.user ?? null) !== user) throw new RuleError(given!, 'written out, as none is stored for this address and user')
     password = before.password
   }
   if ((user === null) !== (password === null)) throw new RuleError(given ?? of('user')!, 'there together with user')
-  const target: Target = { kind: 'email', to, from: addressOf(of('from')!), server, user, password }
-  return { target, written: { email: { ...objectOf(place), ...(password === null ? {} : { password }) } }, drawn: null }
+  return { user, password }
 }
 
 function selectionOf(place: Place | null): Selection {

@@ -37,6 +37,7 @@ export type Target =
   | { readonly kind: 'webhook'; readonly url: string; readonly secret: string }
   | { readonly kind: 'email'; readonly to: readonly string[]; readonly from: string; readonly server: string; readonly user: string | null; readonly password: string | null }
   | { readonly kind: 'nats'; readonly stored: boolean }
+  | { readonly kind: 'mqtt'; readonly url: string; readonly topic: string; readonly user: string | null; readonly password: string | null }
 
 export interface Route {
   readonly name: string

@@ -111,6 +111,7 @@ const RouteDocument = z
       webhook: z.object({ url: z.string(), secret: z.string().optional() }).optional().openapi({ description: 'A POST, signed as Standard Webhooks has it. Without a secret one is drawn, and told in this answer alone.' }),
       email: z.object({ to: z.union([z.string(), z.array(z.string())]), from: z.string(), server: z.string(), user: z.string().optional(), password: z.string().optional() }).optional(),
       nats: z.object({ stored: z.boolean().optional() }).optional().openapi({ description: 'On the subject alerts.<tenant>.<route>; stored: until a stream has taken it.' }),
+      mqtt: z.object({ url: z.string(), topic: z.string(), user: z.string().optional(), password: z.string().optional() }).optional().openapi({ description: 'To a topic of a broker, at least once (QoS 1).' }),
     }),
     groupBy: z.array(z.string()).optional().openapi({ description: 'device, metric, rule, severity, place, or labels: what is equal in them is told together.' }),
     wait: z.string().optional().openapi({ description: 'How long the first of a group waits for others; 10s where there is groupBy.' }),

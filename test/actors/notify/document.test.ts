@@ -7,6 +7,7 @@ import { SECRET } from './stage.ts'
 
 const draw = () => SECRET
 const HOOK = { url: 'https://hooks.example.org/T0/B1/s3cr3t', secret: SECRET }
+const BROKER = { url: 'mqtts://broker.example.org', topic: 'weir/alerts', user: 'weir', password: 'hunter2' }
 const MAIL = { to: 'a@example.org', from: 'weir@example.org', server: 'smtp://mail.example.org', user: 'weir', password: 'hunter2' }
 
 describe('a route', () => {
@@ -20,7 +21,7 @@ describe('a route', () => {
 
   it.each([
     [{}, '/target must be there'],
-    [{ target: {} }, '/target must be an object with one of webhook, email, nats'],
+    [{ target: {} }, '/target must be an object with one of webhook, email, nats, mqtt'],
     [{ target: { webhook: HOOK, nats: {} } }, '/target must be an object with one of'],
     [{ target: { webhook: { url: 'ftp://x' } } }, '/target/webhook/url must be an address'],
     [{ target: { webhook: { url: 'https://u:p@x/' } } }, '/target/webhook/url must be an address'],
@@ -28,6 +29,8 @@ describe('a route', () => {
     [{ target: { email: { ...MAIL, to: ['a@b', 'x\r\nBcc: y@z'] } } }, '/target/email/to/1 must be an address'],
     [{ target: { email: { ...MAIL, server: 'mail.example.org' } } }, '/target/email/server must be the address of a mail server'],
     [{ target: { email: { ...MAIL, password: undefined } } }, '/target/email/user must be there together with user'],
+    [{ target: { mqtt: { url: 'http://x', topic: 'a' } } }, '/target/mqtt/url must be the address of a broker'],
+    [{ target: { mqtt: { url: 'mqtt://x', topic: 'a/#' } } }, '/target/mqtt/topic must be a topic'],
     [{ target: { nats: { stored: 1 } } }, '/target/nats/stored must be true or false'],
     [{ target: { nats: {} }, wait: '2 moons' }, '/wait must be a duration'],
     [{ target: { nats: {} }, match: { severity: 'so so' } }, '/match/severity must be up to 32'],
@@ -50,7 +53,7 @@ describe('a route', () => {
   })
 
   it('is shown without its secrets, and may be sent back as it was shown', () => {
-    for (const target of [{ webhook: HOOK }, { email: MAIL }]) {
+    for (const target of [{ webhook: HOOK }, { email: MAIL }, { mqtt: BROKER }]) {
       const { document } = parseRoute({ name: 'x', target }, null, draw)
       const shown = shownDocument(document)
       expect(JSON.stringify(shown)).not.toMatch(/s3cr3t|whsec|hunter2/)

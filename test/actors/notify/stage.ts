@@ -106,7 +106,7 @@ export class Stage {
         return outcome
       })
     const told = new NotifierMetrics(metrics, () => notifier.states, () => true)
-    const notifier: Notifier = await Notifier.open({ connection, topology: this.topology, routes, rules, senders: { webhook: send, email: send, nats: send }, clock, logger: this.lines.logger, metrics: told })
+    const notifier: Notifier = await Notifier.open({ connection, topology: this.topology, routes, rules, senders: { webhook: send, email: send, nats: send, mqtt: send }, clock, logger: this.lines.logger, metrics: told })
     return notifier
   }
 

@@ -1,18 +1,26 @@
 /** Targets against real receivers on loopback: an HTTP server, a mail server, and a stream of the log. */
 
+import { spawn } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { SMTPServer } from 'smtp-server'
 import type { SMTPServerOptions } from 'smtp-server'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Outgoing } from '../../../actors/notify/outgoing.ts'
 import { signatureOf } from '../../../actors/notify/signature.ts'
 import { emailSender } from '../../../actors/notify/targets/email.ts'
+import { mqttSender } from '../../../actors/notify/targets/mqtt.ts'
 import { subjectPart, subjectSender } from '../../../actors/notify/targets/subject.ts'
 import { retryAfterOf, webhookSender } from '../../../actors/notify/targets/webhook.ts'
 import { systemClock } from '../../../runtime/clock.ts'
 import { MemoryWorld } from '../../../runtime/memory-log.ts'
+import { connectNats } from '../../../runtime/nats-log.ts'
+import { endServer, freePort, natsServerPath } from '../../support/nats.ts'
+import { until } from '../analytics/house.ts'
 import { SECRET } from './stage.ts'
 
 const MESSAGE: Outgoing = { id: 'msg_1', tenant: 'default', route: 'phone', title: 'Critical: Böden zu trocken', text: 'Erste Zeile\nZweite', body: '{"type":"alert.opened"}' }
@@ -138,6 +146,33 @@ describe('an e-mail', () => {
     expect(await mail(busy)).toMatchObject({ kind: 'away' })
     expect(await mail(await smtp({}, []), { user: 'weir', password: 'wrong' })).toMatchObject({ kind: 'refused' })
     expect(await mail('smtp://127.0.0.1:1')).toMatchObject({ kind: 'away' })
+  })
+})
+
+describe('a topic of a broker', () => {
+  it('has the message once the broker, a real one, has acknowledged it', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'weir-mqtt-'))
+    const [port, mqtt] = [await freePort(), await freePort()]
+    const config = ['server_name: broker', `listen: "127.0.0.1:${port}"`, `jetstream { store_dir: "${folder}/store" }`, `mqtt { listen: "127.0.0.1:${mqtt}" }`, 'authorization { users: [{ user: weir, password: hunter2 }] }']
+    await writeFile(join(folder, 'nats.conf'), config.join('\n'))
+    const child = spawn(natsServerPath(), ['-c', join(folder, 'nats.conf')], { stdio: 'ignore' })
+    ends.push(async () => {
+      await endServer(child, 'SIGKILL')
+      await rm(folder, { recursive: true, force: true })
+    })
+    const url = `mqtt://127.0.0.1:${mqtt}`
+    const send = (password: string, topic = 'weir/alerts', to = url) => mqttSender(systemClock)({ kind: 'mqtt', url: to, topic, user: 'weir', password }, { ...MESSAGE, body: JSON.stringify({ text: 'ä'.repeat(9_000) }) }, alive)
+    await until('the broker is there', async () => (await send('hunter2')).kind === 'taken')
+    const connection = await connectNats({ servers: `nats://weir:hunter2@127.0.0.1:${port}`, name: 'test', clock: systemClock })
+    ends.unshift(() => connection.close())
+    const heard: string[] = []
+    connection.bus.listen('weir.>', (data, subject) => heard.push(`${subject} ${(JSON.parse(new TextDecoder().decode(data)) as { text: string }).text.length}`))
+    await until('it has come', async () => (await send('hunter2')).kind === 'taken' && heard.length > 0)
+    expect(new Set(heard)).toEqual(new Set(['weir.alerts 9000']))
+    expect(await send('wrong')).toEqual({ kind: 'refused', error: expect.stringContaining('the broker refuses') })
+    expect(await send('hunter2', 'weir/alerts', 'mqtt://127.0.0.1:1')).toMatchObject({ kind: 'away', error: expect.stringContaining('ECONNREFUSED') })
+    // What is no broker.
+    expect(await send('hunter2', 'x', `mqtt://127.0.0.1:${port}`)).toMatchObject({ kind: 'away' })
   })
 })
 
