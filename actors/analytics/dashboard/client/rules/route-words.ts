@@ -6,7 +6,7 @@ import { age, count } from '../format.ts'
 export interface RouteDocument {
   readonly name?: string
   readonly match?: { readonly severity?: string | readonly string[]; readonly rule?: string | readonly string[]; readonly prefix?: string; readonly metric?: string; readonly labels?: Readonly<Record<string, string>> }
-  readonly target: { readonly webhook?: { readonly url: string }; readonly email?: { readonly to: string | readonly string[] }; readonly nats?: object }
+  readonly target: { readonly webhook?: { readonly url: string }; readonly email?: { readonly to: string | readonly string[] }; readonly nats?: object; readonly mqtt?: { readonly topic: string } }
   readonly enabled?: boolean
 }
 
@@ -29,9 +29,10 @@ export interface RouteRow {
 const listed = (of: string | readonly string[]) => (typeof of === 'string' ? of : of.join(' or '))
 
 /** Where it leads: of an address its host alone, since the rest of it may be a secret. */
-export function targetWords({ webhook, email, nats }: RouteDocument['target']): string {
+export function targetWords({ webhook, email, nats, mqtt }: RouteDocument['target']): string {
   if (webhook !== undefined) return `to ${URL.canParse(webhook.url) ? new URL(webhook.url).host : 'a webhook'}`
   if (email !== undefined) return `by e-mail to ${typeof email.to === 'string' ? email.to : email.to.join(', ')}`
+  if (mqtt !== undefined) return `to the topic ${mqtt.topic} of a broker`
   return nats === undefined ? 'nowhere' : 'to a subject of NATS'
 }
 
