@@ -27,7 +27,7 @@ function imports(source: { file: string; text: string }): string[] {
 }
 
 /** Rooms of actors/, in the order of the flow: a room may import those before it. `simulation` feeds from outside, as a device does. */
-const FLOW = ['reading', 'alert', 'partition', 'edge', 'store', 'own', 'fleet', 'notify', 'analytics']
+const FLOW = ['reading', 'alert', 'partition', 'edge', 'store', 'own', 'farm', 'fleet', 'notify', 'analytics']
 
 describe('the house', () => {
   test('is entered one way: cmd imports actors imports runtime', () => {

@@ -29,6 +29,7 @@ import { RuleRelay } from '../fleet/rule-relay.ts'
 import { RuleRegistry } from '../fleet/rules.ts'
 import { FleetLearner } from '../fleet/learner.ts'
 import { RouteRegistry } from '../notify/routes.ts'
+import { PlotRegistry } from '../farm/plots.ts'
 import { ActorPresences } from '../own/presence.ts'
 import { createAnalytics } from './http/app.ts'
 import { dashboardRoutes } from './dashboard/routes.ts'
@@ -142,8 +143,9 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
   const sql = new SqlPool({ tail, lakeDir: folder, clock, logger, ...options.sql })
   const members = () => (['edge', 'worker', 'store', 'notifier'] as const).flatMap((role) => [...membership.view(role)])
   const units = await UnitRegistry.open(meta)
+  const plots = await PlotRegistry.open(meta)
   const presences = new ActorPresences(connection.bus, clock)
-  const { app } = createAnalytics({ tail, sql, hub, log, topology, keyring, units, learner, drivers, rules, ruleRelay, routes, clock, logger, progress: follower, members, actors: () => presences.view() })
+  const { app } = createAnalytics({ tail, sql, hub, log, topology, keyring, units, learner, drivers, rules, ruleRelay, plots, routes, clock, logger, progress: follower, members, actors: () => presences.view() })
   app.route('/', dashboardRoutes())
   if (metrics !== undefined) registerMetrics(metrics, { connection, topology, dataDir, clock, tail, sql, hub, follower, members })
 
@@ -170,6 +172,7 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
       offReconnect()
       units.close()
       presences.close()
+      plots.close()
       hub.close()
       await sql.close()
       await learner.stop()

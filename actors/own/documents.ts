@@ -21,13 +21,14 @@ export interface StoredDocument {
 }
 
 const coded = (text: string): string => Buffer.from(text).toString('base64url')
-const keyOf = (actor: string, tenant: string, id: string): string => `${PREFIX}${actor}.${coded(tenant)}.${coded(id)}`
+/** Of an entry in the store. */
+export const documentKey = (actor: string, tenant: string, id: string): string => `${PREFIX}${actor}.${coded(tenant)}.${coded(id)}`
 
 /** Puts a document, or (null) takes it away; gives its revision. Throws `TypeError` on what is no plain data, or too large. */
 export function putDocument(kv: KeyValue, { actor, tenant, id, body }: { readonly actor: string; readonly tenant: string; readonly id: string; readonly body: Plain }): Promise<number> {
   const text = encodePlain(body)
   if (text.length > STATE_BYTES_MAX) throw new TypeError(`Cannot keep this document as it must have at most ${STATE_BYTES_MAX} characters as JSON: current value is ${text.length}`)
-  return kv.set(keyOf(actor, tenant, id), new TextEncoder().encode(text))
+  return kv.set(documentKey(actor, tenant, id), new TextEncoder().encode(text))
 }
 
 /** Tells of each document of an actor that is there, or was taken away, and then of each change, until the answer is called. */

@@ -26,6 +26,7 @@ import { sqlRoutes } from './routes-sql.ts'
 import { alertRoutes } from './routes-alerts.ts'
 import { forecastRoute } from './routes-forecast.ts'
 import { notifyRoutes } from './routes-notify.ts'
+import { plotRoutes } from './routes-plots.ts'
 import { ruleRoutes } from './routes-rules.ts'
 import { targetsRoute } from './routes-targets.ts'
 import * as shapes from './schemas.ts'
@@ -54,6 +55,7 @@ export function createAnalytics(sources: AnalyticsSources): { app: OpenAPIHono<K
   targetsRoute(get, sources)
   alertRoutes(app, get, sources)
   ruleRoutes(app, get, sources)
+  plotRoutes(app, get, sources)
   notifyRoutes(app, sources)
   forecastRoute(get, sources)
   feedbackRoute(post, sources)

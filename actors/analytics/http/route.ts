@@ -15,6 +15,7 @@ import type { Keyring, Principal } from '../../../runtime/keys.ts'
 import type { Log } from '../../../runtime/log.ts'
 import type { Topology } from '../../../runtime/topology.ts'
 import type { DriverRegistry } from '../../fleet/drivers.ts'
+import type { PlotRegistry } from '../../farm/plots.ts'
 import type { RuleRelay } from '../../fleet/rule-relay.ts'
 import type { RuleRegistry } from '../../fleet/rules.ts'
 import type { FleetLearner } from '../../fleet/learner.ts'
@@ -43,6 +44,7 @@ export interface AnalyticsSources {
   readonly drivers: Pick<DriverRegistry, 'of' | 'set'>
   readonly rules: Pick<RuleRegistry, 'of' | 'find' | 'put' | 'delete'>
   readonly ruleRelay: Pick<RuleRelay, 'isInForce'>
+  readonly plots: Pick<PlotRegistry, 'of' | 'find' | 'put' | 'delete'>
   /** Null where the installation has no place for them yet. */
   readonly routes: RouteSources | null
   readonly clock: Clock
