@@ -4,8 +4,8 @@
  * An actor keeps a state a key (a device, a series, a plot: whatever its `key` says), hears readings, ticks and documents, and answers with rows of a view
  * of its own and with alerts. `weir worker --actors ./my-actor.ts` runs it, `weir/testing` tests it.
  *
- * This file imports nothing, since it is all that an actor's process is handed beside the author's own file. An author's file is one file: it may import
- * `weir/actor` and nothing else.
+ * This file imports nothing, since it is all that an actor's process is handed beside the author's own files. These may import `weir/actor`, and each other
+ * by relative paths beneath the folder of the first; types may come from anywhere.
  *
  * - C1 A step is a pure function: what it makes of a state and a reading is the same whenever and wherever it runs. No clock (`Date.now`), no randomness, no
  *   files, no network; time comes with readings and ticks. Weir runs steps twice and stops an actor whose two answers differ.

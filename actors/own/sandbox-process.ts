@@ -2,7 +2,7 @@
  * The process that an author's code runs in (`weir-own`): asked by lines of JSON on its standard input, answering on its standard output.
  *
  * It is started without environment, credentials or rights (sandbox.ts), and this file takes away what is left before the author's code comes: timers, the
- * network's functions, and every import but `weir/actor`. On Deno the runtime itself refuses files, network, environment and processes. On Node it refuses
+ * network's functions, and every import but `weir/actor` and the author's own files. On Deno the runtime itself refuses files, network, environment and processes. On Node it refuses
  * files, processes and addons, but not the network: there what is taken away here is a guard against accidents, and no wall against malice.
  *
  * - P1 Nothing of Weir is in reach here but the author's own states; who asks trusts no answer, and kills this process where it takes too long or too much.
@@ -16,8 +16,8 @@ import type { StepEvent, StepMemory } from './steps.ts'
 
 /** What is asked here. */
 export type ToSandbox =
-  /** Texts of the author's file, and of contract.ts. */
-  | { readonly k: 'load'; readonly source: string; readonly contract: string }
+  /** The author's modules, by texts in which `weir-module:N` stands for what they import. */
+  | { readonly k: 'load'; readonly texts: readonly string[] }
   | { readonly k: 'memory'; readonly memory: StepMemory }
   | { readonly k: 'step'; readonly id: number; readonly events: readonly StepEvent[]; readonly checked: readonly boolean[] }
 
@@ -26,7 +26,10 @@ const { stdin, stdout } = process
 const say = (message: object): void => void stdout.write(`${JSON.stringify(message)}\n`)
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error)).slice(0, 2_000)
 
+/** On Node: the sources of what may be imported. */
+const sources = new Map<string, string>()
 const strip = isDeno ? null : await hooked()
+const { createObjectURL } = URL
 takeAway()
 let steps: Steps | null = null
 let turn: Promise<void> = Promise.resolve()
@@ -42,7 +45,7 @@ stdin.on('end', () => process.exit(0))
 async function take(message: ToSandbox): Promise<void> {
   if (message.k === 'load') {
     try {
-      const actor = await load(message.source, message.contract)
+      const actor = await load(message.texts)
       steps = new Steps(actor)
       const { name, about, reads, everyMs, view } = actor
       const has = { key: typeof actor.key === 'string' ? actor.key : 'function', tick: actor.tick !== undefined }
@@ -61,28 +64,31 @@ async function take(message: ToSandbox): Promise<void> {
   }
 }
 
-/** The author's file as a module without a place: nothing is relative to it, and what it imports by name is handed to it. */
-async function load(source: string, contract: string): Promise<AnyActor> {
-  const own = urlOf(contract)
-  const text = source.replace(/(\bfrom\s*|\bimport\s*)(['"])weir\/actor\2/g, (_, head: string) => `${head}${JSON.stringify(own)}`)
-  const { default: actor } = (await import(urlOf(text))) as { default: unknown }
+/** The author's files as modules without a place: nothing is relative to them, and what they import is handed to them. */
+async function load(texts: readonly string[]): Promise<AnyActor> {
+  const urls: string[] = []
+  for (const [i, text] of texts.entries()) {
+    const linked = text.replace(/weir-module:(\d+)/g, (_, index: string) => urls[Number(index)])
+    if (strip === null) urls.push(createObjectURL(new Blob([linked], { type: 'application/typescript' })))
+    else {
+      urls.push(`weir-module:${i}`)
+      sources.set(urls[i], strip(text))
+    }
+  }
+  const { default: actor } = (await import(urls.at(-1)!)) as { default: unknown }
   check(actor)
   return actor
-}
-
-function urlOf(text: string): string {
-  const plain = strip === null ? text : strip(text)
-  return `data:${isDeno ? 'application/typescript' : 'text/javascript'};base64,${Buffer.from(plain).toString('base64')}`
 }
 
 /** On Node: refuses what an author's file may not import, and gives what makes JavaScript of it. */
 async function hooked(): Promise<(text: string) => string> {
   const { registerHooks, stripTypeScriptTypes } = await import('node:module')
   registerHooks({
-    resolve: (specifier, context, next) => {
-      if (specifier.startsWith('data:')) return next(specifier, context)
-      throw new TypeError(`Cannot import ${specifier} as an actor may import weir/actor alone`)
+    resolve: (specifier) => {
+      if (sources.has(specifier)) return { url: specifier, format: 'module', shortCircuit: true }
+      throw new TypeError(`Cannot import ${specifier} as an actor may import weir/actor and files beside its own alone`)
     },
+    load: (url) => ({ format: 'module', source: sources.get(url)!, shortCircuit: true }),
   })
   return (text) => stripTypeScriptTypes(text)
 }

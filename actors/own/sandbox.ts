@@ -13,7 +13,6 @@
 
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { setPriority, tmpdir } from 'node:os'
@@ -28,6 +27,7 @@ import type { ActorFacts, Stepper } from './actor.ts'
 import { answersIn } from './answers.ts'
 import { check } from './contract.ts'
 import type { AnyActor } from './contract.ts'
+import { readModules, withUrls } from './modules.ts'
 import type { ToSandbox } from './sandbox-process.ts'
 import { ActorFault } from './steps.ts'
 import type { StepAnswer, StepEvent, StepMemory } from './steps.ts'
@@ -53,7 +53,6 @@ const SAMPLE = 16
 const CLOCK_TICK_MS = 10
 
 const ENTRY = new URL('./sandbox-process.ts', import.meta.url)
-const CONTRACT = new URL('./contract.ts', import.meta.url)
 /** All that Node's permission model must let the process read. */
 const FILES = ['./sandbox-process.ts', './steps.ts', './plain.ts', './contract.ts', '../../runtime/errors.ts', '../../package.json'].map((name) => fileURLToPath(new URL(name, import.meta.url)))
 const DENO = fileURLToPath(new URL('../../node_modules/deno/deno', import.meta.url))
@@ -91,8 +90,7 @@ export class Sandbox implements Stepper {
   readonly runtime: SandboxRuntime
   readonly #options: SandboxOptions
   readonly #limits: SandboxLimits
-  readonly #source: string
-  readonly #contract: string
+  readonly #texts: readonly string[]
   readonly #folder: string
   #child: ChildProcess | null = null
   #waiting: Waiting | null = null
@@ -104,13 +102,12 @@ export class Sandbox implements Stepper {
   /** Processes so far. */
   starts = 0
 
-  private constructor(options: SandboxOptions, runtime: SandboxRuntime, texts: { source: string; contract: string; folder: string }) {
+  private constructor(options: SandboxOptions, runtime: SandboxRuntime, { texts, folder }: { texts: readonly string[]; folder: string }) {
     this.#options = options
     this.#limits = { ...SANDBOX_LIMITS, ...options.limits }
     this.runtime = runtime
-    this.#source = texts.source
-    this.#contract = texts.contract
-    this.#folder = texts.folder
+    this.#texts = texts
+    this.#folder = folder
     this.facts = { name: '', everyMs: null, columns: [], code: '' }
     this.reads = undefined
   }
@@ -119,16 +116,14 @@ export class Sandbox implements Stepper {
   static async open(options: SandboxOptions): Promise<Sandbox> {
     const runtime = options.runtime ?? (denoPath() === null ? 'node' : 'deno')
     if (runtime === 'deno' && denoPath() === null) throw new OperatingError('config', `Cannot run ${options.file} on Deno as its binary must be there: ${DENO} is not. Install Weir's dependencies, or run it on Node`)
-    const source = await readFile(options.file, 'utf8').catch((cause: unknown) => {
-      throw new OperatingError('config', `Cannot run ${options.file} as it must be a file that can be read: ${String(cause)}`)
-    })
+    const { modules, code: hash } = await readModules(options.file)
     const folder = await mkdtemp(join(tmpdir(), 'weir-own-'))
-    const sandbox = new Sandbox(options, runtime, { source, contract: await readFile(CONTRACT, 'utf8'), folder })
+    const sandbox = new Sandbox(options, runtime, { texts: modules.map((module) => withUrls(module, (index) => `weir-module:${index}`)), folder })
     try {
       const { facts, has } = (await sandbox.#start()) as { facts?: object; has?: { key?: unknown; tick?: unknown } }
       const stub = { ...facts, key: has?.key === 'device' || has?.key === 'series' ? has.key : () => null, initial: () => null, ...(has?.tick === true ? { tick: () => {} } : {}) } as unknown
       check(stub)
-      const code = `${createHash('sha256').update(source).digest('hex').slice(0, 12)}-${runtime}`
+      const code = `${hash}-${runtime}`
       Object.assign(sandbox, { facts: factsOf(stub, code), reads: stub.reads })
       return sandbox
     } catch (error) {
@@ -199,7 +194,7 @@ export class Sandbox implements Stepper {
     })
     this.#listen(child)
     if (child.pid !== undefined) await this.#humble(child.pid)
-    const answer = await this.#ask({ k: 'load', source: this.#source, contract: this.#contract }, 0, { ...this.#limits, cpuMs: Infinity, wallMs: this.#limits.startMs })
+    const answer = await this.#ask({ k: 'load', texts: this.#texts }, 0, { ...this.#limits, cpuMs: Infinity, wallMs: this.#limits.startMs })
     if (answer.k === 'fault') {
       this.#kill('its file is refused')
       throw new OperatingError('config', String(answer.message))

@@ -4,9 +4,13 @@
  * zombie, both lakes hold in the end exactly what was acknowledged.
  */
 
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { systemClock } from '../../runtime/clock.ts'
 import { Fleet } from '../support/fleet.ts'
+import type { FleetProcess } from '../support/fleet.ts'
 import { Senders } from '../support/senders.ts'
 
 let fleet: Fleet
@@ -81,13 +85,31 @@ describe('processes that meet at an outer log', () => {
   })
 })
 
+/** Files of own actors: one that counts all devices together, one that throws, one that reads a file. */
+function authorsFiles(): string[] {
+  const folder = mkdtempSync(join(tmpdir(), 'weir-authors-'))
+  const file = (name: string, reading: string, head = ''): string => {
+    const path = join(folder, `${name}.ts`)
+    writeFileSync(path, `import { defineActor } from 'weir/actor'\n${head}\nexport default defineActor({ name: '${name}', key: () => 'all', initial: () => ({ n: 0 }), view: { columns: { n: 'BIGINT' } },\n  reading(state, reading, out) { ${reading} } })\n`)
+    return path
+  }
+  return [file('tally', 'out.row({ n: ++state.n })'), file('thrower', `throw new Error('it had to be')`), file('reader', `read('/etc/hostname')`, `import { readFileSync } from 'node:fs'\nconst read = readFileSync`)]
+}
+
+async function query(store: FleetProcess, sql: string): Promise<Record<string, unknown>[]> {
+  const answer = await fetch(`${fleet.urlOf(store)}/v1/sql`, { method: 'POST', headers: { authorization: `Bearer ${fleet.secret}`, 'content-type': 'application/json' }, body: JSON.stringify({ sql }) })
+  const { columns, rows = [] } = (await answer.json()) as { columns: { name: string }[]; rows?: unknown[][] }
+  return rows.map((row) => Object.fromEntries(columns.map(({ name }, i) => [name, row[i]])))
+}
+
 describe('processes that meet at a server with the rights of deploy/nats.conf', () => {
   beforeEach(async () => void (fleet = await Fleet.install({ roles: true })))
 
-  test('do all of their work with them', async () => {
+  test('do all of their work with them; own actors beside it are told every reading once, and those that fail harm nobody', async () => {
     const { nats } = fleet
+    const actors = authorsFiles()
     const edge = fleet.startEdge({ url: nats.urlOf('edge') })
-    const workers = ['one', 'two'].map((name) => fleet.startWorker(name, { url: nats.urlOf('worker') }))
+    const workers = ['one', 'two'].map((name) => fleet.startWorker(name, { url: nats.urlOf('worker'), flags: ['--actors', actors.join(',')] }))
     const store = fleet.startStore('north', { url: nats.urlOf('store') })
     await fleet.fact('all are there', () => fleet.urlOf(edge) !== null && fleet.urlOf(store) !== null && fleet.sharedBy(...workers))
     const senders = new Senders(fleet, [edge])
@@ -96,6 +118,16 @@ describe('processes that meet at a server with the rights of deploy/nats.conf', 
     await fleet.fact('the other one has all partitions', () => fleet.sharedBy(workers[1]))
     await senders.stop()
     expect(await fleet.faultsOf(store, senders.account)).toEqual([])
+    const { onTime } = await fleet.ask<{ onTime: number }>(store, '/v1/ledger')
+    const told = await fleet.fact('the actor was told every reading that came on time', async () => {
+      const [row] = await query(store, 'SELECT count(*)::DOUBLE AS rows, max(n)::DOUBLE AS n, count(DISTINCT n)::DOUBLE AS different FROM tally')
+      return row.n === onTime ? row : null
+    })
+    expect(told).toEqual({ rows: onTime, n: onTime, different: onTime })
+    const states = new Map((await fleet.ask<{ actors: { name: string; state: string; why: string }[] }>(store, '/v1/status')).actors.map((actor) => [actor.name, `${actor.state} ${actor.why}`]))
+    expect(states.get('tally')).toBe('running ')
+    expect(states.get('thrower')).toMatch(/^stopped reading of .*: it had to be/)
+    expect(states.get('reader')).toMatch(/^stopped reading of .*(Requires read access|not defined)/)
     for (const { output } of fleet.started) expect(output()).not.toMatch(/permission/i)
   })
 })

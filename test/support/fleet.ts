@@ -46,6 +46,8 @@ export interface FleetProcess {
 interface StartOptions {
   readonly deno?: boolean
   readonly url?: string
+  /** Flags beside those that all have. */
+  readonly flags?: readonly string[]
 }
 
 export interface FleetOptions {
@@ -148,8 +150,8 @@ export class Fleet<Servers extends FleetServers = TestNats> {
     return join(this.#folder, name)
   }
 
-  #start(role: MemberRole, name: string, flags: string[], { deno = false, url = this.nats.url ?? this.nats.urlOf!(role) }: StartOptions): FleetProcess {
-    const args = [join(root, 'cmd', `${role}.ts`), '--nats', url, '--port', '0', ...flags]
+  #start(role: MemberRole, name: string, flags: string[], { deno = false, url = this.nats.url ?? this.nats.urlOf!(role), flags: more = [] }: StartOptions): FleetProcess {
+    const args = [join(root, 'cmd', `${role}.ts`), '--nats', url, '--port', '0', ...flags, ...more]
     const [command, before] = deno ? [join(root, 'node_modules', '.bin', 'deno'), ['run', '-A']] : [process.execPath, []]
     const child = spawn(command, [...before, ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''

@@ -1,8 +1,8 @@
 /** An author's code in its own process: what it answers, what it can't reach, and how it ends where it goes beyond its bounds. */
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import degreeDays from '../../../actors/examples/degree-days.ts'
 import { answersIn } from '../../../actors/own/answers.ts'
@@ -13,8 +13,9 @@ import { Steps } from '../../../actors/own/steps.ts'
 import { systemClock } from '../../../runtime/clock.ts'
 import { quietLogger } from '../../support/quiet-logger.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'weir-authors-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+const folder = join(mkdtempSync(join(tmpdir(), 'weir-authors-')), 'author')
+mkdirSync(folder)
+afterAll(() => rmSync(dirname(folder), { recursive: true, force: true }))
 const { logger } = quietLogger()
 const RUNTIMES: readonly SandboxRuntime[] = denoPath() === null ? ['node'] : ['deno', 'node']
 const NOTHING = (): StepMemory => ({ states: [], documents: [] })
@@ -77,20 +78,37 @@ describe.each(RUNTIMES)("an author's code on %s", (runtime) => {
   test('reaches neither files nor processes nor what it is not handed', async () => {
     expect(await said(author('reading(_, __, out) { out.row({ said: [typeof fetch, typeof process, typeof setTimeout, typeof Worker, typeof WebSocket].join() }) },'), runtime)).toBe('undefined,undefined,undefined,undefined,undefined')
     const tried = (what: string) => said(author('reading(_, __, out) { out.row({ said: seen }) },', `const seen = await (${what}).then((got: unknown) => 'GOT ' + String(got), (error: Error) => error.name + ': ' + error.message)`), runtime)
-    const refused = runtime === 'deno' ? /Requires read access|NotCapable|not defined/ : /as an actor may import weir\/actor alone/
+    const refused = runtime === 'deno' ? /Requires read access|NotCapable|not defined/ : /as an actor may import weir\/actor and files beside its own alone/
     expect(await tried(`import('node:fs').then((fs) => fs.readFileSync('/etc/hostname', 'utf8'))`)).toMatch(refused)
     expect(await tried(`import('file:///etc/hostname', { with: { type: 'json' } })`)).toMatch(refused)
     expect(await tried(`import('node:child_process').then((c) => c.execFileSync('true'))`)).toMatch(runtime === 'deno' ? /Requires run access|NotCapable|not defined/ : refused)
     expect(await tried(`import('node:net').then((net) => new Promise((yes, no) => net.connect(1, '127.0.0.1').on('error', no).on('connect', yes)))`)).toMatch(runtime === 'deno' ? /Requires net access|NotCapable/ : refused)
     expect(await tried(`import('node:process').then((p) => p.env.DENO_DIR ?? p.env.HOME ?? 'x')`)).toMatch(runtime === 'deno' ? /Requires env access|NotCapable|x$/ : refused)
-    await expect(open(author('reading() {},', `import text from 'file:///etc/hostname' with { type: 'json' }\nglobalThis.x = text`), runtime)).rejects.toThrow(/Cannot run .*/)
+    await expect(open(author('reading() {},', `import text from 'file:///etc/hostname' with { type: 'json' }\nglobalThis.x = text`), runtime)).rejects.toThrow(/Cannot run .* as an actor may import weir\/actor and files beside its own alone: file:\/\/\/etc\/hostname/)
+  })
+
+  test('may be of several files beneath its own, and of no others', async () => {
+    const file = join(folder, 'pack.ts')
+    mkdirSync(join(folder, 'parts'), { recursive: true })
+    writeFileSync(join(folder, 'parts', 'twice.ts'), `import type { Reading } from 'weir/actor'\nimport { one } from '../one.ts'\nexport const twice = ({ value }: Reading): number => 2 * value * one\n`)
+    writeFileSync(join(folder, 'one.ts'), 'export const one: number = 1\n')
+    const pack = (head: string) => writeFileSync(file, `${head}\nimport { defineActor } from 'weir/actor'\nimport type { Reading } from '/nowhere.ts'\nimport { one } from './one.ts'\nimport { twice } from './parts/twice.ts'\nexport default defineActor({ name: 'pack', key: 'device', initial: () => 0, reading(_, reading, out) { out.row({ said: String(twice(reading) + one) }) }, view: { columns: { said: 'VARCHAR' } } })\n`)
+    pack('')
+    expect(await said(file, runtime)).toBe('3')
+    pack(`import { x } from '../x.ts'`)
+    writeFileSync(join(dirname(folder), 'x.ts'), '')
+    await expect(open(file, runtime)).rejects.toThrow(/as its files must lie beside it or beneath: ..\/x.ts/)
+    rmSync(join(dirname(folder), 'x.ts'))
+    pack(`import { y } from './y.ts'`)
+    writeFileSync(join(folder, 'y.ts'), `import './pack.ts'\nexport const y = 1\n`)
+    await expect(open(file, runtime)).rejects.toThrow(/must not import each other in a circle: pack.ts → y.ts → pack.ts/)
   })
 
   test('is refused at its start where its file is no actor, and says why', async () => {
     const file = join(folder, 'none.ts')
     writeFileSync(file, 'export default { name: "x" }')
     await expect(open(file, runtime)).rejects.toThrow(`Cannot run ${file}: Cannot use this actor as initial must be a function: current value is undefined`)
-    await expect(open(join(folder, 'absent.ts'), runtime)).rejects.toThrow(/must be a file that can be read/)
+    await expect(open(join(folder, 'absent.ts'), runtime)).rejects.toThrow(/each of its files must be there and be readable/)
     await expect(open(author('reading() { return ('), runtime)).rejects.toThrow(/Cannot run/)
   })
 })
