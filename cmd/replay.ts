@@ -7,18 +7,24 @@ import { once } from 'node:events'
 import { access } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import process from 'node:process'
+import { OwnActor } from '../actors/own/actor.ts'
+import { ownConnection } from '../actors/own/connection.ts'
+import { ownNames } from '../actors/own/names.ts'
 import { ADDRESS_FORM, parseAddress } from '../actors/replay/address.ts'
 import type { AnomalyAddress } from '../actors/replay/address.ts'
 import { explain } from '../actors/replay/explain.ts'
 import type { Recorded } from '../actors/replay/explain.ts'
 import { jsonOfExplanation, wordsOf, wordsOfNotFound } from '../actors/replay/explain-words.ts'
 import { parseFrom, runReplay } from '../actors/replay/run.ts'
+import type { ReplayedActor } from '../actors/replay/run.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { readFlags } from '../runtime/config.ts'
 import type { Env, FlagSpec } from '../runtime/config.ts'
-import { isOperating } from '../runtime/errors.ts'
+import { isOperating, OperatingError } from '../runtime/errors.ts'
 import { readInstallation } from '../runtime/installation.ts'
 import { openLog } from '../runtime/open-log.ts'
+import { createLogger } from '../runtime/telemetry.ts'
+import { BUCKET_META, OWN_FIRST } from '../runtime/topology.ts'
 
 const SPEC = {
   data: { type: 'string', default: './data', help: 'data folder, of a system that runs or is stopped' },
@@ -28,6 +34,7 @@ const SPEC = {
   to: { type: 'number', default: null, integer: true, min: 0, help: 'last message that a commit may cover; without it, the end' },
   explain: { type: 'string', default: null, help: `shows how an anomaly came about: ${ADDRESS_FORM}, as default/field-7/probe-2/soil_moisture@2026-11-23T06:10:00Z` },
   last: { type: 'number', default: 12, integer: true, min: 0, max: 10_000, help: 'explain: readings of the series to show before it' },
+  actor: { type: 'string', default: null, help: 'replays the own actor in this file, in place of partitions' },
   quiet: { type: 'boolean', default: false, help: 'the summaries alone' },
   json: { type: 'boolean', default: false, help: 'prints JSON, an object a line' },
 } as const satisfies FlagSpec
@@ -52,7 +59,7 @@ export async function main(argv: string[], env: Env): Promise<void> {
       const recorded = { connection, clock: systemClock, topology: await readInstallation(connection, { clock: systemClock, withinMs: 5_000 }) }
       const good =
         address === null
-          ? await runReplay({ ...flags, ...recorded, from, print })
+          ? await (flags.actor === null ? runReplay({ ...flags, ...recorded, from, print }) : replayActor(flags.actor, (own) => runReplay({ ...flags, ...recorded, from, print, own }), recorded))
           : await explainIt(recorded, address, flags)
       process.exitCode = good ? 0 : 1
     } finally {
@@ -62,6 +69,22 @@ export async function main(argv: string[], env: Env): Promise<void> {
     if (!isOperating(error)) throw error
     process.stderr.write(`weir replay: ${error.message}\n`)
     process.exitCode = 1
+  }
+}
+
+/** With the actor's code in a process of its own, as a worker has it. */
+async function replayActor(file: string, run: (own: ReplayedActor) => Promise<boolean>, { connection }: Recorded): Promise<boolean> {
+  const { Sandbox } = await import('../actors/own/sandbox.ts')
+  const sandbox = await Sandbox.open({ file, clock: systemClock, logger: createLogger('replay') })
+  try {
+    const { name } = sandbox.facts
+    const at = (await ownNames(await connection.kv(BUCKET_META, { create: false }))).indexOf(name)
+    if (at < 0) throw new OperatingError('config', `Cannot replay ${name} as a worker must have run it: there is no log of it`)
+    const actor = new OwnActor(sandbox.facts, sandbox)
+    const partition = OWN_FIRST + at
+    return await run({ partition, actor, connection: ownConnection(connection, partition, actor) })
+  } finally {
+    await sandbox.close()
   }
 }
 

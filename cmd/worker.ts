@@ -63,19 +63,25 @@ export async function main(argv: string[], env: Env): Promise<void> {
       }).finally(() => setUp.close())
 
       const own = createMetrics()
-      const ofActors = createMetrics({ process: false })
       let actors: OwnActors | null = null
       let work: { statuses(): (MemberStatus | null)[]; metrics(): Promise<Metrics>; stop(): Promise<void> } | null = null
       const registry = {
         contentType: own.contentType,
         metrics: async () => {
-          const parts = [own, ofActors, ...(work ? [await work.metrics()] : [])]
+          const parts = [own, ...(actors?.metrics ?? []), ...(work ? [await work.metrics()] : [])]
           const values = await Promise.all(parts.map((part) => part.getMetricsAsJSON()))
           return mergeMetrics(values as unknown as MetricsValues[]).metrics()
         },
       }
       const app = healthRoutes({ ready: () => readiness(work?.statuses() ?? [null]), registry })
       const served = await serveApp({ app, host: flags.host, port: flags.port })
+      const files = (flags.actors ?? '').split(',').map((file) => file.trim()).filter((file) => file !== '')
+      const connection = files.length === 0 ? null : await connectNats({ servers, name: `weir-worker ${name} actors`, clock: systemClock })
+      if (connection !== null) {
+        const id = `${name}-${systemClock.nonce(3)}`
+        const options = { connection, topology, files, runtime: flags.sandbox ?? undefined, clock: systemClock, logger, id, url: served.url }
+        actors = await startOwnActors(options)
+      }
       const data = (suffix: string): WorkerData => ({ nats: servers, name: name + suffix, url: served.url, topology, settings })
       if (flags.threads === 1) {
         const member = await startWorkerMember(data(''))
@@ -90,13 +96,6 @@ export async function main(argv: string[], env: Env): Promise<void> {
         })
         await group.start()
         work = group
-      }
-      const files = (flags.actors ?? '').split(',').map((file) => file.trim()).filter((file) => file !== '')
-      const connection = files.length === 0 ? null : await connectNats({ servers, name: `weir-worker ${name} actors`, clock: systemClock })
-      if (connection !== null) {
-        const id = `${name}-${systemClock.nonce(3)}`
-        const options = { connection, topology, files, runtime: flags.sandbox ?? undefined, clock: systemClock, logger, metrics: ofActors, id, url: served.url }
-        actors = await startOwnActors(options)
       }
       const { threads } = flags
       logger.info({ url: served.url, partitions: topology.partitions, threads, runtime: runtimeName() }, 'worker joined')

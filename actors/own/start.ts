@@ -5,6 +5,7 @@
 import { Gauge } from 'prom-client'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Connection } from '../../runtime/log.ts'
+import { createMetrics } from '../../runtime/telemetry.ts'
 import type { Logger, Metrics } from '../../runtime/telemetry.ts'
 import type { Topology } from '../../runtime/topology.ts'
 import { OperatingError } from '../../runtime/errors.ts'
@@ -24,21 +25,23 @@ export interface OwnActorsOptions {
   readonly limits?: Partial<SandboxLimits>
   readonly clock: Clock
   readonly logger: Logger
-  readonly metrics?: Metrics
   readonly id: string
   readonly url: string | null
 }
 
 export interface OwnActors {
   statuses(): OwnStatus[]
+  /** What the actors and their hosts count: a registry each, since each has the same metrics. */
+  readonly metrics: readonly Metrics[]
   stop(): Promise<void>
 }
 
 /** Throws `OperatingError` `config` where a file is no actor. */
 export async function startOwnActors(options: OwnActorsOptions): Promise<OwnActors> {
-  const { connection, clock, logger, metrics, files, id } = options
+  const { connection, clock, logger, files, id } = options
   const sandboxes: Sandbox[] = []
   const actors: RunningOwnActor[] = []
+  const metrics: Metrics[] = [createMetrics({ process: false })]
   const closeAll = async (): Promise<void> => {
     await Promise.all(actors.map((actor) => actor.stop()))
     await Promise.all(sandboxes.map((sandbox) => sandbox.close()))
@@ -49,7 +52,9 @@ export async function startOwnActors(options: OwnActorsOptions): Promise<OwnActo
       sandboxes.push(sandbox)
       const { name } = sandbox.facts
       if (actors.some((actor) => actor.name === name)) throw new OperatingError('config', `Cannot run ${file} as each actor must have a name of its own: ${name} is another file's`)
-      actors.push(await startOwnActor({ ...options, facts: sandbox.facts, reads: sandbox.reads, stepper: sandbox }))
+      const own = createMetrics({ process: false })
+      metrics.push(own)
+      actors.push(await startOwnActor({ ...options, metrics: own, facts: sandbox.facts, reads: sandbox.reads, stepper: sandbox }))
       logger.info({ actor: name, file, runtime: sandbox.runtime, code: sandbox.facts.code }, 'an own actor was loaded')
     }
   } catch (error) {
@@ -57,7 +62,7 @@ export async function startOwnActors(options: OwnActorsOptions): Promise<OwnActo
     throw error
   }
   const statuses = (): OwnStatus[] => actors.map((actor) => actor.status())
-  if (metrics !== undefined) register(metrics, statuses)
+  register(metrics[0], statuses)
   let cancel: () => void = () => {}
   const tell = (): void => {
     tellActors(connection.bus, id, statuses())
@@ -66,6 +71,7 @@ export async function startOwnActors(options: OwnActorsOptions): Promise<OwnActo
   tell()
   return {
     statuses,
+    metrics,
     stop: async () => {
       cancel()
       await closeAll()

@@ -10,9 +10,17 @@ import type { Connection } from '../../runtime/log.ts'
 import { Replay } from '../../runtime/replay.ts'
 import type { ReplayedCommit, ReplayFrom, ReplayTally } from '../../runtime/replay.ts'
 import type { Topology } from '../../runtime/topology.ts'
+import type { OwnActor } from '../own/actor.ts'
 import { partitionActor } from '../partition/actor.ts'
 import { jsonOf, linesOf } from './describe.ts'
 import { differenceOf } from './difference.ts'
+
+/** An own actor: its partition, and the log with the answers of its code beside its messages. */
+export interface ReplayedActor {
+  readonly partition: number
+  readonly actor: OwnActor
+  readonly connection: Connection
+}
 
 export interface RunOptions {
   readonly connection: Connection
@@ -25,6 +33,8 @@ export interface RunOptions {
   readonly json: boolean
   /** Summaries alone. */
   readonly quiet: boolean
+  /** An own actor to replay in place of partitions. */
+  readonly own?: ReplayedActor
   /** Prints a line. */
   print(line: string): Promise<void>
 }
@@ -39,7 +49,8 @@ export function parseFrom(text: string | null): ReplayFrom {
 
 /** Resolves with whether everything that was compared is as it was committed. */
 export async function runReplay(options: RunOptions): Promise<boolean> {
-  const { topology, partition } = options
+  const { topology, partition, own } = options
+  if (own !== undefined) return tell(options, own.partition, await Replay.open({ ...options, ...own }))
   if (partition !== null && partition >= topology.partitions) {
     throw new OperatingError('config', `Cannot replay partition ${partition} as it must be one of 0 to ${topology.partitions - 1}`)
   }
@@ -49,8 +60,11 @@ export async function runReplay(options: RunOptions): Promise<boolean> {
   return same
 }
 
-async function runPartition({ connection, topology, clock, from, to, json, quiet, print }: RunOptions, partition: number): Promise<boolean> {
-  const replay = await Replay.open({ connection, actor: partitionActor, topology, clock, partition, from, to })
+async function runPartition(options: RunOptions, partition: number): Promise<boolean> {
+  return tell(options, partition, await Replay.open({ ...options, actor: partitionActor, partition }))
+}
+
+async function tell<State, Effects>({ json, quiet, print }: RunOptions, partition: number, replay: Replay<State, Effects> | null): Promise<boolean> {
   if (replay === null) {
     await print(json ? JSON.stringify({ kind: 'summary', partition, commits: 0, same: true }) : `Partition ${partition}: nothing was ever committed of it.`)
     return true

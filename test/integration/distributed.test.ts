@@ -88,12 +88,12 @@ describe('processes that meet at an outer log', () => {
 /** Files of own actors: one that counts all devices together, one that throws, one that reads a file. */
 function authorsFiles(): string[] {
   const folder = mkdtempSync(join(tmpdir(), 'weir-authors-'))
-  const file = (name: string, reading: string, head = ''): string => {
+  const file = (name: string, reading: string): string => {
     const path = join(folder, `${name}.ts`)
-    writeFileSync(path, `import { defineActor } from 'weir/actor'\n${head}\nexport default defineActor({ name: '${name}', key: () => 'all', initial: () => ({ n: 0 }), view: { columns: { n: 'BIGINT' } },\n  reading(state, reading, out) { ${reading} } })\n`)
+    writeFileSync(path, `import { defineActor } from 'weir/actor'\nexport default defineActor({ name: '${name}', key: () => 'all', initial: () => ({ n: 0 }), view: { columns: { n: 'BIGINT' } },\n  reading(state, reading, out) { ${reading} } })\n`)
     return path
   }
-  return [file('tally', 'out.row({ n: ++state.n })'), file('thrower', `throw new Error('it had to be')`), file('reader', `read('/etc/hostname')`, `import { readFileSync } from 'node:fs'\nconst read = readFileSync`)]
+  return [file('tally', 'out.row({ n: ++state.n })'), file('thrower', `throw new Error('it had to be')`), file('reader', `Deno.readTextFileSync('/etc/hostname')`)]
 }
 
 async function query(store: FleetProcess, sql: string): Promise<Record<string, unknown>[]> {

@@ -2,10 +2,14 @@
 
 import { describe, expect, test } from 'vitest'
 import { defineActor } from 'weir/actor'
+import type { AnyActor } from 'weir/actor'
+import { factsOf, OwnActor } from '../../../actors/own/actor.ts'
+import { ownConnection } from '../../../actors/own/connection.ts'
+import { runReplay } from '../../../actors/replay/run.ts'
 import { OwnState } from '../../../actors/own/state.ts'
 import { putDocument } from '../../../actors/own/documents.ts'
 import { BUCKET_META, OWN_FIRST } from '../../../runtime/topology.ts'
-import { ownWorld, rowsOf, straight } from './world.ts'
+import { CODE, ownWorld, rowsOf, stepperOf, straight } from './world.ts'
 import type { OwnWorld } from './world.ts'
 
 const DEVICES = Array.from({ length: 12 }, (_, i) => `d-${i}`)
@@ -110,6 +114,16 @@ describe('an own actor', () => {
     // One message with what came meanwhile, and ticks: nothing was told anew.
     expect(s.input().slice(told).length).toBeLessThan(6)
     await second.stop()
+    // Made again from the log alone, by the same code and by another.
+    const lines: string[] = []
+    const replay = (actor: AnyActor) => {
+      const own = new OwnActor(factsOf(actor, CODE), stepperOf(actor))
+      const connection = ownConnection(s.producer, OWN_FIRST, own)
+      return runReplay({ connection: s.producer, topology: s.topology, clock: s.clock, partition: null, from: null, to: null, json: false, quiet: true, print: async (line) => void lines.push(line), own: { partition: OWN_FIRST, actor: own, connection } })
+    }
+    expect(await replay(tally)).toBe(true)
+    expect(lines[0]).toMatch(/^Partition 1024: .* compared: identical\.$/)
+    expect(await replay(defineActor({ ...tally, initial: () => ({ readings: 1, sum: 0 }) }))).toBe(false)
   })
 
   test('that throws is stopped, says where and why, and harms nobody; with other code it goes on from there', async () => {
