@@ -98,8 +98,7 @@ function authorsFiles(): string[] {
 
 async function query(store: FleetProcess, sql: string): Promise<Record<string, unknown>[]> {
   const answer = await fetch(`${fleet.urlOf(store)}/v1/sql`, { method: 'POST', headers: { authorization: `Bearer ${fleet.secret}`, 'content-type': 'application/json' }, body: JSON.stringify({ sql }) })
-  const { columns, rows = [] } = (await answer.json()) as { columns: { name: string }[]; rows?: unknown[][] }
-  return rows.map((row) => Object.fromEntries(columns.map(({ name }, i) => [name, row[i]])))
+  return ((await answer.json()) as { rows: Record<string, unknown>[] }).rows
 }
 
 describe('processes that meet at a server with the rights of deploy/nats.conf', () => {
@@ -119,10 +118,12 @@ describe('processes that meet at a server with the rights of deploy/nats.conf', 
     await senders.stop()
     expect(await fleet.faultsOf(store, senders.account)).toEqual([])
     const { onTime } = await fleet.ask<{ onTime: number }>(store, '/v1/ledger')
+    let last = ''
     const told = await fleet.fact('the actor was told every reading that came on time', async () => {
       const [row] = await query(store, 'SELECT count(*)::DOUBLE AS rows, max(n)::DOUBLE AS n, count(DISTINCT n)::DOUBLE AS different FROM tally')
+      last = JSON.stringify(row)
       return row.n === onTime ? row : null
-    })
+    }).catch((error: Error) => Promise.reject(new Error(`${last} of ${onTime}\n${error.message}`)))
     expect(told).toEqual({ rows: onTime, n: onTime, different: onTime })
     const states = new Map((await fleet.ask<{ actors: { name: string; state: string; why: string }[] }>(store, '/v1/status')).actors.map((actor) => [actor.name, `${actor.state} ${actor.why}`]))
     expect(states.get('tally')).toBe('running ')
