@@ -14,6 +14,7 @@ import { CLOSED_BY, DAY_HOURS, WINDOW_SIZES_MS } from '../reading/window.ts'
 import type { ClosedBy } from '../reading/window.ts'
 import { decodeForecasts, ForecastColumns } from './forecasts.ts'
 import type { Forecast, ForecastWire } from './forecasts.ts'
+import type { Summary } from './series/summary.ts'
 
 /** Fates of rows of one block that are not simply on time. A row is in one list at most; lists ascend. */
 export interface BlockFates {
@@ -200,12 +201,18 @@ export interface PartitionEffects {
   readonly ownView: OwnView | null
 }
 
+/** As `Summary.writeRow` writes them. */
 const WINDOW_NUMBERS = ['start', 'count', 'sum', 'min', 'max', 'stddev', 'first', 'last', 'p50', 'p95', 'p99'] as const
 
 /** Rows that a builder has room for before it grows. */
 const WINDOWS_AT_FIRST = 256
 
+/** What a commit is given room for by the one before, at most. */
+const WINDOWS_HINT_MAX = 65_536
+
 let generations = 0
+/** Room for a quarter more windows than the last commit of this process had. It only spares growing. */
+let windowsAtFirst = WINDOWS_AT_FIRST
 
 /** Collects the results of a commit. Rows of windows go into growing columns, since they are many. */
 export class EffectsBuilder {
@@ -224,10 +231,10 @@ export class EffectsBuilder {
   readonly own: OwnRow[] = []
   ownView: OwnView | null = null
   #windows = 0
-  #windowSeries = new Uint32Array(WINDOWS_AT_FIRST)
+  #windowSeries = new Uint32Array(windowsAtFirst)
   /** size · 4 + closedBy. */
-  #windowKind = new Uint8Array(WINDOWS_AT_FIRST)
-  #windowNumbers = new Float64Array(WINDOWS_AT_FIRST * WINDOW_NUMBERS.length)
+  #windowKind = new Uint8Array(windowsAtFirst)
+  #windowNumbers = new Float64Array(windowsAtFirst * WINDOW_NUMBERS.length)
 
   get count(): number {
     return this.#windows + this.fates.length + this.anomalies.length + this.forecasts.rows + this.feedback.length + this.profiles.length + this.drivers.length + this.hours.length + this.alerts.length + this.rules.length + this.own.length
@@ -239,23 +246,23 @@ export class EffectsBuilder {
   }
 
   addWindow(row: WindowRow): void {
+    const at = this.#roomFor(row.series, row.size, row.closedBy)
+    for (let k = 0; k < WINDOW_NUMBERS.length; k++) this.#windowNumbers[at + k] = row[WINDOW_NUMBERS[k]]
+  }
+
+  /** Adds what is known of a window: its numbers go from column to column, since a row and a box for each number were a third of all garbage. */
+  addWindowOf(series: number, size: number, closedBy: ClosedBy, summary: Summary): void {
+    const at = this.#roomFor(series, size, closedBy)
+    summary.writeRow(this.#windowNumbers, at)
+  }
+
+  /** Takes a row, and gives where its numbers begin. */
+  #roomFor(series: number, size: number, closedBy: ClosedBy): number {
     const i = this.#windows++
     if (i === this.#windowKind.length) this.#grow()
-    this.#windowSeries[i] = row.series
-    this.#windowKind[i] = row.size * 4 + CLOSED_BY.indexOf(row.closedBy)
-    const numbers = this.#windowNumbers
-    const at = i * WINDOW_NUMBERS.length
-    numbers[at] = row.start
-    numbers[at + 1] = row.count
-    numbers[at + 2] = row.sum
-    numbers[at + 3] = row.min
-    numbers[at + 4] = row.max
-    numbers[at + 5] = row.stddev
-    numbers[at + 6] = row.first
-    numbers[at + 7] = row.last
-    numbers[at + 8] = row.p50
-    numbers[at + 9] = row.p95
-    numbers[at + 10] = row.p99
+    this.#windowSeries[i] = series
+    this.#windowKind[i] = size * 4 + CLOSED_BY.indexOf(closedBy)
+    return i * WINDOW_NUMBERS.length
   }
 
   #grow(): void {
@@ -271,6 +278,7 @@ export class EffectsBuilder {
   }
 
   encode(totals: { accepted: number; pending: number; logTimeMs: number }): Uint8Array {
+    windowsAtFirst = Math.max(WINDOWS_AT_FIRST, Math.min(WINDOWS_HINT_MAX, Math.ceil(this.#windows * 1.25)))
     const wire: Wire = {
       v: this.forecasts.count + this.feedback.length + this.profiles.length + this.drivers.length + this.hours.length + this.alerts.length + this.rules.length === 0 && this.ownView === null ? 1 : 2,
       a: totals.accepted,

@@ -109,10 +109,19 @@ export class ForecastColumns {
     this.#steps[i] = steps
     const base = mean[0]
     let unit = 0
-    for (const column of COLUMNS) for (let h = 0; h < steps; h++) unit = Math.max(unit, Math.abs(forecast[column][h] - base))
+    for (const name of COLUMNS) {
+      const column = forecast[name]
+      for (let h = 0; h < steps; h++) unit = Math.max(unit, Math.abs(column[h] - base))
+    }
     if (unit > 0) unit = scale(1, Math.min(exponentOf(unit) + 1, 1023))
     this.#heads.set([forecast.madeAt, base, unit, forecast.coverage, forecast.error], i * HEAD)
-    for (const column of COLUMNS) for (let h = 0; h < steps; h++) this.#values[this.#used++] = unit === 0 ? 0 : (forecast[column][h] - base) / unit
+    const values = this.#values
+    let used = this.#used
+    for (const name of COLUMNS) {
+      const column = forecast[name]
+      for (let h = 0; h < steps; h++) values[used++] = unit === 0 ? 0 : (column[h] - base) / unit
+    }
+    this.#used = used
   }
 
   #growHeads(): void {

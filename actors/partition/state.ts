@@ -106,7 +106,9 @@ export class PartitionState {
 
   /** Writes the series of the block's dictionary into `table`, in the dictionary's order. */
   resolve(block: Block, table: Series[]): void {
-    const { seriesDevice, seriesMetric, devices, metrics } = block
+    const { seriesDevice, seriesMetric, devices } = block
+    // The one copy of each name that series have as well: names that are the same object are compared at a glance.
+    const metrics = block.metrics.map((name) => this.#metrics.get(name) ?? name)
     const tenant = this.#tenant(block.tenant)
     let device: Device | null = null
     let deviceAt = -1

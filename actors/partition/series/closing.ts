@@ -206,20 +206,5 @@ function count(state: PartitionState, phase: Phase, by: 1 | -1): void {
 }
 
 function emit(series: Series, size: number, summary: Summary, closedBy: ClosedBy, effects: EffectsBuilder): void {
-  effects.addWindow({
-    series: series.indexIn(effects),
-    size,
-    start: summary.start,
-    count: summary.count,
-    sum: summary.sum + summary.carry,
-    min: summary.min,
-    max: summary.max,
-    stddev: summary.stddev(),
-    first: summary.first,
-    last: summary.last,
-    p50: summary.percentile(50),
-    p95: summary.percentile(95),
-    p99: summary.percentile(99),
-    closedBy,
-  })
+  effects.addWindowOf(series.indexIn(effects), size, closedBy, summary)
 }

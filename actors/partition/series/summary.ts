@@ -160,6 +160,23 @@ export class Summary {
     return at + length
   }
 
+  /** Writes the numbers of its row, in their order in a commit: start, count, sum, min, max, stddev, first, last, p50, p95, p99. */
+  writeRow(to: Float64Array, at: number): void {
+    const d = this.#d
+    const from = this.#at
+    to[at] = d[from + START]
+    to[at + 1] = d[from + COUNT]
+    to[at + 2] = d[from + SUM] + d[from + CARRY]
+    to[at + 3] = d[from + MIN]
+    to[at + 4] = d[from + MAX]
+    to[at + 5] = this.stddev()
+    to[at + 6] = d[from + FIRST]
+    to[at + 7] = d[from + LAST]
+    const values = this.bins < 0 ? this.#values(mine) : null
+    if (values === null) this.fill(binsOfMine)
+    for (let i = 0; i < PERCENTS.length; i++) to[at + 8 + i] = values === null ? this.#ofBins(PERCENTS[i]) : values[this.#rank(PERCENTS[i]) - 1]
+  }
+
   /** `m2` is the sum of squared distances from the mean. Values or bins are the caller's to set. */
   set(start: number, count: number, sum: number, carry: number, m2: number, min: number, max: number, firstTs: number, first: number, lastTs: number, last: number): void {
     const d = this.#d
@@ -268,12 +285,23 @@ export class Summary {
 
   /** The value of rank ⌈percent · count / 100⌉: exact from values, within 1 % from bins. */
   percentile(percent: number): number {
-    const rank = Math.max(1, Math.ceil((percent * this.count) / 100))
-    if (this.bins < 0) return this.#lists.at(this.#d[this.#at + LIST], rank - 1)
+    if (this.bins < 0) return this.#lists.at(this.#d[this.#at + LIST], this.#rank(percent) - 1)
     this.fill(binsOfMine)
-    return Math.min(this.max, Math.max(this.min, binsOfMine.at(rank)))
+    return this.#ofBins(percent)
+  }
+
+  #rank(percent: number): number {
+    return Math.max(1, Math.ceil((percent * this.count) / 100))
+  }
+
+  /** The percentile of its bins, which are in `binsOfMine`. */
+  #ofBins(percent: number): number {
+    return Math.min(this.max, Math.max(this.min, binsOfMine.at(this.#rank(percent))))
   }
 }
+
+/** Those of a row. */
+const PERCENTS = [50, 95, 99] as const
 
 /** Memory to work in, kept between calls. */
 const mine: { numbers: Float64Array } = { numbers: new Float64Array(RAW_MAX) }
