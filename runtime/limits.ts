@@ -292,6 +292,8 @@ export const NOTIFY_RETRY_MAX_MS = 600_000
 export const NOTIFY_RETRY_AFTER_MAX_MS = 3_600_000
 /** Notifier: that something has been delivered is stored this much later, or with what comes before. */
 export const NOTIFY_SETTLE_MS = 200
+/** Notifier: as much later what is known of a tenant without routes. */
+export const NOTIFY_UNROUTED_MS = 5_000
 /** Bytes of an answer to an anomaly; beyond them 413. */
 export const ANSWER_BODY_BYTES_MAX = 4_096
 /** How far ahead a forecast may be asked for; beyond it 400. */

@@ -83,12 +83,13 @@ export class Keeper {
     else this.#begin(kept)
   }
 
-  /** Something has been delivered: that is stored soon, or with what changes before. */
-  settled(kept: Kept): void {
+  /** Something has been delivered, or came that is to be said to nobody: that is stored soon, or with what changes before. */
+  settled(kept: Kept, { from = Infinity, afterMs = NOTIFY_SETTLE_MS } = {}): void {
+    kept.newFrom = Math.min(kept.newFrom, from)
     if (kept.life === 'storing') kept.life = 'storing-again'
     if (kept.life !== 'clean') return
     kept.life = 'settling'
-    kept.cancel = this.#options.clock.after(NOTIFY_SETTLE_MS, () => this.#begin(kept))
+    kept.cancel = this.#options.clock.after(afterMs, () => this.#begin(kept))
   }
 
   /** RESULTS before it, up to `otherwise`, is in what is stored. */

@@ -13,7 +13,7 @@ import type { Clock } from '../../runtime/clock.ts'
 import { ErrorCode, isOperating, OperatingError } from '../../runtime/errors.ts'
 import { infoShowing } from '../../runtime/identity.ts'
 import { JournalReader } from '../../runtime/journal.ts'
-import { REGISTER_INTERVAL_MS } from '../../runtime/limits.ts'
+import { NOTIFY_UNROUTED_MS, REGISTER_INTERVAL_MS } from '../../runtime/limits.ts'
 import type { Connection, KeyValue, LogReader } from '../../runtime/log.ts'
 import { BUCKET_META, BUCKET_NOTIFY, inputStreams, OWN, RESULTS } from '../../runtime/topology.ts'
 import type { Topology } from '../../runtime/topology.ts'
@@ -186,7 +186,9 @@ export class Notifier {
       for (const told of list) hear(state, told, active, nowMs)
       passTime(state, active, nowMs)
       state.seq = seq
-      this.#keeper.changed(kept, fromSeq)
+      if (active.size > 0) this.#keeper.changed(kept, fromSeq)
+      // Nobody waits for it: of a storm only its end is stored.
+      else this.#keeper.settled(kept, { from: fromSeq, afterMs: NOTIFY_UNROUTED_MS })
     }
     if (byTenant.size > 0) this.#nap.abort()
   }

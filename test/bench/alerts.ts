@@ -17,8 +17,8 @@ import { percentile } from './probe.ts'
 import { cpuSecondsOf } from './watch.ts'
 
 const PAUSE_MS = 50
-/** Half of what this machine takes, as the bench `system` has it. */
-const HALF_LOAD = 75_000
+/** Half of what this machine takes, as the bench `system` has it; readings a second. */
+const HALF_LOAD = Number(process.env.WEIR_BENCH_RATE) || 75_000
 
 interface Receiver {
   readonly url: string
@@ -56,18 +56,23 @@ const put = async (system: System, path: string, document: object) => {
 /** Posts an alert's reading every `PAUSE_MS` for `seconds`; gives what each took, ascending, and how many never came. */
 async function measure(system: System, receiver: Receiver, { name, seconds }: { name: string; seconds: number }) {
   const sentAt = new Map<string, number>()
+  const answerMs: number[] = []
   const end = performance.now() + seconds * 1_000
   for (let n = 0; performance.now() < end; n++) {
     const device = `${name}-${n}`
     const began = performance.now()
     const answer = await system.fetch('/v1/readings', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ device, metric: 'alarm', value: 99 }) })
     await answer.body?.cancel()
-    if (answer.status === 202) sentAt.set(device, began)
+    if (answer.status === 202) {
+      sentAt.set(device, began)
+      answerMs.push(performance.now() - began)
+    }
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
   }
   await eventually('every alert has come', () => [...sentAt.keys()].every((device) => receiver.cameAt.has(device))).catch(() => null)
   const tookMs = [...sentAt].flatMap(([device, at]) => (receiver.cameAt.has(device) ? [receiver.cameAt.get(device)! - at] : [])).sort((a, b) => a - b)
-  return { tookMs, lost: sentAt.size - tookMs.length, hash: createHash('sha256').update([...sentAt.keys()].join()).digest('hex').slice(0, 12) }
+  answerMs.sort((a, b) => a - b)
+  return { tookMs, answerMs, lost: sentAt.size - tookMs.length, hash: createHash('sha256').update([...sentAt.keys()].join()).digest('hex').slice(0, 12) }
 }
 
 const notifierSeconds = (system: System) => descendants(system.pid).filter(({ title }) => title === 'weir-notifier').reduce((sum, { pid }) => sum + (cpuSecondsOf(pid) ?? 0), 0)
@@ -87,11 +92,12 @@ export const run: Bench = async ({ size }) => {
       const background = rate === 0 ? null : load(system.url, { kind: 'columns', seconds: seconds + 3, connections: 8, rate })
       if (background !== null) await new Promise((resolve) => setTimeout(resolve, 1_500))
       const cpu = notifierSeconds(system)
-      const { tookMs, lost, hash } = await measure(system, receiver, { name: label.replaceAll(' ', '-'), seconds })
+      const { tookMs, answerMs, lost, hash } = await measure(system, receiver, { name: label.replaceAll(' ', '-'), seconds })
       const used = notifierSeconds(system) - cpu
       const loaded = await background
       const unit = loaded === null ? 'ms' : `ms at ${Math.round(loaded.accepted / loaded.seconds / 1_000)}k/s`
       for (const [what, q] of [['p50', 0.5], ['p99', 0.99], ['max', 1]] as const) rows.push({ name: `${label}: POST to webhook, ${what}`, value: percentile(tookMs, q), unit, hash })
+      for (const [what, q] of [['p50', 0.5], ['p99', 0.99]] as const) rows.push({ name: `${label}: of it, POST to its 202, ${what}`, value: percentile(answerMs, q), unit, hash })
       rows.push({ name: `${label}: alerts that came`, value: tookMs.length, unit: '', hash })
       rows.push({ name: `${label}: lost`, value: lost, unit: '', hash })
       rows.push({ name: `${label}: CPU of weir-notifier`, value: (used / seconds) * 100, unit: '% of a core', hash })

@@ -25,7 +25,7 @@
  * - farm         seasons of fields whose true water is known, watered by the advice and by three other ways; and whether its intervals hold what they say
  *
  * `WEIR_BENCH_SHAPE` names one shape of live to run alone, and `WEIR_BENCH_TIMELINE=1` prints each half second of its storm.
- * `WEIR_BENCH_SECONDS` (skew, memory, live), `WEIR_BENCH_RATE` (skew, readings a second) `WEIR_BENCH_ROWS` (backlog, backfill) and `WEIR_BENCH_SERIES`
+ * `WEIR_BENCH_SECONDS` (skew, memory, live), `WEIR_BENCH_RATE` (skew, alerts, readings a second) `WEIR_BENCH_ROWS` (backlog, backfill) and `WEIR_BENCH_SERIES`
  * (series) choose other sizes.
  */
 

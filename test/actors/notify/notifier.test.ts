@@ -107,6 +107,29 @@ it('needs no input, and holds none: of devices, and of own actors whose stream c
   await notifier.stop()
 })
 
+it('stores little of a tenant without routes, needs the log until it has, and knows what is open once there are routes', async () => {
+  const stage = await Stage.open()
+  const first = await stage.notifier()
+  await stage.clock.advance(7_000)
+  await tell(stage)
+  const kv = await stage.world.connect().kv(BUCKET_NOTIFY)
+  await stage.clock.advance(1_000)
+  expect(await kv.get(stateKey('default'))).toBe(null)
+  const meta = await stage.world.connect().kv(BUCKET_META)
+  expect((await readReader(meta, 'notifier'))!.resultsFrom).toBe(1)
+  await stage.clock.advance(10_000)
+  expect((await kv.get(stateKey('default')))!.revision).toBeLessThan(4)
+  expect((await readReader(meta, 'notifier'))!.resultsFrom).toBe(STORY.length + 1)
+  await first.notifier.stop()
+  await stage.route('phone', { inhibit: [{ when: { severity: 'critical' }, silences: { severity: 'warning' }, equal: ['place'] }] })
+  const second = await stage.notifier()
+  // That a/2 is critical was told before there was a route.
+  await stage.commit({ device: 'a/3', event: 'opened' }, { device: 'b/3', event: 'opened' })
+  await stage.clock.advance(1_000)
+  expect(stage.events).toEqual(['b/3 opened 1'])
+  await second.notifier.stop()
+})
+
 it('is one of two: who stores second finds out, and ends its term', async () => {
   const stage = await stageOf({})
   const first = await stage.notifier()
