@@ -1,11 +1,12 @@
 /** Laws of alerts and rules as the dashboard tells of them: their order, their times, their words, their addresses. */
 
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { amiss, inOrder, isCritical, since, spansOf, toneOf } from '../../../../actors/analytics/dashboard/client/alerts/order.ts'
 import * as alerts from '../../../../actors/analytics/dashboard/client/alerts/place.ts'
 import { answerWords, headline, openWords, sinceWords } from '../../../../actors/analytics/dashboard/client/alerts/words.ts'
 import { PAGES, pageAt, partOf } from '../../../../actors/analytics/dashboard/client/pages.ts'
 import { conditionWords, devicesWords, durationWords, stepsWords } from '../../../../actors/analytics/dashboard/client/rules/words.ts'
+import { createSoon } from '../../../../actors/analytics/dashboard/client/soon.ts'
 import type { AlertRow } from '../../../../actors/analytics/dashboard/client/shapes.ts'
 
 const NOW = Date.parse('2026-11-28T12:00:00Z')
@@ -103,4 +104,33 @@ describe('a rule in words', () => {
     const rule = { select: { metric: 'soil' }, when: { below: 14 }, for: '10m', steps: [{ severity: 'critical', when: { below: 10 } }] }
     expect(stepsWords(rule, units).map((step) => step.replaceAll('\u00a0', ' '))).toEqual(['below 14 % for 10 min: warning', 'below 10 %: critical'])
   })
+})
+
+test('what happens again and again is asked about once a pause, and a slow answer is waited for, then asked for once more', async () => {
+  vi.useFakeTimers()
+  try {
+    let asked = 0
+    let answer: () => void = () => {}
+    const soon = createSoon(() => {
+      asked++
+      return new Promise((resolve) => (answer = resolve))
+    }, 250)
+    for (let ms = 0; ms < 2_000; ms += 50) {
+      soon.ask()
+      await vi.advanceTimersByTimeAsync(50)
+    }
+    expect(asked).toBe(1)
+    answer()
+    await vi.advanceTimersByTimeAsync(250)
+    expect(asked).toBe(2)
+    answer()
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(asked).toBe(2)
+    soon.ask()
+    soon.stop()
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(asked).toBe(2)
+  } finally {
+    vi.useRealTimers()
+  }
 })

@@ -13,6 +13,7 @@ import { count } from '../format.ts'
 import { follow } from '../live.ts'
 import type { Context, Page } from '../page.ts'
 import { ruleName } from '../rules/words.ts'
+import { createSoon } from '../soon.ts'
 import type { AlertEvent, AlertRow, Alerts, RuleRow, Rules } from '../shapes.ts'
 import { VERBS, createAnswerDialog } from './answer-dialog.ts'
 import type { Answer, Verb } from './answer-dialog.ts'
@@ -39,10 +40,10 @@ export function open(host: HTMLElement, { api, units, alerts: watch, note }: Con
   let mayAct = false
   let past = PAST_STEP
   let timer: ReturnType<typeof setTimeout> | undefined
-  let pausing: ReturnType<typeof setTimeout> | undefined
   let asked = new AbortController()
   let left = false
   let stopStream: () => void = () => {}
+  const soon = createSoon(ask, EVENT_PAUSE_MS)
   const rows = new Map<string, Row>()
   const answers = new Map<string, { state: string; untilMs: number }>()
   const severities = new Set(SEVERITIES)
@@ -113,8 +114,6 @@ export function open(host: HTMLElement, { api, units, alerts: watch, note }: Con
 
   async function ask(): Promise<void> {
     clearTimeout(timer)
-    clearTimeout(pausing)
-    pausing = undefined
     asked.abort()
     asked = new AbortController()
     const { signal } = asked
@@ -218,12 +217,8 @@ export function open(host: HTMLElement, { api, units, alerts: watch, note }: Con
     announce(`${verb.label}: done`)
     const row = rows.get(alert.id)
     if (row) row.update({ ...row.alert, state: verb.state }, rules?.find(({ id }) => id === alert.rule)?.rule ?? null, mayAct)
-    askSoon()
+    soon.ask()
     watch.refresh()
-  }
-
-  function askSoon(): void {
-    pausing ??= setTimeout(() => !left && void ask(), EVENT_PAUSE_MS)
   }
 
   function listen(): void {
@@ -233,13 +228,13 @@ export function open(host: HTMLElement, { api, units, alerts: watch, note }: Con
         if (event !== 'alert') return
         const { event: step, message, severity: of } = JSON.parse(data) as AlertEvent
         if (step === 'opened' || step === 'reopened' || step === 'escalated') announce(`${capital(of)}: ${message}`)
-        askSoon()
+        soon.ask()
         watch.refresh()
       },
       onState(state) {
         stream.dataset.state = state
         setText(stream, state === 'live' ? 'live' : state === 'waiting' ? 'reconnecting' : '')
-        if (state === 'live') askSoon()
+        if (state === 'live') soon.ask()
       },
     })
   }
@@ -266,7 +261,9 @@ export function open(host: HTMLElement, { api, units, alerts: watch, note }: Con
       left = true
       stopStream()
       asked.abort()
-      for (const pending of [timer, pausing, typing]) clearTimeout(pending)
+      soon.stop()
+      clearTimeout(timer)
+      clearTimeout(typing)
       dialog.close()
     },
   }

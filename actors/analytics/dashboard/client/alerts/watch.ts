@@ -7,9 +7,12 @@
 import type { Api } from '../api.ts'
 import { byId, setText } from '../dom.ts'
 import type { AlertRow, Alerts } from '../shapes.ts'
+import { createSoon } from '../soon.ts'
 import { inOrder, isCritical } from './order.ts'
 
 const EVERY_MS = 10_000
+/** Events come several at a time. */
+const EVENT_PAUSE_MS = 200
 /** More open ones than this are a number beyond counting. */
 export const OPEN_MAX = 500
 export const OPEN_STATES = 'open,acked,shelved'
@@ -19,7 +22,7 @@ export interface AlertWatch {
   stop(): void
   /** Calls `onAlerts` with the open alerts, those first that want a look first; at once where they are known. Until the answer is called. */
   follow(onAlerts: (open: readonly AlertRow[]) => void): () => void
-  /** Something has happened: asks now. */
+  /** Something has happened: asks soon. */
   refresh(): void
 }
 
@@ -28,6 +31,7 @@ export function createAlertWatch(api: Api): AlertWatch {
   let timer: ReturnType<typeof setTimeout> | undefined
   let asked = new AbortController()
   let last: readonly AlertRow[] | null = null
+  let turn = 0
   asked.abort()
 
   function take(open: readonly AlertRow[]): void {
@@ -39,11 +43,13 @@ export function createAlertWatch(api: Api): AlertWatch {
   async function again(): Promise<void> {
     clearTimeout(timer)
     const { signal } = asked
+    const mine = ++turn
     // That Weir does not answer, or refuses the key, others say.
     const answer = document.hidden ? null : await api.get<Alerts>('/v1/alerts', { state: OPEN_STATES, limit: OPEN_MAX }, signal).catch(() => null)
     if (signal.aborted) return
     if (answer !== null) take(inOrder(answer.alerts))
-    timer = setTimeout(() => void again(), EVERY_MS)
+    // Of two that were under way at once the later one goes on.
+    if (mine === turn) timer = setTimeout(() => void again(), EVERY_MS)
   }
 
   const stop = () => {
@@ -52,13 +58,10 @@ export function createAlertWatch(api: Api): AlertWatch {
     last = null
     showCount(0)
   }
-  const refresh = () => {
-    if (asked.signal.aborted) return
-    asked.abort()
-    asked = new AbortController()
-    void again()
-  }
-  document.addEventListener('visibilitychange', () => !document.hidden && refresh())
+  const soon = createSoon(async () => {
+    if (!asked.signal.aborted) await again()
+  }, EVENT_PAUSE_MS)
+  document.addEventListener('visibilitychange', () => !document.hidden && soon.ask())
 
   return {
     start() {
@@ -72,7 +75,7 @@ export function createAlertWatch(api: Api): AlertWatch {
       if (last) onAlerts(last)
       return () => followers.delete(onAlerts)
     },
-    refresh,
+    refresh: soon.ask,
   }
 }
 

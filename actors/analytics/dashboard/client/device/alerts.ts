@@ -10,6 +10,7 @@ import type { Api } from '../api.ts'
 import { h } from '../dom.ts'
 import { address } from '../page.ts'
 import type { AlertRow, Alerts } from '../shapes.ts'
+import { createSoon } from '../soon.ts'
 
 const ALERTS_MAX = 200
 /** Events come several at a time. */
@@ -30,7 +31,7 @@ export function createDeviceAlerts(api: Api, onAlerts: (all: readonly AlertRow[]
   let device = ''
   let all: readonly AlertRow[] = []
   let asked = new AbortController()
-  let timer: ReturnType<typeof setTimeout> | undefined
+  const soon = createSoon(ask, PAUSE_MS)
   let shown = ''
   const list = h('ul')
   const more = h('a', { class: 'small' }, 'All its alerts')
@@ -69,14 +70,11 @@ export function createDeviceAlerts(api: Api, onAlerts: (all: readonly AlertRow[]
       show()
       void ask()
     },
-    refresh() {
-      clearTimeout(timer)
-      timer = setTimeout(() => void ask(), PAUSE_MS)
-    },
+    refresh: soon.ask,
     tick: show,
     leave() {
       asked.abort()
-      clearTimeout(timer)
+      soon.stop()
     },
   }
 }
