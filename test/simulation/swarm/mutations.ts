@@ -142,7 +142,11 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   },
   'shelf-forgotten': {
     what: 'a snapshot forgets that an alert is shelved',
-    favours: { rules: true, deeds: { workerKill: 8 } },
+    // Snapshots come often, and so do those who need them.
+    favours: {
+      rules: true, steps: 40, stepMs: 4_000, deeds: { workerKill: 16 },
+      bounds: { commitIntervalMs: 20, commitPartBytes: 1e6, commitResultsMax: 50, replayCostMs: 0.1, quietCostMs: 0.06 },
+    },
     edits: [['actors/alert/watch.ts', '    if (state.length > end) this.life.shelvedUntil = state[end]\n', '']],
   },
   'alert-forgets-its-opening': {
