@@ -30,8 +30,11 @@ import { RuleRegistry } from '../fleet/rules.ts'
 import { FleetLearner } from '../fleet/learner.ts'
 import { RouteRegistry } from '../notify/routes.ts'
 import { PlotRegistry } from '../farm/plots.ts'
+import { getDocument, putDocument } from '../own/documents.ts'
+import { OwnNames } from '../own/names.ts'
 import { ActorPresences } from '../own/presence.ts'
 import { createAnalytics } from './http/app.ts'
+import type { AnalyticsSources } from './http/route.ts'
 import { dashboardRoutes } from './dashboard/routes.ts'
 import { countFates } from './data/fates.ts'
 import { Lake } from './data/lake.ts'
@@ -145,7 +148,9 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
   const units = await UnitRegistry.open(meta)
   const plots = await PlotRegistry.open(meta)
   const presences = new ActorPresences(connection.bus, clock)
-  const { app } = createAnalytics({ tail, sql, hub, log, topology, keyring, units, learner, drivers, rules, ruleRelay, plots, routes, clock, logger, progress: follower, members, actors: () => presences.view() })
+  const ownNames = await OwnNames.open(meta)
+  const documents: AnalyticsSources['documents'] = { get: (place) => getDocument(meta, place), put: (document) => putDocument(meta, document) }
+  const { app } = createAnalytics({ tail, sql, hub, log, topology, keyring, units, learner, drivers, rules, ruleRelay, plots, routes, clock, logger, progress: follower, members, actors: () => presences.view(), ownPartitionOf: (actor) => ownNames.partitionOf(actor), documents })
   app.route('/', dashboardRoutes())
   if (metrics !== undefined) registerMetrics(metrics, { connection, topology, dataDir, clock, tail, sql, hub, follower, members })
 
@@ -172,6 +177,7 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
       offReconnect()
       units.close()
       presences.close()
+      ownNames.close()
       plots.close()
       hub.close()
       await sql.close()

@@ -31,6 +31,13 @@ export function putDocument(kv: KeyValue, { actor, tenant, id, body }: { readonl
   return kv.set(documentKey(actor, tenant, id), new TextEncoder().encode(text))
 }
 
+/** A document as it is now; null where there is none, or it was taken away. */
+export async function getDocument(kv: KeyValue, { actor, tenant, id }: { readonly actor: string; readonly tenant: string; readonly id: string }): Promise<{ revision: number; body: Plain } | null> {
+  const found = await kv.get(documentKey(actor, tenant, id))
+  const document = found === null ? null : documentIn(documentKey(actor, tenant, id), found.value, found.revision)
+  return document === null || document.body === null ? null : { revision: document.revision, body: decodePlain(document.body) as Plain }
+}
+
 /** Tells of each document of an actor that is there, or was taken away, and then of each change, until the answer is called. */
 export function watchDocuments(kv: KeyValue, actor: string, onDocument: (document: StoredDocument) => void): Promise<() => void> {
   return kv.watch((key, value, revision) => {

@@ -36,3 +36,32 @@ function namesIn(bytes: Uint8Array): readonly string[] {
   if (!Array.isArray(names) || !names.every((name) => typeof name === 'string')) throw new OperatingError('config', 'Cannot read the names of own actors as they must be a list of texts')
   return names
 }
+
+/** The names as they are now, kept by a watch. */
+export class OwnNames {
+  #names: readonly string[] = []
+  #unwatch: () => void = () => {}
+
+  static async open(kv: KeyValue): Promise<OwnNames> {
+    const own = new OwnNames()
+    own.#unwatch = await kv.watch((key, value) => {
+      if (key !== KEY || value === null) return
+      try {
+        own.#names = namesIn(value)
+      } catch {
+        // What is no list of names changes none that are known.
+      }
+    })
+    return own
+  }
+
+  close(): void {
+    this.#unwatch()
+  }
+
+  /** Null of one that nobody has run. */
+  partitionOf(name: string): number | null {
+    const at = this.#names.indexOf(name)
+    return at < 0 ? null : OWN_FIRST + at
+  }
+}

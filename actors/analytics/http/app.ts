@@ -23,6 +23,7 @@ import { listRoutes } from './routes-lists.ts'
 import { kindsRoute } from './routes-kinds.ts'
 import { liveRoute } from './routes-live.ts'
 import { sqlRoutes } from './routes-sql.ts'
+import { actorRoutes } from './routes-actors.ts'
 import { alertRoutes } from './routes-alerts.ts'
 import { forecastRoute } from './routes-forecast.ts'
 import { notifyRoutes } from './routes-notify.ts'
@@ -55,6 +56,7 @@ export function createAnalytics(sources: AnalyticsSources): { app: OpenAPIHono<K
   targetsRoute(get, sources)
   alertRoutes(app, get, sources)
   ruleRoutes(app, get, sources)
+  actorRoutes(app, sources)
   plotRoutes(app, get, sources)
   notifyRoutes(app, sources)
   forecastRoute(get, sources)

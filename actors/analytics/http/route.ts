@@ -15,6 +15,7 @@ import type { Keyring, Principal } from '../../../runtime/keys.ts'
 import type { Log } from '../../../runtime/log.ts'
 import type { Topology } from '../../../runtime/topology.ts'
 import type { DriverRegistry } from '../../fleet/drivers.ts'
+import type { Plain } from '../../own/contract.ts'
 import type { PlotRegistry } from '../../farm/plots.ts'
 import type { RuleRelay } from '../../fleet/rule-relay.ts'
 import type { RuleRegistry } from '../../fleet/rules.ts'
@@ -52,6 +53,13 @@ export interface AnalyticsSources {
   readonly progress: StatusSources['progress']
   readonly members: StatusSources['members']
   readonly actors: StatusSources['actors']
+  /** The own partition of an own actor; null where nobody has run it. */
+  readonly ownPartitionOf: (actor: string) => number | null
+  /** Documents of own actors. */
+  readonly documents: {
+    get(place: { actor: string; tenant: string; id: string }): Promise<{ revision: number; body: Plain } | null>
+    put(document: { actor: string; tenant: string; id: string; body: Plain }): Promise<number>
+  }
 }
 
 /** What a handler knows of its request. */

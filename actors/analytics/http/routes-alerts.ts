@@ -14,6 +14,7 @@ import { inputSubject, partitionFor } from '../../../runtime/topology.ts'
 import { RULE_ID_RULE, isRuleId } from '../../alert/document.ts'
 import { SHELF_MAX_MS } from '../../alert/life.ts'
 import { parseDuration } from '../../../runtime/config.ts'
+import { encodeOwnAction } from '../../own/input.ts'
 import { encodeAction } from '../../reading/input.ts'
 import type { AlertVerb } from '../../reading/input.ts'
 import { formatTime } from '../data/times.ts'
@@ -35,7 +36,7 @@ const VERBS = [
 const STATE_THEN: Readonly<Record<AlertVerb, AlertState>> = { ack: 'acked', resolve: 'resolved', shelve: 'shelved', unshelve: 'open' }
 const NOTE_CHARS_MAX = 500
 
-type Sources = Pick<AnalyticsSources, 'tail' | 'keyring' | 'log' | 'topology' | 'logger' | 'clock'>
+type Sources = Pick<AnalyticsSources, 'ownPartitionOf' | 'tail' | 'keyring' | 'log' | 'topology' | 'logger' | 'clock'>
 
 export function alertRoutes(app: OpenAPIHono<KeyedEnv>, get: Get, sources: Sources): void {
   const { tail } = sources
@@ -89,7 +90,7 @@ function shown({ id, rule, device, metric, state, openedAt, history }: Alert, ti
   return { id, rule, device, metric, severity, event, at: time(at), value, message, state, opened_at: time(openedAt), history: steps }
 }
 
-function actionRoute(app: OpenAPIHono<KeyedEnv>, verb: AlertVerb, summary: string, { tail, keyring, log, topology, logger, clock }: Sources): void {
+function actionRoute(app: OpenAPIHono<KeyedEnv>, verb: AlertVerb, summary: string, { tail, keyring, log, topology, logger, clock, ownPartitionOf }: Sources): void {
   app.post(`/v1/alerts/:id/${verb}`, requireKey(keyring, ['analyst']), async (c) => {
     const { tenant, id: person } = c.var.principal
     const id = c.req.param('id')!
@@ -100,9 +101,15 @@ function actionRoute(app: OpenAPIHono<KeyedEnv>, verb: AlertVerb, summary: strin
       return problem(c, { status: 404, title: 'No such alert', detail: `There is no alert ${JSON.stringify(id.slice(0, 64))}. GET /v1/alerts lists those that there are.` })
     }
     const isDone = alert.state === 'resolved' || (verb === 'ack' && alert.state === 'acked') || (verb === 'unshelve' && alert.state !== 'shelved')
-    const { device, metric } = alert
+    const { device, metric, rule } = alert
+    // Alerts of an own actor live in its own log: their rule begins with its name, which stands where a metric does.
+    const own = rule.startsWith(`${metric}-`) ? ownPartitionOf(metric) : null
+    if (own !== null && verb !== 'ack' && verb !== 'resolve') {
+      return problem(c, { status: 400, title: 'Not of this alert', detail: `The alert is one of the own actor ${metric}: it can be acknowledged and resolved, and not shelved.` })
+    }
     try {
-      if (!isDone) await log.publish(inputSubject(partitionFor(topology, tenant, device)), encodeAction({ tenant, device, metric, alert: id, action: verb, by: person, ...asked }))
+      if (!isDone && own !== null) await log.publish(inputSubject(own), encodeOwnAction({ alert: id, action: verb as 'ack' | 'resolve', by: person, note: asked.note }))
+      else if (!isDone) await log.publish(inputSubject(partitionFor(topology, tenant, device)), encodeAction({ tenant, device, metric, alert: id, action: verb, by: person, ...asked }))
     } catch (error) {
       if (!isOperating(error) || !error.retry) throw error
       logger.warn({ code: error.code }, 'what somebody did about an alert could not be stored')

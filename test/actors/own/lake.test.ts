@@ -3,13 +3,15 @@
 import { DuckDBInstance } from '@duckdb/node-api'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { decodeOwnInput } from '../../../actors/own/input.ts'
+import { ownPartition } from '../../../actors/own/names.ts'
 import { EffectsBuilder } from '../../../actors/partition/effects.ts'
 import type { OwnView } from '../../../actors/partition/effects.ts'
 import { withView } from '../../../actors/store/own-views.ts'
 import { LakeWriter } from '../../../actors/store/writer.ts'
 import { systemClock } from '../../../runtime/clock.ts'
 import { encodeJournal } from '../../../runtime/journal.ts'
-import { OWN_FIRST, resultsSubject } from '../../../runtime/topology.ts'
+import { BUCKET_META, inputSubject, OWN, OWN_FIRST, resultsSubject } from '../../../runtime/topology.ts'
 import { House, until } from '../analytics/house.ts'
 
 const quiet = { info: () => {}, warn: () => {}, error: (fields: object, message: string) => console.error(message, fields) }
@@ -90,6 +92,33 @@ test('rows of an own actor are in its view, fresh and sealed alike, each once; a
   ])
   analyst.closeSync()
   instance.closeSync()
+})
+
+test('documents are put by admins, and what people do about an alert of an actor goes to the log of that actor', async () => {
+  const { log } = house.connection
+  const partition = await ownPartition(await house.connection.kv(BUCKET_META), 'advice')
+  await log.ensureStream({ name: OWN, subjects: ['own.*'], replicas: 1, bytesMax: -1 })
+  const admin = (await house.keyring.create({ tenant: 'default', role: 'admin' })).secret
+  const ask = async (method: string, path: string, body?: unknown, key = admin) => {
+    const answer = await house.analytics.app.request(path, { method, headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
+    return { status: answer.status, json: answer.status === 204 ? null : ((await answer.json()) as Record<string, unknown>) }
+  }
+  const path = '/v1/actors/advice/documents/north'
+  expect((await ask('GET', path)).status).toBe(404)
+  expect(await ask('PUT', path, { area: 3 })).toMatchObject({ status: 200, json: { actor: 'advice', id: 'north', body: { area: 3 } } })
+  expect((await ask('PUT', path, { area: 4 }, house.keys['default analyst'])).status).toBe(403)
+  expect(await ask('GET', path, undefined, house.keys['default analyst'])).toMatchObject({ status: 200, json: { body: { area: 3 } } })
+  expect((await ask('GET', path, undefined, house.keys['other analyst'])).status).toBe(404)
+  expect((await ask('PUT', '/v1/actors/Bad/documents/x', {})).status).toBe(400)
+  expect((await ask('DELETE', path)).status).toBe(204)
+  expect((await ask('GET', path)).status).toBe(404)
+
+  await commit('default', 'north', [{ mm: 1 }])
+  const { alerts } = (await house.json('/v1/alerts')) as { alerts: { id: string }[] }
+  expect(alerts).toHaveLength(1)
+  expect(await ask('POST', `/v1/alerts/${alerts[0].id}/ack`, { note: 'soon' })).toMatchObject({ status: 200, json: { state: 'acked' } })
+  expect(decodeOwnInput((await log.last(OWN, inputSubject(partition)))!.data)).toMatchObject({ kind: 'action', alert: alerts[0].id, action: 'ack', note: 'soon' })
+  expect((await ask('POST', `/v1/alerts/${alerts[0].id}/shelve`, { for: '1h' })).status).toBe(400)
 })
 
 test('a definition that is not of plain names and known types makes no view', async () => {
