@@ -11,14 +11,16 @@ import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { NO_FAULTS, TSBS_RATES } from '../actors/simulation/faults.ts'
 import { FARM_PREFIX } from '../actors/simulation/farm.ts'
-import { feedFarm, feedSeries } from '../actors/simulation/feed.ts'
+import { feedFarm, feedPlots, feedSeries } from '../actors/simulation/feed.ts'
 import { knownUntil, seriesKey } from '../actors/simulation/known.ts'
+import { plantedDayAt, plotDocuments, PlotsFarm, PLOTS_PREFIX } from '../actors/simulation/plots.ts'
 import { Sender } from '../actors/simulation/sender.ts'
 import { DAILY, NORMALS, WEATHER_PREFIX, readingsOf } from '../actors/simulation/weather.ts'
 import { readAdminKey } from '../runtime/admin-key.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { readFlags } from '../runtime/config.ts'
 import type { Env, FlagSpec } from '../runtime/config.ts'
+import { OperatingError } from '../runtime/errors.ts'
 import { runProcess } from '../runtime/process.ts'
 import { createLogger } from '../runtime/telemetry.ts'
 
@@ -33,6 +35,7 @@ const SPEC = {
   backfill: { type: 'duration', default: '21d', help: 'how much of its past the farm tells first, where the system does not know it yet' },
   weather: { type: 'duration', default: '45s', help: 'time in which the weather is replayed, at speed 1; 0 for no weather' },
   faults: { type: 'boolean', default: true, help: 'whether the farm has faults; --no-faults for a sound one' },
+  plots: { type: 'boolean', default: false, help: 'also writes down three plots with a weather station, and tells what is measured there: for the advice of weir worker --actors' },
   for: { type: 'duration', default: 0, help: 'time after which the farm ends; 0 for never' },
 } as const satisfies FlagSpec
 
@@ -59,7 +62,7 @@ export async function main(argv: string[], env: Env): Promise<void> {
       })()
       const feeding = { sender, clock, signal }
       const asking = { url: flags.url, key, clock, signal }
-      const work = [feedWeather(), feedProbes()]
+      const work = [feedWeather(), feedProbes(), ...(flags.plots ? [feedFields()] : [])]
       return {
         done: Promise.all(work).then(() => {}),
         stop: async () => {
@@ -77,6 +80,13 @@ export async function main(argv: string[], env: Env): Promise<void> {
         logger.info({ readings: unknown.flat().length }, 'the weather is told')
       }
 
+      async function feedFields(): Promise<void> {
+        const plantedDay = plantedDayAt(clock.now())
+        for (const [id, plot] of Object.entries(plotDocuments(plantedDay))) await putPlot({ url: flags.url, key }, id, plot)
+        const known = Math.max(-Infinity, ...(await knownUntil(PLOTS_PREFIX, asking)).values())
+        await feedPlots(feeding, new PlotsFarm(flags.seed, plantedDay), { fromMs: known + 1, forMs: flags.for })
+      }
+
       async function feedProbes(): Promise<void> {
         if (flags.probes === 0) return
         const intervalMs = Math.max(1, Math.round(flags.interval / flags.speed))
@@ -92,6 +102,14 @@ export async function main(argv: string[], env: Env): Promise<void> {
       }
     },
   })
+}
+
+/** Writes a plot down where there is none of that id: what somebody has changed stays. */
+async function putPlot({ url, key }: { url: string; key: string }, id: string, plot: object): Promise<void> {
+  const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json', 'if-none-match': '*' }
+  const response = await fetch(new URL(`/v1/plots/${id}`, url), { method: 'PUT', headers, body: JSON.stringify(plot) })
+  const text = await response.text()
+  if (!response.ok && response.status !== 412) throw new OperatingError('config', `Cannot write the plot ${id} down at ${url}: ${text.slice(0, 200)}`)
 }
 
 function summary({ tally }: Sender): string {

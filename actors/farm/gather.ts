@@ -29,12 +29,14 @@ interface Hours {
 export interface Gathered {
   readonly day: number
   readonly measures: Partial<Record<Measure, Hours>>
+  /** By series: the newest time, and a mean of moisture that forgets within about an hour, m³/m³. */
+  readonly probes: Record<string, [ts: number, moisture: number]>
   rainMm: number
   irrigationMm: number
 }
 
 export function gathered(day: number): Gathered {
-  return { day, measures: {}, rainMm: 0, irrigationMm: 0 }
+  return { day, measures: {}, probes: {}, rainMm: 0, irrigationMm: 0 }
 }
 
 /** What comes for an hour before the newest one counts for the extremes alone. */

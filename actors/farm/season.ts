@@ -27,6 +27,8 @@ const HOUR_MS = 3_600_000
 const GRACE_MS = HOUR_MS
 /** A series that was not heard for so long holds up nobody. */
 const SILENT_MS = 6 * HOUR_MS
+/** While history is told, series may be days apart: they come through several partitions. */
+const SILENT_TELLING_MS = 10 * 24 * HOUR_MS
 /** A plot that hears of long ago, and did so within this, is being told its history: ticks do not end its days. */
 const TELLING_MS = 15 * 60_000
 /** Probes are heard as a mean that forgets within about so long. */
@@ -36,7 +38,7 @@ const DAYS_KEPT = 7
 /** After a long silence only so many days are told. */
 const DAYS_MISSED_MAX = 60
 const PARTS_KEPT = 14
-const OPEN_DAYS_MAX = 4
+const OPEN_DAYS_MAX = 16
 /** mm of net water on a day, above which forecasts that span it are not graded. */
 const DRY_MM = 1
 /** Days ahead that are graded. */
@@ -94,7 +96,6 @@ export interface PlotState {
   heard: Record<string, number>
   heardAt: number
   left: number
-  probes: Record<string, [ts: number, moisture: number]>
   meters: Record<string, Meter>
   belief: Belief | null
   /** What has evaporated of the top layer, mm, and which part of it the last water wetted. */
@@ -122,7 +123,6 @@ export function firstState(): PlotState {
     heard: {},
     heardAt: 0,
     left: 0,
-    probes: {},
     meters: {},
     belief: null,
     surface: { depletionMm: 0, wetted: 1 },
@@ -170,19 +170,12 @@ export function readingCame(state: PlotState, reading: PlotReading, ended: (day:
   const heardMs = Math.min(ts, reading.receivedAt)
   if (!(state.heard[series]! >= heardMs)) state.heard[series] = heardMs
   const newest = Math.max(...Object.values(state.heard))
-  const slowest = Math.min(...Object.values(state.heard).filter((ms) => newest - ms < SILENT_MS))
+  const silentMs = reading.receivedAt - newest > SILENT_MS ? SILENT_TELLING_MS : SILENT_MS
+  const slowest = Math.min(...Object.values(state.heard).filter((ms) => newest - ms < silentMs))
   endDays(state, slowest, ended)
 
   const day = dayAt(plot, ts)
   state.endedTo ??= day - 1
-  for (const source of plot.moisture) {
-    if (!isOf(source, reading)) continue
-    const moisture = source.unit === 'percent' ? value / 100 : value
-    const last = state.probes[series]
-    if (moisture < 0 || moisture > 0.8 || (last !== undefined && ts <= last[0])) continue
-    const weight = last === undefined ? 1 : 1 - Math.exp(-(ts - last[0]) / PROBE_MEMORY_MS)
-    state.probes[series] = [ts, last === undefined ? moisture : last[1] + weight * (moisture - last[1])]
-  }
   if (day <= state.endedTo) {
     state.left++
     return
@@ -191,6 +184,14 @@ export function readingCame(state: PlotState, reading: PlotReading, ended: (day:
   if (into === undefined) {
     if (state.open.length >= OPEN_DAYS_MAX || day > dayAt(plot, reading.receivedAt) + 1) return
     state.open.push((into = gathered(day)))
+  }
+  for (const source of plot.moisture) {
+    if (!isOf(source, reading)) continue
+    const moisture = source.unit === 'percent' ? value / 100 : value
+    const last = into.probes[series]
+    if (moisture < 0 || moisture > 0.8 || (last !== undefined && ts <= last[0])) continue
+    const weight = last === undefined ? 1 : 1 - Math.exp(-(ts - last[0]) / PROBE_MEMORY_MS)
+    into.probes[series] = [ts, last === undefined ? moisture : last[1] + weight * (moisture - last[1])]
   }
   const hour = Math.floor((ts + offsetAt(plot, ts) - day * 24 * HOUR_MS) / HOUR_MS)
   for (const measure of MEASURES) if (isOf(plot[measure], reading)) gather(into, measure, hour, value)
@@ -247,7 +248,7 @@ function endDay(state: PlotState, plot: Plot, day: number): PlotDay {
   const step = dayGoesBy(before, { totalMm, fraction, cropUseMm, cropUseDoubtMm, rainMm, irrigationMm: netMm })
   state.belief = step.belief
 
-  const moisture = moistureAt(state, plot, { ms: startOf(plot, day + 1), rootM })
+  const moisture = moistureAt(known, plot, { ms: startOf(plot, day + 1), rootM })
   let seenMm: number | null = null
   let surprise: PlotDay['surprise'] = null
   if (moisture !== null) {
@@ -298,10 +299,10 @@ function endDay(state: PlotState, plot: Plot, day: number): PlotDay {
  * What the probes that spoke lately say of the root zone; null where none did. Probes of one depth count by their middle one; each depth for the soil that is nearer to it
  * than to others.
  */
-function moistureAt(state: PlotState, plot: Plot, { ms, rootM }: { ms: number; rootM: number }): number | null {
+function moistureAt({ probes }: Gathered, plot: Plot, { ms, rootM }: { ms: number; rootM: number }): number | null {
   const depths = new Map<number, number[]>()
   for (const { device, metric, depthM } of plot.moisture) {
-    const last = state.probes[`${device} ${metric}`]
+    const last = probes[`${device} ${metric}`]
     if (last !== undefined && last[0] >= ms - SILENT_MS) depths.set(depthM ?? 0, [...(depths.get(depthM ?? 0) ?? []), last[1]])
   }
   if (depths.size === 0) return null

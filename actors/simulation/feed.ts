@@ -10,6 +10,7 @@ import type { Clock } from '../../runtime/clock.ts'
 import type { Reading } from '../reading/input.ts'
 import { deliveries } from './faults.ts'
 import type { Delivery, Farm } from './faults.ts'
+import type { PlotsFarm } from './plots.ts'
 import type { Sender } from './sender.ts'
 
 /** Readings of one request; of the past, where nobody waits for the single one, more. */
@@ -87,6 +88,16 @@ export async function feedFarm(
     await sendDue(nowMs)
     await clock.sleep(ROUND_MS, signal)
   }
+}
+
+/** Sends what is measured on the plots from `fromMs` on: their past at once and in order, then each hour when it has ended. */
+export async function feedPlots({ sender, clock, signal }: Feeding, plots: Pick<PlotsFarm, 'hours'>, { fromMs, forMs }: { fromMs: number; forMs: number }): Promise<void> {
+  const endMs = forMs === 0 ? Infinity : clock.monotonic() + forMs
+  do {
+    const due = plots.hours(fromMs, clock.now())
+    for (let at = 0; at < due.length && !signal.aborted; at += BATCH) await sender.send(due.slice(at, at + BATCH), signal)
+    await clock.sleep(ROUND_MS, signal)
+  } while (!signal.aborted && clock.monotonic() < endMs)
 }
 
 /** The farm as its past is told: in order, each reading once, less often than in the present. */

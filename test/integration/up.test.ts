@@ -140,19 +140,21 @@ describe('weir up', () => {
   })
 })
 
-test('the demo fills it with real weather and a farm', async () => {
+test('the demo fills it with real weather, a farm, and plots to be advised', async () => {
   // A probe may be silent for a quarter of an hour: not so for a whole one.
   const system = await startSystem({ flags: ['--demo', '--workers', '1'], env: { WEIR_WEATHER: '1s', WEIR_BACKFILL: '1h' } })
   try {
     const devices = await eventually('the weather and every probe have series', async () => {
       const { series } = await system.get<{ series: { device: string; metric: string }[] }>('/v1/series?limit=1000')
-      if (series.length >= 3 + 4 + 36 * 4) return new Set(series.map(({ device }) => device))
+      if (series.length >= 3 + 4 + 36 * 4 + 13) return new Set(series.map(({ device }) => device))
       // Said as the cause, should it never come about.
       throw new Error(`${series.length} series: ${JSON.stringify(await system.get('/v1/status'))}`)
     }, 120_000)
     expect(devices).toContain('seattle/normals')
     expect(devices).toContain('seattle/daily')
-    expect(devices.size).toBe(2 + 36)
+    // A weather station, three meters and five probes on three plots, which the actor of advice is told of.
+    expect(devices.size).toBe(2 + 36 + 9)
+    expect((await system.get<{ plots: { id: string }[] }>('/v1/plots')).plots.map(({ id }) => id)).toEqual(['east', 'north', 'south'])
     // It begins once there is who listens, so that nobody's first sight of it is a warning.
     expect(system.output()).not.toContain('sending waits')
   } finally {

@@ -12,6 +12,7 @@ import type { PageInfo } from './client/pages.ts'
 /** Drawn on a field of 20 by 20, as lines. */
 const ICONS: Readonly<Record<string, string>> = {
   fleet: 'M3 5h14M3 10h14M3 15h8M16 15h.01',
+  plots: 'M10 3c3 3.6 5 6 5 8.6a5 5 0 0 1-10 0C5 9 7 6.6 10 3z',
   alerts: 'M5 14V9a5 5 0 0 1 10 0v5l1.5 1.5h-13zM8.6 18h2.8',
   rules: 'M3 6h7M15 6h2M3 14h2M10 14h7M12.5 3.5v5M7.5 11.5v5',
   patterns: 'M2 8c2.7-6 5.3-6 8 0s5.3 6 8 0M2 14c2.7-6 5.3-6 8 0s5.3 6 8 0',

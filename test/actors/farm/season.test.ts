@@ -71,6 +71,25 @@ describe('a day of a plot', () => {
     expect(told.endedTo).toBe(dayOf('2026-05-31'))
   })
 
+  test('of history that comes series by series, days apart, has all that was measured on it', () => {
+    const whole = plotOf()
+    live(whole, 6, { say: { moisture: (hour) => 22 + hour / 24 } })
+    const apart = plotOf()
+    const now = START + 60 * DAY
+    const tell = (metric: string, from: number, to: number) => {
+      for (let hour = from; hour < to; hour++) {
+        const h = hour % 24
+        const value = { temperature: 20 - 7 * Math.cos((2 * Math.PI * (h - 3)) / 24), humidity: 60 + 25 * Math.cos((2 * Math.PI * (h - 3)) / 24), wind: 2, radiation: Math.max(0, 800 * Math.sin((Math.PI * (h - 5)) / 15)), rain: 0, meter: 1000, moisture: 22 + h / 24 }[metric]!
+        readingCame(apart, { device: 'station', metric, ts: START + hour * HOUR + 60_000, value, receivedAt: now }, () => {})
+      }
+    }
+    const series = ['moisture', 'temperature', 'humidity', 'wind', 'radiation', 'rain', 'meter']
+    for (const metric of series) tell(metric, 0, 2)
+    for (let from = 2; from < 146; from += 48) for (const metric of series) tell(metric, from, Math.min(146, from + 48))
+    expect(apart.days).toEqual(whole.days)
+    expect(apart.days.at(-1)!.moisture).toBeCloseTo(0.228, 2)
+  })
+
   test('is not ended by a clock that is ahead, nor changed by what comes after its end', () => {
     const state = plotOf()
     live(state, 1)

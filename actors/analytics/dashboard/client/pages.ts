@@ -14,6 +14,7 @@ export interface PageInfo {
 export const PAGES: readonly PageInfo[] = [
   { name: 'fleet', path: '/', label: 'Fleet', listed: true },
   { name: 'device', path: '/device', label: 'Device', listed: false },
+  { name: 'plots', path: '/plots', label: 'Plots', listed: true, under: 'fleet' },
   { name: 'alerts', path: '/alerts', label: 'Alerts', listed: true },
   { name: 'rules', path: '/rules', label: 'Rules', listed: true, under: 'alerts' },
   { name: 'patterns', path: '/patterns', label: 'Patterns', listed: true },

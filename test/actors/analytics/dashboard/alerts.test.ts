@@ -74,7 +74,8 @@ test('a page that belongs to another one stands beside it, and leads by itself t
   expect(partOf(units).map(({ name }) => name)).toEqual(['system', 'units'])
   expect(partOf(pageAt('/system')!)).toEqual(partOf(units))
   expect(partOf(pageAt('/rules')!).map(({ name }) => name)).toEqual(['alerts', 'rules'])
-  expect(partOf(pageAt('/')!)).toEqual([])
+  expect(partOf(pageAt('/plots')!).map(({ name }) => name)).toEqual(['fleet', 'plots'])
+  expect(partOf(pageAt('/explore')!)).toEqual([])
   for (const { under } of PAGES) expect(under === undefined || PAGES.some(({ name, listed }) => name === under && listed)).toBe(true)
 })
 
