@@ -29,12 +29,20 @@ interface Chunk {
   readonly shorts: Int16Array
 }
 
+/** So much is given out uncounted before a piece is counted: an engine's 64 MB are then about half a gigabyte. */
+const UNCOUNTED_BYTES = 524_288
+let uncounted = 0
+
 /**
- * Memory that stays as long as its partition. It is of the kind that threads can share, though none does: what else an engine gives out it counts as
- * what a collection might set free, and collects everything again at each 64 MB more, which with a million series was most of what restoring them cost.
+ * Memory that stays as long as its partition. An engine counts the memory of buffers as what a collection might set free, and collects everything again
+ * at each 64 MB more: with a million series that was most of what restoring them cost. What threads can share it does not count, though none shares
+ * this. A part is counted all the same, so that partitions that have left are not kept for long.
  */
 export function lastingMemory(bytes: number): ArrayBufferLike {
-  return new SharedArrayBuffer(bytes)
+  uncounted += bytes
+  if (uncounted < UNCOUNTED_BYTES) return new SharedArrayBuffer(bytes)
+  uncounted = 0
+  return new ArrayBuffer(bytes)
 }
 
 const NO_FLOATS = new Float32Array(0)
