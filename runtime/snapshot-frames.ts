@@ -9,7 +9,7 @@
 
 import { Buffer } from 'node:buffer'
 import { createHash } from 'node:crypto'
-import { pack, unpack } from './codec.ts'
+import { PackRoom, unpack } from './codec.ts'
 
 /** First byte of such an object: no msgpack array begins so, as one of a whole snapshot does. */
 export const FRAMES = 2
@@ -17,14 +17,19 @@ export const FRAMES = 2
 const LENGTH_BYTES = 4
 const NOTHING = new Uint8Array(0)
 
-/** Bodies as an object, each of them when it is asked for. */
-export async function* writeFrames(bodies: AsyncIterable<unknown>): AsyncGenerator<Uint8Array> {
+/** Of a body or a frame, beside the largest part of it. */
+const REST_BYTES = 1_024
+
+/** Bodies as an object, each of them when it is asked for; `state` is the largest part of one. What is given is valid until the next is asked for. */
+export async function* writeFrames(bodies: AsyncIterable<object>): AsyncGenerator<Uint8Array> {
   yield Uint8Array.of(FRAMES)
   let sum: Uint8Array = NOTHING
+  const bodyRoom = new PackRoom()
+  const frameRoom = new PackRoom()
   for await (const value of bodies) {
-    const body = pack(value)
+    const body = bodyRoom.pack(value, 'state' in value && value.state instanceof Uint8Array ? value.state.byteLength + REST_BYTES : REST_BYTES)
     sum = checksum(sum, body)
-    const frame = pack([sum, body])
+    const frame = frameRoom.pack([sum, body], body.byteLength + REST_BYTES)
     const length = Buffer.alloc(LENGTH_BYTES)
     length.writeUInt32LE(frame.byteLength)
     yield length

@@ -29,7 +29,7 @@ const COMPRESS_ASIDE_BYTES = 256 * 1024
 const compressAside = promisify(zstdCompress)
 const fast = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
 /** Of large states: a third less time for a sixteenth more bytes; and each stretch of output is a way to another thread and back. */
-const faster = { params: { [constants.ZSTD_c_compressionLevel]: -3 }, chunkSize: 1024 * 1024 }
+const faster = { [constants.ZSTD_c_compressionLevel]: -3 }
 /** How many times as large as what is compressed the whole may be: room is made for so much at once. */
 const EXPANDS_ABOUT = 4
 
@@ -92,12 +92,16 @@ async function wholeOf({ actor, version, position, pieces }: Written): Promise<U
 
 async function* bodiesOf({ actor, version, position, pieces, count }: Written): AsyncGenerator<SnapshotHead | SnapshotPiece> {
   yield { actor, version, position, pieces: count }
-  for await (const piece of pieces) yield compressed(piece)
+  for await (const piece of pieces) {
+    const made = await compressed(piece)
+    yield made
+    if (made.state !== piece) release(made.state)
+  }
 }
 
 async function compressed(state: Uint8Array): Promise<SnapshotPiece> {
   if (state.byteLength >= COMPRESS_FROM_BYTES) {
-    const packed = state.byteLength > COMPRESS_ASIDE_BYTES ? await compressAside(state, faster) : zstdCompressSync(state, fast)
+    const packed = state.byteLength > COMPRESS_ASIDE_BYTES ? await compressAside(state, { params: faster, chunkSize: state.byteLength }) : zstdCompressSync(state, fast)
     if (packed.byteLength <= 0.9 * state.byteLength) return { compression: 'zstd', state: packed }
   }
   return { compression: 'none', state }
@@ -183,7 +187,10 @@ class SnapshotReader {
     } else if (this.#left === 0) throw new RangeError('a snapshot with more than its pieces')
     else {
       this.#left--
-      this.#onPiece(expand(body as SnapshotPiece))
+      const { state } = body as SnapshotPiece
+      const piece = expand(body as SnapshotPiece)
+      this.#onPiece(piece)
+      if (piece !== state) release(piece)
     }
   }
 
@@ -258,6 +265,15 @@ function isBefore(a: { epoch: number; seq: number }, b: { epoch: number; seq: nu
 
 function expand({ compression, state }: SnapshotPiece): Uint8Array {
   return compression === 'zstd' ? zstdDecompressSync(state, { chunkSize: Math.max(1_024, EXPANDS_ABOUT * state.byteLength) }) : state
+}
+
+/** Below this, memory may be shared with other buffers. */
+const OWN_BYTES = 65_536
+
+/** Gives large memory back at once: as garbage, some of it makes an engine collect everything again. Nobody may hold it any more. */
+function release(bytes: Uint8Array): void {
+  const { buffer } = bytes
+  if (bytes.byteLength >= OWN_BYTES && buffer instanceof ArrayBuffer) buffer.transfer(0)
 }
 
 function checksum(bytes: Uint8Array): Uint8Array {
