@@ -38,7 +38,7 @@ export async function readModules(file: string): Promise<AuthorModules> {
     throw new OperatingError('config', `Cannot run ${file} as ${must}: ${current}`, { cause })
   }
   const real = (path: string) => realpath(path).catch((cause: unknown) => refuse('each of its files must be there and be readable', path, cause))
-  const top = await real(file)
+  const [top, contract] = [await real(file), await real(CONTRACT)]
   const folder = dirname(top)
   const modules: AuthorModule[] = [{ text: await readFile(CONTRACT, 'utf8'), imports: {} }]
   const known = new Map<string, number>()
@@ -57,6 +57,11 @@ export async function readModules(file: string): Promise<AuthorModules> {
       if (specifier === 'weir/actor') imports[specifier] = 0
       else if (/^\.\.?\//.test(specifier) && /\.[jt]s$/.test(specifier)) {
         const found = await real(join(dirname(path), specifier))
+        // Actors of this house name it by its path.
+        if (found === contract) {
+          imports[specifier] = 0
+          continue
+        }
         if (!found.startsWith(folder + sep)) return refuse('its files must lie beside it or beneath', specifier)
         imports[specifier] = await visit(found, [...open, path])
       } else return refuse('an actor may import weir/actor and files beside its own alone', specifier)

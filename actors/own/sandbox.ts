@@ -181,6 +181,7 @@ export class Sandbox implements Stepper {
     const [command, args] = await this.#command()
     const env = { DENO_DIR: this.#folder, DENO_NO_UPDATE_CHECK: '1', NO_COLOR: '1', TZ: 'UTC', NODE_NO_WARNINGS: '1' }
     const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], env, cwd: this.#folder })
+    const { logger } = this.#options
     this.#child = child
     this.#lost = ''
     this.starts++
@@ -190,6 +191,7 @@ export class Sandbox implements Stepper {
     child.on('error', (error) => this.#gone(child, `it could not be started (${error.message})`))
     child.on('close', (code, signal) => {
       const heap = /heap out of memory|heap limit/i.test(said) ? `more memory than its heap of ${HEAP_MIB} MiB` : ''
+      if (child === this.#child && this.#waiting === null) logger.warn({ actor: this.facts.name, code, signal }, 'the process of an own actor ended while nothing was asked of it; another one starts when something is')
       this.#gone(child, this.#lost || heap || `it ended with ${signal ?? `exit code ${code}`}${said === '' ? '' : `: ${said.trim().split('\n').at(-1)}`}`)
     })
     this.#listen(child)
