@@ -28,7 +28,9 @@ const GRACE_MS = HOUR_MS
 /** A series that was not heard for so long holds up nobody. */
 const SILENT_MS = 6 * HOUR_MS
 /** While history is told, series may be days apart: they come through several partitions. */
-const SILENT_TELLING_MS = 10 * 24 * HOUR_MS
+const SILENT_TELLING_MS = 5 * 24 * HOUR_MS
+/** What is older than this when it comes is history. */
+const SILENT_TOLD_MS = 48 * HOUR_MS
 /** A plot that hears of long ago, and did so within this, is being told its history: ticks do not end its days. */
 const TELLING_MS = 15 * 60_000
 /** Probes are heard as a mean that forgets within about so long. */
@@ -95,6 +97,8 @@ export interface PlotState {
   /** Newest reading of each series, epoch ms; and when the newest of all came. */
   heard: Record<string, number>
   heardAt: number
+  /** When something of long ago came last. */
+  toldAt: number
   left: number
   meters: Record<string, Meter>
   belief: Belief | null
@@ -122,6 +126,7 @@ export function firstState(): PlotState {
     endedTo: null,
     heard: {},
     heardAt: 0,
+    toldAt: 0,
     left: 0,
     meters: {},
     belief: null,
@@ -170,7 +175,9 @@ export function readingCame(state: PlotState, reading: PlotReading, ended: (day:
   const heardMs = Math.min(ts, reading.receivedAt)
   if (!(state.heard[series]! >= heardMs)) state.heard[series] = heardMs
   const newest = Math.max(...Object.values(state.heard))
-  const silentMs = reading.receivedAt - newest > SILENT_MS ? SILENT_TELLING_MS : SILENT_MS
+  if (reading.receivedAt - ts > SILENT_TOLD_MS) state.toldAt = Math.max(state.toldAt, reading.receivedAt)
+  const isTold = reading.receivedAt - state.toldAt < TELLING_MS
+  const silentMs = isTold ? SILENT_TELLING_MS : SILENT_MS
   const slowest = Math.min(...Object.values(state.heard).filter((ms) => newest - ms < silentMs))
   endDays(state, slowest, ended)
 
@@ -206,7 +213,7 @@ export function readingCame(state: PlotState, reading: PlotReading, ended: (day:
 export function timePassed(state: PlotState, nowMs: number, ended: (day: PlotDay) => void): void {
   if (state.plot === null) return
   const newest = Math.max(-Infinity, ...Object.values(state.heard))
-  if (nowMs - state.heardAt < TELLING_MS && newest < nowMs - SILENT_MS) return
+  if (nowMs - state.heardAt < TELLING_MS && (newest < nowMs - SILENT_MS || nowMs - state.toldAt < TELLING_MS)) return
   state.endedTo ??= dayAt(state.plot, nowMs) - 1
   endDays(state, nowMs, ended)
 }

@@ -12,6 +12,8 @@ const RECENT_DAYS = 7
 /** 1970-01-01 was a Thursday. */
 const weekday = (day: number): string => WEEKDAYS[(((day + 4) % 7) + 7) % 7]!
 const whole = (value: number): string => String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ',')
+/** Nobody doses to the litre: three digits. */
+const roughly = (value: number): number => (value > 0 ? Number(value.toPrecision(3)) : 0)
 const tenth = (value: number): string => String(Math.round(value * 10) / 10)
 
 function eveningOf(advice: Advice): string {
@@ -25,7 +27,7 @@ export function adviceWords(plot: Plot, advice: Advice): string {
   if (advice.stage === 'harvested') return `Nothing to water on plot ${plot.name}: its season is over.`
   if (advice.waterOn === null) return `No water needed on plot ${plot.name} for at least ${advice.outlook.length} days.`
   const hours = advice.hours === null ? '' : `, ${tenth(advice.hours)} hours`
-  return `Water ${eveningOf(advice)}, ${whole(advice.grossMm)} mm on plot ${plot.name} (${whole(advice.litres)} litres${hours}).`
+  return `Water ${eveningOf(advice)}, ${whole(advice.grossMm)} mm on plot ${plot.name} (${whole(roughly(advice.litres))} litres${hours}).`
 }
 
 /** Of an alert; null where there is nothing to do before the day after tomorrow. */

@@ -51,7 +51,7 @@ export function deed(advice: PlotDay | null): { when: string; much: string } {
   if (advice.water_on == null || !(Number(advice.water_mm) > 0)) return { when: 'No water needed', much: moodOf(advice) === 'resting' ? String(advice.advice ?? '') : `for at least ${advice.outlook.length} days` }
   const ahead = daysBetween(advice.day, advice.water_on)
   const when = ahead <= 1 ? 'This evening' : ahead === 2 ? 'Tomorrow evening' : `${new Date(advice.water_on).toLocaleDateString('en', { weekday: 'long', timeZone: 'UTC' })} evening`
-  return { when, much: `${Math.round(Number(advice.water_mm))} mm · ${Math.round(Number(advice.litres)).toLocaleString('en')} litres` }
+  return { when, much: `${Math.round(Number(advice.water_mm))} mm · ${Number(Number(advice.litres).toPrecision(3)).toLocaleString('en')} litres` }
 }
 
 /** How full the root zone is, 0 to 1, and where thirst begins. */
