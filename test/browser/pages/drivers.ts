@@ -33,10 +33,10 @@ export function driversTests(site: () => Site): void {
     await says(page, '.drivers-entry .error', /no series may drive itself/)
     expect(await field(page)).toMatch(/^driver-\d+-device$/)
 
-    expect(await accessibilityFaults(page)).toEqual([])
+    expect(await accessibilityFaults(page, '#drivers')).toEqual([])
     await site().shootScreen(page, 'drivers-wide-light')
     await page.emulateMedia({ colorScheme: 'dark' })
-    expect(await colourFaults(page)).toEqual([])
+    expect(await colourFaults(page, '#drivers')).toEqual([])
     await page.setViewportSize({ width: 360, height: 740 })
     await site().shootScreen(page, 'drivers-phone-dark')
     expect(await overflows(page)).toBe(false)

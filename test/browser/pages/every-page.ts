@@ -1,7 +1,7 @@
-import { describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import type { Page } from 'playwright-core'
 import { accessibilityFaults, colourFaults, overflows } from '../browser.ts'
-import { PROBE, has, inBothSizes } from '../site.ts'
+import { PROBE, eventually, has, inBothSizes } from '../site.ts'
 import type { Site } from '../site.ts'
 
 /** Each page with what is there once it is filled. */
@@ -10,7 +10,7 @@ const PAGES = [
   { name: 'device', path: `/device?id=${PROBE}`, filled: '#windows tbody tr' },
   { name: 'alerts', path: '/alerts?state=all', filled: '.alert .alert-steps li' },
   { name: 'rules', path: '/rules', filled: '.rule h2' },
-  { name: 'rule', path: '/rules?id=tank-low&try=1d', filled: '#trial rect' },
+  { name: 'rule', path: '/rules?id=no-flow&try=1d', filled: '#trial rect' },
   { name: 'patterns', path: '/patterns', filled: '.kind-outliers li' },
   { name: 'explore', path: '/explore', filled: '.tables h3' },
   { name: 'explore-table', path: `/explore?sql=${encodeURIComponent('SELECT ts, device, metric, value FROM readings ORDER BY ts DESC LIMIT 400')}`, filled: '.result-table td' },
@@ -29,6 +29,16 @@ function smallTargets(page: Page): Promise<string[]> {
 }
 
 export function everyPageTests(site: () => Site): void {
+  /** A rule, and an alert of it. */
+  beforeAll(async () => {
+    const [device, metric] = ['field-0/valve-0', 'flow_rate']
+    const rule = { name: 'No water flows', select: { device, metric }, when: { below: 1 }, severity: 'info' }
+    await site().system.fetch('/v1/rules/no-flow', { method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify(rule) })
+    await eventually('it is in force', async () => (await site().system.get<{ in_force: boolean }>('/v1/rules/no-flow')).in_force)
+    await site().post([{ device, metric, value: 0.5 }])
+    await eventually('it has raised something', async () => (await site().system.get<{ alerts: unknown[] }>('/v1/alerts?rule=no-flow')).alerts.length > 0)
+  })
+
   describe.each(PAGES)('$name', ({ name, path, filled }) => {
     test('has nothing for axe to find in either theme and at either width, fits a phone, and has targets for a thumb', async () => {
       await inBothSizes(async (size, options) => {

@@ -114,10 +114,10 @@ export function whyTests(site: () => Site): void {
     await inBothSizes(async (size, options) => {
       const { page, problems, close } = await site().open(ADDRESS, options)
       await ask(page)
-      expect(await accessibilityFaults(page), `${size}, light`).toEqual([])
+      expect(await accessibilityFaults(page, '#why'), `${size}, light`).toEqual([])
       await site().shootScreen(page, `why-${size}-light`)
       await page.emulateMedia({ colorScheme: 'dark' })
-      expect(await colourFaults(page), `${size}, dark`).toEqual([])
+      expect(await colourFaults(page, '#why'), `${size}, dark`).toEqual([])
       await site().shootScreen(page, `why-${size}-dark`)
       expect(await overflows(page), size).toBe(false)
       const heights = await page.locator('#why button').evaluateAll((buttons) => buttons.map((b) => b.getBoundingClientRect().height))
