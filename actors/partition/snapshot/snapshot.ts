@@ -14,7 +14,7 @@
  */
 
 import type { Pieces, Restoring } from '../../../runtime/actor.ts'
-import { pack, PackRoom, told, unpack } from '../../../runtime/codec.ts'
+import { PackRoom, told, unpack } from '../../../runtime/codec.ts'
 import { isOperating, OperatingError } from '../../../runtime/errors.ts'
 import { Flag } from '../flags.ts'
 import type { PartitionState } from '../state.ts'
@@ -149,7 +149,10 @@ export function restoring(known: readonly number[]): Restoring<PartitionState> {
 /** All pieces as one: a single one as it is, several in an array. */
 export function writeWhole(state: PartitionState): Uint8Array {
   const pieces = piecesOf(state)
-  if (pieces.count > 1) return pack(Array.from(pieces, (piece) => piece.slice()))
+  if (pieces.count > 1) {
+    const all = Array.from(pieces, (piece) => piece.slice())
+    return new PackRoom().pack(all, all.reduce((sum, { length }) => sum + length + 8, REST_BYTES))
+  }
   const [only] = pieces
   return only
 }
