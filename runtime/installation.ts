@@ -188,7 +188,12 @@ async function makeStreams(connection: Connection, topology: Topology, entry: En
   const own = { name: OWN, subjects: ownPartitions().map(inputSubject), replicas, bytesMax: share(OWN_SHARE, 1) }
   const results = { name: RESULTS, subjects: [...all, ...ownPartitions()].map(resultsSubject), replicas, bytesMax: share(RESULTS_SHARE, 1) }
   // Side by side, since each one of replicas waits for an election of its own.
-  await Promise.all([...inputs, own, results].map((stream) => connection.log.ensureStream(stream)))
+  const made = [...inputs, results].map((stream) => connection.log.ensureStream(stream))
+  // Who may not make streams can join an installation of before there were own partitions (N3): it has all else that there is to do.
+  const owns = connection.log.ensureStream(own).catch((error) => {
+    if (!isOperating(error, ErrorCode.config)) throw error
+  })
+  await Promise.all([...made, owns])
 }
 
 async function introduce(connection: Connection, topology: Topology, message: Uint8Array): Promise<void> {

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { systemClock } from '../../runtime/clock.ts'
-import { isOperating } from '../../runtime/errors.ts'
+import { isOperating, OperatingError } from '../../runtime/errors.ts'
 import { atLeast, ensureInstallation, readInstallation } from '../../runtime/installation.ts'
 import type { InstallationOptions } from '../../runtime/installation.ts'
 import { MemoryWorld } from '../../runtime/memory-log.ts'
@@ -25,6 +25,18 @@ async function messageOf(promise: Promise<unknown>, code: string): Promise<strin
 function memory(serverVersion?: string): Connection {
   return new MemoryWorld({ clock: systemClock, serverVersion }).connect()
 }
+
+it('of before own partitions is joined by who may not make their stream', async () => {
+  const connection = memory()
+  const { log } = connection
+  const refused = (name: string, code: 'config' | 'unavailable') => ({
+    ...connection, connected: () => true, serverVersion: connection.serverVersion, kv: connection.kv.bind(connection), objects: connection.objects.bind(connection), servers: connection.servers.bind(connection),
+    log: { ensureStream: (o: Parameters<typeof log.ensureStream>[0]) => (o.name === name ? Promise.reject(new OperatingError(code, 'no', { retry: false })) : log.ensureStream(o)), publish: log.publish.bind(log) },
+  }) as unknown as Connection
+  expect(await ensureInstallation(refused('OWN', 'config'), { ...options, partitions: 2 })).toEqual({ partitions: 2, streams: 2 })
+  await messageOf(ensureInstallation(refused(RESULTS, 'config'), options), 'config')
+  await messageOf(ensureInstallation(refused('OWN', 'unavailable'), options), 'unavailable')
+})
 
 describe('an installation on a real server', { timeout: 60_000 }, () => {
   let nats: TestNats | null = null
