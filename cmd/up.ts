@@ -30,6 +30,7 @@ const SPEC = {
   idle: { type: 'duration', default: '60s', help: 'quiet time after which the windows of a series close' },
   retention: { type: 'duration', default: 0, help: 'age at which readings leave the lake; 0 for never' },
   retentionBytes: { type: 'bytes', default: 0, help: 'size that the lake may have: beyond it its oldest days leave; 0 for no bound' },
+  actors: { type: 'string', default: null, help: 'own actors that the first worker runs: files, separated by commas, and farm for the advice on plots' },
   demo: { type: 'boolean', default: false, help: 'feeds it real weather and a simulated farm' },
 } as const satisfies FlagSpec
 

@@ -4,6 +4,7 @@
  */
 
 import { hostname } from 'node:os'
+import { join } from 'node:path'
 import process from 'node:process'
 import { startOwnActors } from '../actors/own/start.ts'
 import type { OwnActors } from '../actors/own/start.ts'
@@ -35,10 +36,13 @@ const SPEC = {
   retention: { type: 'duration', default: 0, help: 'readings older than this at receipt are expired; 0 for never' },
   partitions: { type: 'number', default: null, integer: true, min: 1, help: 'count fixed at the first start; left out: the one there is, else 64' },
   replicas: { type: 'number', default: 1, integer: true, min: 1, max: 5, help: 'copies of the log, where this process makes it' },
-  actors: { type: 'string', default: null, help: 'files of own actors, separated by commas, that this worker runs beside its partitions' },
+  actors: { type: 'string', default: null, help: 'own actors that this worker runs beside its partitions: files, separated by commas, and farm for the advice on plots' },
   sandbox: { type: 'string', default: null, choices: ['deno', 'node'], help: 'what their code runs on: deno, without any permission (the default where it is there), or node, for trusted code' },
   name: { type: 'string', default: '', help: 'part of its name among the workers; by default the name of the machine' },
 } as const satisfies FlagSpec
+
+/** Actors that come with Weir, by the name that stands for their file. */
+const BUILT_IN: Readonly<Record<string, string>> = { farm: join(import.meta.dirname, '../actors/farm/actor.ts') }
 
 export async function main(argv: string[], env: Env): Promise<void> {
   const flags = readFlags('worker', 'Drives a share of the partitions.', SPEC, argv, env)
@@ -75,7 +79,7 @@ export async function main(argv: string[], env: Env): Promise<void> {
       }
       const app = healthRoutes({ ready: () => readiness(work?.statuses() ?? [null]), registry })
       const served = await serveApp({ app, host: flags.host, port: flags.port })
-      const files = (flags.actors ?? '').split(',').map((file) => file.trim()).filter((file) => file !== '')
+      const files = (flags.actors ?? '').split(',').map((file) => file.trim()).filter((file) => file !== '').map((file) => BUILT_IN[file] ?? file)
       const connection = files.length === 0 ? null : await connectNats({ servers, name: `weir-worker ${name} actors`, clock: systemClock })
       if (connection !== null) {
         const id = `${name}-${systemClock.nonce(3)}`

@@ -2,8 +2,7 @@
  * Advice for the field as an own actor: a document a plot (plot.ts), its series from whatever devices, a day's end an hour after its midnight; a row a day in the view
  * `advice`, and an alert where water is due this evening or the next.
  *
- * It is the model of an actor of several files: `packOf` (pack.ts) makes of them the one that `weir worker --actors` runs. All that it does is a function of what it
- * is told; here stands only what joins season.ts to the contract.
+ * It is the model of an actor of several files. All that it does is a function of what it is told; here stands only what joins season.ts to the contract.
  *
  * - A1 History that is told in one go gives rows, and no alerts: whoever waters can do nothing about last week.
  */

@@ -6,8 +6,8 @@
  * own command, keeping alive to runtime/supervisor.ts, and what a person reads to `weir up`.
  */
 
-import { access, constants, mkdir, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { access, constants, mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import process from 'node:process'
 import { ensureAdminKey } from '../../runtime/admin-key.ts'
 import type { Clock } from '../../runtime/clock.ts'
@@ -30,8 +30,6 @@ import type { ProcessLogger } from '../../runtime/process.ts'
 import { launchChild, Service } from '../../runtime/supervisor.ts'
 import { toHuman } from '../../runtime/terminal.ts'
 import { BUCKET_KEYS } from '../../runtime/topology.ts'
-import { packOf } from '../farm/pack.ts'
-import { FARM_ACTOR } from '../farm/plots.ts'
 import { encodeSettings } from '../reading/input.ts'
 import type { Settings } from '../reading/input.ts'
 
@@ -58,6 +56,8 @@ export interface SystemOptions {
   readonly retentionBytes: number
   /** Whether it is also fed by the simulation. */
   readonly demo: boolean
+  /** Own actors of the first worker, as `weir worker --actors` takes them; null for none. */
+  readonly actors: string | null
   /** What the children inherit. */
   readonly env: Env
   readonly clock: Clock
@@ -108,11 +108,12 @@ export class System {
       if (this.#services.some(({ pid }) => pid === member.pid)) this.#members.set(member.id, member)
     })
 
-    const actors = demo ? await this.#farmActor() : {}
+    // The demo's plots are advised, beside whatever else was asked for.
+    const actors = [...new Set([...(this.#options.actors ?? '').split(','), demo ? 'farm' : ''])].filter((file) => file !== '').join(',')
     const groups: (() => Service[])[] = [
       () => [this.#role('store', 'store', { WEIR_NATS: urlOf('store') }, connection)],
       () => [this.#role('notifier', 'notifier', { WEIR_NATS: urlOf('notifier') }, connection)],
-      () => Array.from({ length: workers }, (_, i) => this.#role(`worker-${i + 1}`, 'worker', { WEIR_NATS: urlOf('worker'), ...(i === 0 ? actors : {}) }, connection)),
+      () => Array.from({ length: workers }, (_, i) => this.#role(`worker-${i + 1}`, 'worker', { WEIR_NATS: urlOf('worker'), ...(i === 0 && actors !== '' ? { WEIR_ACTORS: actors } : {}) }, connection)),
       () => [this.#role('edge', 'edge', { WEIR_NATS: urlOf('edge'), WEIR_HOST: host, WEIR_PORT: String(port) }, connection)],
     ]
     if (demo) this.#demo = () => [this.#role('simulate', 'simulate', { WEIR_URL: this.url, WEIR_KEY: key, WEIR_PLOTS: 'true' }, connection)]
@@ -147,15 +148,6 @@ export class System {
     for (const end of this.#ends.splice(0).reverse()) {
       await end().catch((error) => this.#options.logger.error({ err: error }, 'a part could not be stopped in order'))
     }
-  }
-
-  /** The demo's plots are advised by the farm's actor, beside those that the environment names. */
-  async #farmActor(): Promise<Env> {
-    const { dataDir, env } = this.#options
-    const file = join(dataDir, 'actors', `${FARM_ACTOR}.ts`)
-    await mkdir(dirname(file), { recursive: true })
-    await writeFile(file, await packOf())
-    return { WEIR_ACTORS: [env.WEIR_ACTORS, file].filter((name) => name).join(',') }
   }
 
   async #claimFolder(): Promise<void> {

@@ -9,16 +9,17 @@ const weir = join(root, 'cmd', 'weir.ts')
 
 /** Flags that the public interface names, by command. */
 const PROMISED: Record<string, string[]> = {
-  up: ['data', 'port', 'host', 'nats', 'workers', 'threads', 'partitions', 'replicas', 'lateness', 'idle', 'retention', 'demo', 'sync'],
+  up: ['data', 'port', 'host', 'nats', 'workers', 'threads', 'partitions', 'replicas', 'lateness', 'idle', 'retention', 'demo', 'sync', 'actors'],
   edge: ['nats', 'host', 'port'],
-  worker: ['nats', 'threads', 'lateness', 'idle', 'retention', 'host', 'port'],
+  worker: ['nats', 'threads', 'lateness', 'idle', 'retention', 'host', 'port', 'actors', 'sandbox'],
   store: ['nats', 'data', 'host', 'port', 'keep-superseded', 'retention', 'retention-bytes'],
+  notifier: ['nats', 'host', 'port'],
   lake: ['data'],
   keys: ['nats', 'data', 'role', 'tenant'],
   rules: ['url', 'key', 'data', 'from', 'to', 'revision', 'json'],
   backfill: ['url', 'key', 'map', 'device', 'metric', 'prefix', 'tz', 'order', 'rate', 'from-row', 'state', 'rejects', 'dry-run'],
   simulate: ['url', 'key', 'seed', 'speed', 'probes'],
-  replay: ['nats', 'data', 'partition', 'from', 'to', 'explain', 'last', 'quiet', 'json'],
+  replay: ['nats', 'data', 'partition', 'actor', 'from', 'to', 'explain', 'last', 'quiet', 'json'],
   doctor: ['nats', 'data', 'host', 'port'],
 }
 

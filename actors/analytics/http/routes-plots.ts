@@ -32,9 +32,11 @@ type Sources = Pick<AnalyticsSources, 'tail' | 'sql' | 'keyring'> & { readonly p
 type AdviceRow = Readonly<Record<string, unknown>> & { readonly key: string; readonly day: string }
 
 export function plotRoutes(app: OpenAPIHono<KeyedEnv>, get: Get, { tail, sql, keyring, plots }: Sources): void {
+  /** Whether the actor has ever been run. */
+  const isAdvised = () => tail.ownViews[FARM_ACTOR] !== undefined
   /** Of each plot the newest days, in order. */
   async function daysOf(tenant: string, { id, days }: { id: string | null; days: number }): Promise<AdviceRow[]> {
-    if (tail.ownViews[FARM_ACTOR] === undefined) return []
+    if (!isAdvised()) return []
     const text = `SELECT * EXCLUDE (tenant) FROM (SELECT *, row_number() OVER (PARTITION BY key ORDER BY day DESC) AS place FROM ${FARM_ACTOR} WHERE $id = '' OR key = $id) WHERE place <= $days ORDER BY key, day`
     try {
       const answer = await sql.run({ tenant, ask: { sql: text, params: { id: id ?? '', days }, format: 'json', timeMs: false, rowsMax: ROWS_MAX }, timeMs: ASK_MS })
@@ -50,14 +52,14 @@ export function plotRoutes(app: OpenAPIHono<KeyedEnv>, get: Get, { tail, sql, ke
     '/v1/plots',
     {
       summary: 'Plots, each with the advice of its last day',
-      description: 'The advice is made an hour after midnight, where the plot is; null where its actor is not run, or has not said anything yet. The view advice has a row a plot and day.',
+      description: 'The advice is made an hour after midnight, where the plot is; null where it has not said anything yet, as where no worker runs its actor (`weir up --actors farm`, `weir worker --actors farm`). The view advice has a row a plot and day.',
       query: { time: forms.time },
       answer: Plots,
     },
     async ({ c, principal }) => {
       const rows = await daysOf(principal.tenant, { id: null, days: 1 })
       const list = plots.of(principal.tenant).map((plot) => shown(plot, rows.find(({ key }) => key === plot.id) ?? null))
-      return c.json({ plots: list, mayEdit: principal.role === 'admin' }, 200, NO_STORE)
+      return c.json({ plots: list, advised: isAdvised(), mayEdit: principal.role === 'admin' }, 200, NO_STORE)
     },
   )
   const missing = (id: string) => problem(null, { status: 404, title: 'No such plot', detail: `There is no plot ${JSON.stringify(id)}. GET /v1/plots lists those that there are.` })
@@ -132,7 +134,8 @@ const AdviceShape = z
   .openapi('PlotAdvice', { description: 'A row of the view advice: day, advice (a sentence), water_on, water_mm with least_mm and most_mm, litres, reasons, depletion_mm, ready_mm, total_mm, outlook, nitrogen, grade and more.' })
 const PlotRow = z.object({ id: z.string(), revision: z.int(), plot: PlotDocument, advice: AdviceShape }).openapi('PlotEntry')
 const PlotWithDays = PlotRow.extend({ days: z.array(AdviceShape) }).openapi('PlotDays')
-const Plots = z.object({ plots: z.array(PlotRow), mayEdit: z.boolean().openapi({ description: 'Whether the key of this request may edit.' }) }).openapi('Plots')
+const Advised = z.boolean().openapi({ description: 'Whether a worker has run the actor that advises.' })
+const Plots = z.object({ plots: z.array(PlotRow), advised: Advised, mayEdit: z.boolean().openapi({ description: 'Whether the key of this request may edit.' }) }).openapi('Plots')
 
 function describe(app: OpenAPIHono<KeyedEnv>): void {
   const failure = (description: string) => ({ description, content: { 'application/problem+json': { schema: Problem } } })

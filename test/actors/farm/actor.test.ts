@@ -1,13 +1,9 @@
-/** The farm's actor, driven as a worker drives it: every step told twice, crashes, rows, alerts; and the one file that is made of its many. */
+/** The farm's actor, driven as a worker drives it: every step told twice, crashes, rows, alerts. */
 
-import { stripTypeScriptTypes } from 'node:module'
-import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import type { AnyActor } from 'weir/actor'
 import { tryActor } from 'weir/testing'
 import type { GivenReading } from '../../../actors/own/testing.ts'
 import farm from '../../../actors/farm/actor.ts'
-import { packOf } from '../../../actors/farm/pack.ts'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
@@ -27,8 +23,8 @@ function hourOf(index: number): GivenReading[] {
   return [...Object.entries(said).map(([metric, value]) => ({ device: 'station', metric, ts, value })), ...['North', 'South'].map((name) => ({ device: `${name}/probe`, metric: 'moisture', ts, value: 25 - (0.7 * index) / 24 }))]
 }
 
-function lived(actor: AnyActor, days: number, { crashes = false } = {}) {
-  const trial = tryActor(actor).passTime(START).document('north', plot('North')).document('south', plot('South', { planted: '2026-05-25' }))
+function lived(days: number, { crashes = false } = {}) {
+  const trial = tryActor(farm).passTime(START).document('north', plot('North')).document('south', plot('South', { planted: '2026-05-25' }))
   for (let day = 0; day < days; day++) {
     for (let hour = 0; hour < 24; hour += 3) trial.give([0, 1, 2].flatMap((more) => hourOf(24 * day + hour + more)))
     if (crashes && (day === 2 || day === 5)) trial.crash()
@@ -37,18 +33,10 @@ function lived(actor: AnyActor, days: number, { crashes = false } = {}) {
   return trial
 }
 
-/** Made as a worker makes it: a module without a place, that is handed `weir/actor`. */
-async function packed(): Promise<AnyActor> {
-  const urlOf = (text: string) => `data:text/javascript;base64,${Buffer.from(stripTypeScriptTypes(text)).toString('base64')}`
-  const contract = urlOf(readFileSync(new URL('../../../actors/own/contract.ts', import.meta.url), 'utf8'))
-  const source = (await packOf()).replace(/from 'weir\/actor'/g, `from '${contract}'`)
-  return ((await import(/* @vite-ignore */ urlOf(source))) as { default: AnyActor }).default
-}
-
 describe("the farm's actor", () => {
   test('gives each plot a row a day of the same station, and an alert on the last evening before thirst; a crash repeats and loses nothing', () => {
-    const straight = lived(farm, 7)
-    const crashed = lived(farm, 7, { crashes: true })
+    const straight = lived(7)
+    const crashed = lived(7, { crashes: true })
     expect(crashed.rows()).toEqual(straight.rows())
     expect(crashed.alerts()).toEqual(straight.alerts())
 
@@ -63,7 +51,7 @@ describe("the farm's actor", () => {
   })
 
   test('ends days by ticks where nothing is heard, and resolves its alert with the plot', () => {
-    const trial = lived(farm, 7)
+    const trial = lived(7)
     const before = trial.rows('north').length
     trial.passTime(START + 10 * DAY + 2 * HOUR)
     expect(trial.rows('north').slice(before).map(({ day, et0_source: source }) => [day, source])).toEqual([['2026-06-07', 'penman-monteith'], ['2026-06-08', 'last days'], ['2026-06-09', 'last days'], ['2026-06-10', 'last days']].slice(-(trial.rows('north').length - before)))
@@ -85,11 +73,5 @@ describe("the farm's actor", () => {
     for (let hour = 0; hour < 30; hour++) trial.give(hourOf(hour))
     expect(trial.state('bad').problem).toMatch(/^Cannot use this plot as \/crop must be one of/)
     expect(trial.rows('north')).toHaveLength(1)
-  })
-
-  test('is the same as one file, which is what a worker runs', async () => {
-    const one = await packed()
-    expect(lived(one, 2).rows()).toEqual(lived(farm, 2).rows())
-    expect(await packOf()).not.toMatch(/from '\.|^export (?!default)/m)
   })
 })

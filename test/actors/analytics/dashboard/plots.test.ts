@@ -1,8 +1,8 @@
 /** What a plot's card says. */
 
 import { expect, test } from 'vitest'
-import { deed, fullness, moodOf } from '../../../../actors/analytics/dashboard/client/plots/words.ts'
-import type { PlotDay } from '../../../../actors/analytics/dashboard/client/plots/words.ts'
+import { deed, fullness, moodOf, summary } from '../../../../actors/analytics/dashboard/client/plots/words.ts'
+import type { PlotDay, PlotEntry } from '../../../../actors/analytics/dashboard/client/plots/words.ts'
 
 const day = (changes: Partial<PlotDay>): PlotDay => ({ key: 'north', day: '2026-06-10', reasons: [], depletion_mm: 30, ready_mm: 60, total_mm: 120, stage: 'mid-season', outlook: Array.from({ length: 7 }, () => ['2026-06-11', 35, 5, 60, 120] as const), ...changes })
 
@@ -18,6 +18,17 @@ test('a plot is well, wants water soon, thirsts or rests; and says when and how 
     [day({ stage: 'harvested', advice: 'Nothing to water: its season is over.' }), 'resting', 'No water needed', 'Nothing to water: its season is over.'],
   ]
   for (const [advice, mood, when, much] of cases) expect([moodOf(advice), deed(advice)]).toEqual([mood, { when, much }])
+})
+
+test('all plots are summed up in a sentence', () => {
+  const plots = (...days: (PlotDay | null)[]) => days.map((advice, i): PlotEntry => ({ id: `p${i}`, plot: { name: `P${i}`, crop: 'maize', areaHa: 1 }, advice }))
+  const due = day({ water_mm: 18, litres: 36_000, water_on: '2026-06-11' })
+  expect(summary([], true)).toMatch(/^None yet/)
+  expect(summary(plots(null), false)).toBe('Nobody advises yet: run a worker with --actors farm.')
+  expect(summary(plots(null, null), true)).toBe('The first advice comes an hour after midnight.')
+  expect(summary(plots(day({}), null), true)).toBe('None wants water for now.')
+  expect(summary(plots(due, day({})), true)).toBe('One wants water.')
+  expect(summary(plots(due, day({ depletion_mm: 70 })), true)).toBe('2 want water.')
 })
 
 test('the tank is between empty and full, with its mark where thirst begins', () => {

@@ -34,8 +34,8 @@ describe('plots', () => {
     expect(changed.status).toBe(200)
     expect((await ask('DELETE', '/v1/plots/north', { headers: { 'if-match': put.headers.get('etag')! } })).status).toBe(412)
 
-    expect(await (await ask('GET', '/v1/plots', { key: house.keys['default analyst'] })).json()).toEqual({ plots: [{ ...entry, plot: { ...entry.plot, areaHa: 2 } }], mayEdit: false })
-    expect(await (await ask('GET', '/v1/plots', { key: house.keys['other analyst'] })).json()).toEqual({ plots: [], mayEdit: false })
+    expect(await (await ask('GET', '/v1/plots', { key: house.keys['default analyst'] })).json()).toEqual({ plots: [{ ...entry, plot: { ...entry.plot, areaHa: 2 } }], advised: false, mayEdit: false })
+    expect(await (await ask('GET', '/v1/plots', { key: house.keys['other analyst'] })).json()).toEqual({ plots: [], advised: false, mayEdit: false })
     expect((await ask('GET', '/v1/plots/north', { key: house.keys['other analyst'] })).status).toBe(404)
     const one = await ask('GET', '/v1/plots/north?days=30')
     expect([one.headers.get('etag'), await one.json()]).toEqual([changed.headers.get('etag'), { ...entry, plot: { ...entry.plot, areaHa: 2 }, days: [] }])

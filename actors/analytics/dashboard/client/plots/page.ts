@@ -8,7 +8,7 @@ import { isRefusal } from '../api.ts'
 import { announce, button, h, setText } from '../dom.ts'
 import type { Context, Page } from '../page.ts'
 import { course, tank } from './drawing.ts'
-import { deed, MOOD_WORDS, moodOf } from './words.ts'
+import { deed, MOOD_WORDS, moodOf, summary } from './words.ts'
 import type { PlotDay, PlotEntry } from './words.ts'
 
 const AGAIN_MS = 60_000
@@ -28,10 +28,10 @@ export function open(host: HTMLElement, { api }: Context): Page {
   async function load(): Promise<void> {
     clearTimeout(timer)
     try {
-      const { plots } = await api.get<{ plots: PlotEntry[] }>('/v1/plots')
+      const { plots, advised } = await api.get<{ plots: PlotEntry[]; advised: boolean }>('/v1/plots')
       if (left) return
       trouble.hidden = true
-      render(plots)
+      render(plots, advised)
       timer = setTimeout(() => void load(), AGAIN_MS)
     } catch (error) {
       if (left || isRefusal(error)) return
@@ -41,9 +41,8 @@ export function open(host: HTMLElement, { api }: Context): Page {
     }
   }
 
-  function render(plots: readonly PlotEntry[]): void {
-    const due = plots.filter(({ advice }) => ['thirsty', 'soon'].includes(moodOf(advice))).length
-    const words = plots.length === 0 ? 'None yet. An admin writes them down with PUT /v1/plots/{id}.' : due === 0 ? 'All have water for now.' : due === 1 ? 'One wants water.' : `${due} want water.`
+  function render(plots: readonly PlotEntry[], advised: boolean): void {
+    const words = summary(plots, advised)
     if (said.textContent !== words) announce(words)
     setText(said, words)
     const order = [...plots].sort((a, b) => URGENT.indexOf(moodOf(a.advice)) - URGENT.indexOf(moodOf(b.advice)) || a.plot.name.localeCompare(b.plot.name))

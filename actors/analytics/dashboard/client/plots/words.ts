@@ -35,6 +35,16 @@ export type PlotMood = 'well' | 'soon' | 'thirsty' | 'resting' | 'unknown'
 const DAY_MS = 86_400_000
 const daysBetween = (from: string, to: string): number => Math.round((Date.parse(to) - Date.parse(from)) / DAY_MS)
 
+/** All plots in a sentence. */
+export function summary(plots: readonly PlotEntry[], advised: boolean): string {
+  if (plots.length === 0) return 'None yet. An admin writes them down with PUT /v1/plots/{id}.'
+  if (!advised) return 'Nobody advises yet: run a worker with --actors farm.'
+  const moods = plots.map(({ advice }) => moodOf(advice))
+  const due = moods.filter((mood) => mood === 'thirsty' || mood === 'soon').length
+  if (moods.every((mood) => mood === 'unknown')) return 'The first advice comes an hour after midnight.'
+  return due === 0 ? 'None wants water for now.' : due === 1 ? 'One wants water.' : `${due} want water.`
+}
+
 /** The advice of a day is for the evening of the next. */
 export function moodOf(advice: PlotDay | null): PlotMood {
   if (advice === null) return 'unknown'
