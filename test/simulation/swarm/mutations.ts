@@ -29,11 +29,11 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   },
   'snapshot-position-early': {
     what: 'a snapshot says that it was taken one message earlier than it was',
-    edits: [['runtime/snapshotter.ts', 'persist(() => writeSnapshot(this.#objects!, about))', 'persist(() => writeSnapshot(this.#objects!, { ...about, position: { ...position, seq: position.seq - 1 } }))']],
+    edits: [['runtime/snapshotter.ts', '{ ...about, pieces: made }', '{ ...about, pieces: made, position: { ...position, seq: position.seq - 1 } }']],
   },
   'snapshot-position-late': {
     what: 'a snapshot says that it was taken one message later than it was',
-    edits: [['runtime/snapshotter.ts', 'persist(() => writeSnapshot(this.#objects!, about))', 'persist(() => writeSnapshot(this.#objects!, { ...about, position: { ...position, seq: position.seq + 1 } }))']],
+    edits: [['runtime/snapshotter.ts', '{ ...about, pieces: made }', '{ ...about, pieces: made, position: { ...position, seq: position.seq + 1 } }']],
   },
   'replay-not-suppressed': {
     what: 'the first commit of a new owner carries again what it replayed',
@@ -65,11 +65,11 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   },
   'keys-not-in-snapshots': {
     what: 'a restored partition has forgotten the Idempotency-Keys',
-    edits: [['actors/partition/snapshot.ts', 'for (const [hash, key] of state.keys.entries()) {', 'for (const [hash, key] of [] as [string, { seq: number; atMs: number }][]) {']],
+    edits: [['actors/partition/snapshot/rest.ts', 'for (const [hash, key] of keys.entries()) {', 'for (const [hash, key] of [] as [string, { seq: number; atMs: number }][]) {']],
   },
   'closed-windows-not-in-snapshots': {
     what: 'a restored series has forgotten what it closed',
-    edits: [['actors/partition/snapshot.ts', 'numbers.set([s.closedUntilMs, s.greatestMs', 'numbers.set([s.minutes === null ? s.closedUntilMs : s.minutes.start, s.greatestMs']],
+    edits: [['actors/partition/snapshot/columns.ts', 'numbers[at] = s.closedUntilMs', 'numbers[at] = s.minutes === null ? s.closedUntilMs : s.minutes.start']],
   },
   'actor-reads-a-clock': {
     what: 'log time depends on how often the actor was asked, not on the log alone',
@@ -98,7 +98,7 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   'manifest-before-segment': {
     what: 'a manifest says that it covers what came while its segment was written',
     favours: { sealRowsMax: 20, deeds: { storeKillSoon: 3 } },
-    edits: [['actors/store/writer.ts', '[], positions)', '[], this.#follower.positions())']],
+    edits: [['actors/store/writer.ts', '[], changed)\n    this.#seals++', '[], { ...changed, ...this.#follower.positions() })\n    this.#seals++']],
   },
   'sweep-looks-at-one-manifest': {
     what: 'segments of the older manifests, to which a start may go back, are swept',
