@@ -41,7 +41,7 @@ test('an installation waits for a server that comes later; the doctor says where
   const connection = await cluster.connect()
   const early = await ensureInstallation(connection, { ...options, withinMs: 500 }).catch((error: Error) => error)
   expect(early).toMatchObject({ code: 'unavailable', message: expect.stringContaining('no suitable peers') })
-  const installed = ensureInstallation(connection, options)
+  const installed = ensureInstallation(connection, { ...options, withinMs: 90_000 })
   await three!.start()
   expect((await installed).partitions).toBe(2)
   expect((await readInstallation(connection, { clock: systemClock })).partitions).toBe(2)

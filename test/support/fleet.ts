@@ -106,7 +106,8 @@ export class Fleet<Servers extends FleetServers = TestNats> {
     { connection, partitions, replicas }: { connection: Connection; partitions: number; replicas: number },
   ): Promise<Fleet<Servers>> {
     const firstMessage = encodeSettings(SETTINGS)
-    await ensureInstallation(connection, { partitions, replicas, bytesMax: -1, firstMessage, clock: systemClock })
+    // Servers of a cluster that have just met may find no place for replicas yet, and take their time on a busy machine.
+    await ensureInstallation(connection, { partitions, replicas, bytesMax: -1, firstMessage, clock: systemClock, withinMs: 60_000 })
     const keyring = await Keyring.open(await connection.kv(BUCKET_KEYS), systemClock)
     const { secret } = await keyring.create({ tenant: 'default', role: 'admin' })
     keyring.close()
