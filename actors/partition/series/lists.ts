@@ -4,6 +4,9 @@
  * An array each would be an object that a collector of garbage looks at, and one more at each growth. Here a list is a handle, 0 for the empty one, and
  * what one lets go of serves all others. A block is one line of memory, and blocks are found without a row to open: lists are read and written at each
  * close of a window.
+ *
+ * - L1 A list that is written stands from its first block on. One that is pushed to has its newest block first, the only one that may not be full: a push
+ *   touches no other. Who holds a list knows which of the two it is, and how many numbers it has.
  */
 
 import { lastingMemory } from './slab.ts'
@@ -14,6 +17,9 @@ const BLOCK_DOUBLES = 8
 /** Blocks of a chunk, as a power of two. */
 const CHUNK_BITS = 9
 const IN_CHUNK = (1 << CHUNK_BITS) - 1
+
+/** Numbers in the newest block of a list that was pushed to. */
+const filled = (count: number) => (count === 0 ? 0 : ((count - 1) % BLOCK) + 1)
 
 export class Lists {
   readonly #chunks: Float64Array[] = []
@@ -57,13 +63,32 @@ export class Lists {
     }
   }
 
-  /** Its number at `index`, which must be one of those that were written. */
-  at(list: number, index: number): number {
+  /** Puts the first `count` of `values` behind the `had` numbers of a list that was only pushed to; gives its handle from now on. */
+  push(list: number, had: number, values: ArrayLike<number>, count: number): number {
     let block = list
-    for (let skip = index; ; skip -= BLOCK) {
+    let used = filled(had)
+    for (let i = 0; i < count; ) {
+      if (block === 0 || used === BLOCK) {
+        const fresh = this.#take()
+        this.#chunks[fresh >>> CHUNK_BITS][(fresh & IN_CHUNK) * BLOCK_DOUBLES + BLOCK] = block
+        block = fresh
+        used = 0
+      }
       const doubles = this.#chunks[block >>> CHUNK_BITS]
       const d = (block & IN_CHUNK) * BLOCK_DOUBLES
-      if (skip < BLOCK) return doubles[d + skip]
+      while (used < BLOCK && i < count) doubles[d + used++] = values[i++]
+    }
+    return block
+  }
+
+  /** Copies all `count` numbers of a list that was only pushed to, in the order in which they came, to `to`, from `at` on. */
+  readPushed(list: number, count: number, to: Float64Array | number[], at = 0): void {
+    let block = list
+    for (let end = count, used = filled(count); end > 0; used = BLOCK) {
+      const doubles = this.#chunks[block >>> CHUNK_BITS]
+      const d = (block & IN_CHUNK) * BLOCK_DOUBLES
+      end -= used
+      for (let i = 0; i < used; i++) to[at + end + i] = doubles[d + i]
       block = doubles[d + BLOCK]
     }
   }

@@ -9,6 +9,7 @@
  */
 
 import { MINUTE_MS } from '../../reading/window.ts'
+import { ascend } from './ascend.ts'
 import type { Summary } from './summary.ts'
 
 /** Readings that are slid one by one; beyond, the side shelf is used. It also is the side shelf's size. */
@@ -129,7 +130,7 @@ export class MinuteWindow {
       squares += distance * distance
       residue += distance
     }
-    sortAscending(values, n)
+    ascend(values, 0, n)
     const m2 = squares - (residue * residue) / n
     summary.set(this.start, n, sum, carry, m2, values[0], values[n - 1], shelf[0], shelf[1], shelf[2 * n - 2], shelf[2 * n - 1])
     summary.setValues(values, n)
@@ -174,23 +175,5 @@ function slideIn(shelf: number[], count: number, place: number, ts: number, valu
   shelf[2 * place + 1] = value
 }
 
-const INSERTION_MAX = 96
 /** Values of the minute at hand. */
 let sorted = new Float64Array(1_024)
-
-/** Insertion for the usual handful, the engine's sort of doubles beyond. */
-function sortAscending(values: Float64Array, n: number): void {
-  if (n > INSERTION_MAX) {
-    values.subarray(0, n).sort()
-    return
-  }
-  for (let i = 1; i < n; i++) {
-    const v = values[i]
-    let j = i - 1
-    while (j >= 0 && values[j] > v) {
-      values[j + 1] = values[j]
-      j--
-    }
-    values[j + 1] = v
-  }
-}

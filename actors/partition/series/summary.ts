@@ -4,11 +4,13 @@
  * Moments are merged by Chan, Golub and LeVeque (1979), sums with Neumaier's carry, percentiles exactly while the values are few and by
  * sketch.ts beyond.
  *
- * - U1 A summary holds its values, ascending, while they are at most `RAW_MAX`, else bins; which of the two depends on the count alone.
- *   (The scratch summary of a minute is the exception: it always holds values.)
+ * - U1 A summary holds its values while they are at most `RAW_MAX`, else bins; which of the two depends on the count alone.
+ *   (The scratch summary of a minute is the exception: it always holds values.) Values stand as they came, so that a minute that merges into a longer window
+ *   touches its end alone; whoever asks for them gets them ascending.
  * - U2 All of it stands in the slabs of its pool, and a `Summary` is but a look at it: of a million open windows a collector of garbage sees nothing.
  */
 
+import { ascend } from './ascend.ts'
 import { Lists } from './lists.ts'
 import { Bins } from './sketch.ts'
 import { Slab } from './slab.ts'
@@ -153,11 +155,17 @@ export class Summary {
     for (let i = 0; i < SUMMARY_NUMBERS; i++) this.#d[this.#at + i] = from[at + i]
   }
 
-  /** Copies its values, or the keys and counts of its bins by turns, to `to`, from `at` on; gives the place behind them. */
+  /** Copies its values, ascending, or the keys and counts of its bins by turns, to `to`, from `at` on; gives the place behind them. */
   writeList(to: Float64Array, at: number): number {
-    const length = this.bins < 0 ? this.count : 2 * this.bins
-    this.#lists.read(this.#d[this.#at + LIST], length, to, at)
-    return at + length
+    const { bins, count } = this
+    const list = this.#d[this.#at + LIST]
+    if (bins < 0) {
+      this.#lists.readPushed(list, count, to, at)
+      ascend(to, at, at + count)
+      return at + count
+    }
+    this.#lists.read(list, 2 * bins, to, at)
+    return at + 2 * bins
   }
 
   /** Writes the numbers of its row, in their order in a commit: start, count, sum, min, max, stddev, first, last, p50, p95, p99. */
@@ -172,7 +180,7 @@ export class Summary {
     to[at + 5] = this.stddev()
     to[at + 6] = d[from + FIRST]
     to[at + 7] = d[from + LAST]
-    const values = this.bins < 0 ? this.#values(mine) : null
+    const values = this.bins < 0 ? this.#values() : null
     if (values === null) this.fill(binsOfMine)
     for (let i = 0; i < PERCENTS.length; i++) to[at + 8 + i] = values === null ? this.#ofBins(PERCENTS[i]) : values[this.#rank(PERCENTS[i]) - 1]
   }
@@ -194,21 +202,19 @@ export class Summary {
     d[at + LAST] = last
   }
 
-  /** Makes the first `count` of `values`, which ascend, its values. */
+  /** Makes the first `count` of `values` its values. */
   setValues(values: ArrayLike<number>, count: number): void {
-    this.#setList(values, count)
+    const at = this.#at + LIST
+    this.#lists.free(this.#d[at])
+    this.#d[at] = this.#lists.push(0, 0, values, count)
     this.#d[this.#at + BINS] = 0
   }
 
   /** Makes these its bins: keys, which ascend, and counts by turns, in the first 2 · `length` places. */
   setBins(keysAndCounts: ArrayLike<number>, length: number): void {
-    this.#setList(keysAndCounts, 2 * length)
-    this.#d[this.#at + BINS] = length + 1
-  }
-
-  #setList(numbers: ArrayLike<number>, count: number): void {
     const at = this.#at + LIST
-    this.#d[at] = this.#lists.write(this.#d[at], numbers, count)
+    this.#d[at] = this.#lists.write(this.#d[at], keysAndCounts, 2 * length)
+    this.#d[this.#at + BINS] = length + 1
   }
 
   /** Lets go of its values or bins. */
@@ -218,7 +224,7 @@ export class Summary {
 
   /** Puts what it has seen into `bins`, whatever was there. */
   fill(bins: Bins): void {
-    if (this.bins < 0) bins.fill(this.#values(mine), this.count)
+    if (this.bins < 0) bins.fill(this.#values(), this.count)
     else {
       const length = 2 * this.bins
       bins.clear()
@@ -227,11 +233,19 @@ export class Summary {
     }
   }
 
-  /** Its values, in the memory of `scratch`. */
-  #values(scratch: { numbers: Float64Array }): Float64Array {
-    scratch.numbers = roomFor(scratch.numbers, this.count)
-    this.#lists.read(this.#d[this.#at + LIST], this.count, scratch.numbers)
-    return scratch.numbers
+  /** Its values as they came, in memory that is valid until the next call. */
+  #unordered(): Float64Array {
+    const { count } = this
+    scratch = roomFor(scratch, count)
+    this.#lists.readPushed(this.#d[this.#at + LIST], count, scratch)
+    return scratch
+  }
+
+  /** Its values, ascending, in memory that is valid until the next call. */
+  #values(): Float64Array {
+    const values = this.#unordered()
+    ascend(values, 0, this.count)
+    return values
   }
 
   /** Merges `other` into this one; `other` stays as it is. */
@@ -241,8 +255,7 @@ export class Summary {
     const others = o[from + COUNT]
     const n = own + others
     if (this.bins < 0 && other.bins < 0 && n <= RAW_MAX) {
-      mergeAscending(this.#values(mine), own, other.#values(theirs), others, merged)
-      this.setValues(merged, n)
+      d[at + LIST] = this.#lists.push(d[at + LIST], own, other.#unordered(), others)
     } else {
       this.fill(binsOfMine)
       other.fill(binsOfTheirs)
@@ -285,7 +298,7 @@ export class Summary {
 
   /** The value of rank ⌈percent · count / 100⌉: exact from values, within 1 % from bins. */
   percentile(percent: number): number {
-    if (this.bins < 0) return this.#lists.at(this.#d[this.#at + LIST], this.#rank(percent) - 1)
+    if (this.bins < 0) return this.#values()[this.#rank(percent) - 1]
     this.fill(binsOfMine)
     return this.#ofBins(percent)
   }
@@ -304,20 +317,11 @@ export class Summary {
 const PERCENTS = [50, 95, 99] as const
 
 /** Memory to work in, kept between calls. */
-const mine: { numbers: Float64Array } = { numbers: new Float64Array(RAW_MAX) }
-const theirs: { numbers: Float64Array } = { numbers: new Float64Array(RAW_MAX) }
-const merged = new Float64Array(RAW_MAX)
+let scratch: Float64Array = new Float64Array(RAW_MAX)
 const binsOfMine = new Bins()
 const binsOfTheirs = new Bins()
 let pairs: Float64Array = new Float64Array(2 * RAW_MAX)
 
 function roomFor(room: Float64Array, length: number): Float64Array {
   return room.length >= length ? room : new Float64Array(2 * length)
-}
-
-/** Merges the first numbers of `a` and of `b`, which ascend, into `to`. */
-function mergeAscending(a: Float64Array, aCount: number, b: Float64Array, bCount: number, to: Float64Array): void {
-  let i = 0
-  let j = 0
-  for (let k = 0; k < aCount + bCount; k++) to[k] = j === bCount || (i < aCount && a[i] <= b[j]) ? a[i++] : b[j++]
 }

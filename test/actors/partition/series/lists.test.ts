@@ -20,7 +20,29 @@ test('a list reads as it was last written, whatever others do to the blocks that
     const read = new Float64Array(length + 3)
     lists.read(handles[other], length, read, 2)
     expect([...read]).toEqual([0, 0, ...wanted[other], 0])
-    if (length > 0) expect(lists.at(handles[other], length - 1)).toBe(wanted[other][length - 1])
+  }
+})
+
+test('what is pushed to lists by turns is read in the order in which it came', () => {
+  const random = seeded(12)
+  const lists = new Lists()
+  const handles = new Array<number>(30).fill(0)
+  const wanted = handles.map(() => [] as number[])
+  for (let step = 0; step < 4_000; step++) {
+    const i = Math.floor(random() * handles.length)
+    if (random() < 0.05) {
+      lists.free(handles[i])
+      handles[i] = 0
+      wanted[i] = []
+    }
+    const values = Array.from({ length: Math.floor(random() * random() * 30) }, random)
+    handles[i] = lists.push(handles[i], wanted[i].length, values, values.length)
+    wanted[i].push(...values)
+    const other = Math.floor(random() * handles.length)
+    const { length } = wanted[other]
+    const read = new Float64Array(length + 3)
+    lists.readPushed(handles[other], length, read, 2)
+    expect([...read]).toEqual([0, 0, ...wanted[other], 0])
   }
 })
 
