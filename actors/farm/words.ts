@@ -45,8 +45,10 @@ export function reasonsOf(state: PlotState): string[] {
   const reasons: string[] = []
   const recent = state.days.slice(-RECENT_DAYS)
   const sum = (of: (day: PlotDay) => number) => recent.reduce((total, day) => total + of(day), 0)
-  const lacking = `The roots lack ${whole(last.depletionMm)} mm of the ${whole(last.readyMm)} mm that they may draw without thirst (all they hold: ${whole(last.totalMm)} mm)`
-  reasons.push(last.depletionMm > last.readyMm ? `The crop is thirsty: t${lacking.slice(1)}.` : `${lacking}.`)
+  const holds = `all they hold: ${whole(last.totalMm)} mm`
+  if (last.depletionMm > last.readyMm) reasons.push(`The crop is thirsty: the roots lack ${whole(last.depletionMm)} mm, and thirst begins at ${whole(last.readyMm)} (${holds}).`)
+  else if (last.depletionMm < 0.5) reasons.push(`The soil about the roots is full (${holds}).`)
+  else reasons.push(`The roots lack ${whole(last.depletionMm)} mm of the ${whole(last.readyMm)} mm that they may draw without thirst (${holds}).`)
   if (advice.waterOn !== null && advice.grossMm > 0) reasons.push(`Between ${whole(advice.leastMm)} and ${whole(advice.mostMm)} mm will fill them, 95 times in 100; ${whole(plot.efficiency * 100)} % of what is given reaches them.`)
   reasons.push(`${capital(plot.crop.name)} in ${last.stage === 'mid-season' || last.stage === 'late season' ? last.stage : `the ${last.stage} stage`} used ${tenth(sum((day) => day.usedMm) / recent.length)} mm a day this week.`)
   const [rain, given] = [sum((day) => day.rainMm), sum((day) => day.irrigationMm)]

@@ -177,6 +177,7 @@ describe('advice', () => {
     // The water is given, and metered: nothing is asked for the next days.
     live(state, 1, { from, say: { meter: (hour) => 1000 + (hour >= 20 ? litres / 1000 : 0) } })
     expect(state.days.at(-1)!.irrigationMm).toBeCloseTo(grossMm, 6)
+    expect(reasonsOf(state)[0]).toMatch(/^(The roots lack \d+ mm|The soil about the roots is full)/)
     expect(urgencyOf(state.advice, state.days.at(-1)!)).toBeNull()
   })
 

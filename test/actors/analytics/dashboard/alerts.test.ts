@@ -1,6 +1,7 @@
 /** Laws of alerts and rules as the dashboard tells of them: their order, their times, their words, their addresses. */
 
 import { describe, expect, test, vi } from 'vitest'
+import { fits, VERBS } from '../../../../actors/analytics/dashboard/client/alerts/answer-dialog.ts'
 import { amiss, inOrder, isCritical, since, spansOf, toneOf } from '../../../../actors/analytics/dashboard/client/alerts/order.ts'
 import * as alerts from '../../../../actors/analytics/dashboard/client/alerts/place.ts'
 import { answerWords, headline, openWords, sinceWords } from '../../../../actors/analytics/dashboard/client/alerts/words.ts'
@@ -22,6 +23,13 @@ function alert(id: string, state: string, ...steps: string[]): AlertRow {
 }
 
 describe('alerts', () => {
+  test('may be put aside while they are open, but for those of own actors', () => {
+    const named = (of: object) => VERBS.filter((verb) => fits(verb, { ...alert('a', 'open', 'opened warning 5'), ...of })).map(({ name }) => name)
+    expect(named({})).toEqual(['ack', 'shelve', 'resolve'])
+    expect(named({ rule: 'advice-water', metric: 'advice' })).toEqual(['ack', 'resolve'])
+    expect(named({ state: 'resolved' })).toEqual([])
+  })
+
   test('are in order of who waits: not looked after first, then the more severe, then the newer; what is over by its time', () => {
     const all = [
       alert('over-old', 'resolved', 'opened critical 90', 'resolved critical 80'), alert('warn', 'open', 'opened warning 5'), alert('acked', 'acked', 'opened critical 20', 'acknowledged critical 10'),

@@ -15,7 +15,7 @@ import type { Context, Page } from '../page.ts'
 import { ruleName } from '../rules/words.ts'
 import { createSoon } from '../soon.ts'
 import type { AlertEvent, AlertRow, Alerts, RuleRow, Rules } from '../shapes.ts'
-import { VERBS, createAnswerDialog } from './answer-dialog.ts'
+import { createAnswerDialog, fits, VERBS } from './answer-dialog.ts'
 import type { Answer, Verb } from './answer-dialog.ts'
 import { amiss, inOrder, rankOf } from './order.ts'
 import { SHOWS, placeAddress, readPlace } from './place.ts'
@@ -83,7 +83,7 @@ export function open(host: HTMLElement, { api, units, alerts: watch, note }: Con
     const at = event.target instanceof Element ? event.target.closest<HTMLElement>('.alert') : null
     if (at === null || event.ctrlKey || event.metaKey || event.altKey) return
     const row = rows.get(at.dataset.id!)!
-    const verb = mayAct ? VERBS.find(({ key, from }) => key === event.key.toLowerCase() && from.includes(row.alert.state)) : undefined
+    const verb = mayAct ? VERBS.find((verb) => verb.key === event.key.toLowerCase() && fits(verb, row.alert)) : undefined
     const beside = event.key === 'ArrowDown' ? at.nextElementSibling : event.key === 'ArrowUp' ? at.previousElementSibling : null
     if (verb === undefined && beside === null) return
     event.preventDefault()

@@ -10,10 +10,10 @@ import { address } from '../page.ts'
 import { devicesWords, ruleName, stepsWords } from '../rules/words.ts'
 import type { AlertRow, AlertStep, RuleDocument } from '../shapes.ts'
 import type { Units } from '../units.ts'
-import { VERBS } from './answer-dialog.ts'
+import { fits, VERBS } from './answer-dialog.ts'
 import type { Verb } from './answer-dialog.ts'
 import { amiss, toneOf } from './order.ts'
-import { answerWords, capital, eventWords, sinceWords } from './words.ts'
+import { answerWords, capital, eventWords, isOfActor, sinceWords } from './words.ts'
 
 export interface Row {
   readonly element: HTMLLIElement
@@ -82,12 +82,14 @@ export function createRow(first: AlertRow, units: Units, { onAsk, onHistory }: R
       setText(severity, capital(next.severity))
       setText(what, step.message)
       setText(value, step.value === null ? '' : units.text(next.metric, step.value))
-      where.replaceChildren(h('a', { href: address('/device', { id: next.device, metrics: next.metric }) }, next.device), ` · ${units.label(next.metric)}`)
-      says.replaceChildren('Rule ', h('a', { href: address('/rules', { id: next.rule }) }, ruleName(next.rule, rule ?? undefined)),
+      const ofActor = isOfActor(next)
+      where.replaceChildren(ofActor ? next.device : h('a', { href: address('/device', { id: next.device, metrics: next.metric }) }, next.device), ` · ${units.label(next.metric)}`)
+      if (ofActor) setText(says, `Told by the actor ${next.metric}`)
+      else says.replaceChildren('Rule ', h('a', { href: address('/rules', { id: next.rule }) }, ruleName(next.rule, rule ?? undefined)),
         rule === null ? ', which is gone' : `: ${units.label(rule.select.metric)} of ${devicesWords(rule.select)} ${stepsWords(rule, units).join('; ')}`)
       setText(summary, `History (${count(next.history.length)})`)
       steps.replaceChildren(...next.history.map(stepRow))
-      const verbs = mayAct ? VERBS.filter(({ from }) => from.includes(next.state)) : []
+      const verbs = mayAct ? VERBS.filter((verb) => fits(verb, next)) : []
       const focused = actions.contains(document.activeElement) ? (document.activeElement as HTMLElement).dataset.verb : undefined
       actions.replaceChildren(...verbs.map((verb) => button('quiet', verb.label, () => onAsk(verb, alert), { 'data-verb': verb.name, 'aria-label': `${verb.label}: ${step.message}` })))
       // The button that was pressed is gone: reading goes on within the same alert.

@@ -56,3 +56,6 @@ export function answerWords({ state, history }: AlertRow, nowMs: number): string
 }
 
 const bare = ({ message }: AlertStep) => message.replace(/\.$/, '')
+
+/** Whether it is of an own actor, whose name then stands in the place of a metric, and whose alerts can't be put aside. */
+export const isOfActor = ({ rule, metric }: { readonly rule: string; readonly metric: string }): boolean => rule.startsWith(`${metric}-`)
