@@ -180,7 +180,8 @@ export class Sandbox implements Stepper {
   async #start(): Promise<Record<string, unknown>> {
     const [command, args] = await this.#command()
     const env = { DENO_DIR: this.#folder, DENO_NO_UPDATE_CHECK: '1', NO_COLOR: '1', TZ: 'UTC', NODE_NO_WARNINGS: '1' }
-    const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], env, cwd: this.#folder })
+    // A group of its own: Ctrl-C is for the worker, which ends it in order.
+    const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], env, cwd: this.#folder, detached: true })
     const { logger } = this.#options
     this.#child = child
     this.#lost = ''

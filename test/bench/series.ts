@@ -141,31 +141,40 @@ function throughPieces(state: PartitionState, hash: Hash): { bytes: number; writ
 
 /** A store of the one object that was put last. */
 class OneObject implements ObjectStore {
-  readonly #bytes: Uint8Array[] = []
+  // Shared, which an engine does not count: as garbage of this process what stands for the log would make it collect everything again and again.
+  static #memory = new Uint8Array(new SharedArrayBuffer(1 << 26))
+  bytes = 0
 
   async put(_: string, data: Uint8Array | AsyncIterable<Uint8Array>): Promise<void> {
-    this.#bytes.length = 0
-    if (data instanceof Uint8Array) this.#bytes.push(data)
-    else for await (const piece of data) this.#bytes.push(new Uint8Array(piece))
+    this.bytes = 0
+    if (data instanceof Uint8Array) this.#append(data)
+    else for await (const piece of data) this.#append(piece)
+  }
+
+  #append(piece: Uint8Array): void {
+    const end = this.bytes + piece.byteLength
+    if (end > OneObject.#memory.length) {
+      const before = OneObject.#memory
+      OneObject.#memory = new Uint8Array(new SharedArrayBuffer(2 * end))
+      OneObject.#memory.set(before)
+    }
+    OneObject.#memory.set(piece, this.bytes)
+    this.bytes = end
   }
 
   async read(_: string, onBytes: (bytes: Uint8Array) => void): Promise<boolean> {
-    for (const bytes of this.#bytes) for (let at = 0; at < bytes.byteLength; at += CHUNK_BYTES) onBytes(bytes.subarray(at, at + CHUNK_BYTES))
+    for (let at = 0; at < this.bytes; at += CHUNK_BYTES) onBytes(OneObject.#memory.slice(at, Math.min(at + CHUNK_BYTES, this.bytes)))
     return true
   }
 
   async get(): Promise<Uint8Array> {
-    return new Uint8Array(Buffer.concat(this.#bytes))
+    return OneObject.#memory.slice(0, this.bytes)
   }
 
   async delete(): Promise<void> {}
 
   async list(): Promise<string[]> {
     return []
-  }
-
-  get bytes(): number {
-    return this.#bytes.reduce((sum, { byteLength }) => sum + byteLength, 0)
   }
 }
 
