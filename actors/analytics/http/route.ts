@@ -12,15 +12,15 @@ import { ErrorCode, isOperating } from '../../../runtime/errors.ts'
 import { installProblems, problem, requireKey } from '../../../runtime/http.ts'
 import type { KeyedEnv } from '../../../runtime/http.ts'
 import type { Keyring, Principal } from '../../../runtime/keys.ts'
-import type { Log } from '../../../runtime/log.ts'
+import type { KeyValue, Log } from '../../../runtime/log.ts'
 import type { Topology } from '../../../runtime/topology.ts'
 import type { DriverRegistry } from '../../fleet/drivers.ts'
 import type { Plain } from '../../own/contract.ts'
 import type { PlotRegistry } from '../../farm/plots.ts'
+import type { RouteRegistry } from '../../notify/routes.ts'
 import type { RuleRelay } from '../../fleet/rule-relay.ts'
 import type { RuleRegistry } from '../../fleet/rules.ts'
 import type { FleetLearner } from '../../fleet/learner.ts'
-import type { RouteSources } from './routes-notify.ts'
 import type { LiveHub } from '../live/live.ts'
 import { timeMsOf } from './parameters.ts'
 import type { Query } from './parameters.ts'
@@ -46,8 +46,8 @@ export interface AnalyticsSources {
   readonly rules: Pick<RuleRegistry, 'of' | 'find' | 'put' | 'delete'>
   readonly ruleRelay: Pick<RuleRelay, 'isInForce'>
   readonly plots: Pick<PlotRegistry, 'of' | 'find' | 'put' | 'delete'>
-  /** Null where the installation has no place for them yet. */
-  readonly routes: RouteSources | null
+  /** Routes of alerts, and the bucket that also holds what the notifier says of them; null where the installation has no place for them yet. */
+  readonly routes: { readonly registry: RouteRegistry; readonly kv: KeyValue } | null
   readonly clock: Clock
   readonly logger: TailLogger
   readonly progress: StatusSources['progress']

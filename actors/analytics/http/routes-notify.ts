@@ -16,7 +16,7 @@ import type { KeyValue } from '../../../runtime/log.ts'
 import { RevisionError } from '../../../runtime/tenant-values.ts'
 import { isRuleId, RULE_ID_RULE } from '../../alert/document.ts'
 import { RouteError, shownDocument } from '../../notify/document.ts'
-import type { RouteRegistry, StoredRoute } from '../../notify/routes.ts'
+import type { StoredRoute } from '../../notify/routes.ts'
 import { secretOf } from '../../notify/signature.ts'
 import { decodeState, emptyRoute, stateKey } from '../../notify/state.ts'
 import type { TenantState } from '../../notify/state.ts'
@@ -29,17 +29,11 @@ import { Problem } from './schemas.ts'
 
 const NO_STORE = { 'cache-control': 'no-store' }
 
-/** Routes, and the bucket that also holds what the notifier says of them. */
-export interface RouteSources {
-  readonly registry: RouteRegistry
-  readonly kv: KeyValue
-}
-
 type Sources = Pick<AnalyticsSources, 'keyring' | 'routes' | 'clock'>
 
 export function notifyRoutes(app: OpenAPIHono<KeyedEnv>, { keyring, routes, clock }: Sources): void {
   const admin = requireKey(keyring, [])
-  const answering = async (c: Context<KeyedEnv>, handle: (sources: RouteSources, tenant: string) => Promise<Response>): Promise<Response> => {
+  const answering = async (c: Context<KeyedEnv>, handle: (sources: NonNullable<Sources['routes']>, tenant: string) => Promise<Response>): Promise<Response> => {
     if (routes === null) return problem(c, { status: 503, title: 'Not installed', detail: 'The log lacks the bucket of routes: start any process of this version once with the rights of the role admin.' })
     try {
       return await handle(routes, c.var.principal.tenant)
