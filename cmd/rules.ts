@@ -4,6 +4,7 @@
 
 import { readFile } from 'node:fs/promises'
 import process from 'node:process'
+import { CONDITIONS_HELP } from '../actors/alert/document-conditions.ts'
 import { readAdminKey } from '../runtime/admin-key.ts'
 import { readFlags } from '../runtime/config.ts'
 import type { Env, Flags, FlagSpec } from '../runtime/config.ts'
@@ -19,6 +20,7 @@ const SPEC = {
   json: { type: 'boolean', default: false, help: 'print JSON' },
 } as const satisfies FlagSpec
 
+const SUMMARY = `Lists, edits and tries the rules by which alerts are raised. FILE holds a rule as JSON; - is the standard input.\n\nIts when is ${CONDITIONS_HELP}.`
 const ARGS = { usage: 'list | put ID FILE | delete ID | try ID [FILE]', min: 1, max: 3 } as const
 /** Arguments behind each action, at least and at most. */
 const BEHIND: Readonly<Record<string, readonly [number, number]>> = { list: [0, 0], put: [2, 2], delete: [1, 1], try: [1, 2] }
@@ -36,7 +38,7 @@ interface Tried {
 }
 
 export async function main(argv: string[], env: Env): Promise<void> {
-  const flags = readFlags('rules', 'Lists, edits and tries the rules by which alerts are raised. FILE holds a rule as JSON; - is the standard input.', SPEC, argv, env, ARGS)
+  const flags = readFlags('rules', SUMMARY, SPEC, argv, env, ARGS)
   const [action, ...behind] = flags._
   const bounds = Object.hasOwn(BEHIND, action) ? BEHIND[action] : null
   if (bounds === null || behind.length < bounds[0] || behind.length > bounds[1]) {

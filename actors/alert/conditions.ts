@@ -47,6 +47,8 @@ export function roomOf({ is }: Leaf): number {
       return OWN + 1 + 2 * BUCKETS
     case 'silent':
       return OWN + 4
+    case 'apart':
+      return OWN + 2
     default:
       return OWN + 1
   }
@@ -61,8 +63,10 @@ export function begin(leaf: Leaf, s: Float64Array, at: number): void {
 
 /** The last value that its series had; NaN before the first. */
 export const valueOf = (s: Float64Array, at: number): number => s[at + VALUE]
-/** Of a forecast, when it crosses, epoch ms; of a deviation the mean that it is of. */
+/** Of a forecast, when it crosses, epoch ms; of a deviation the mean, or what was expected, that it is of. */
 export const ownOf = (s: Float64Array, at: number): number => s[at + OWN]
+/** Of a deviation from neighbours, the mean of the hour that was compared. */
+export const hourOf = (s: Float64Array, at: number): number => s[at + OWN + 1]
 
 /** A silence counts from here on, also of a series that was silent before there was the rule: it is not known to be alive until it has spoken. */
 export function watchFrom(leaf: Leaf, s: Float64Array, at: number, { activityMs }: Now): void {
@@ -111,7 +115,7 @@ export function see(leaf: Leaf, s: Float64Array, at: number, { ts, value, score 
       if (score >= 0) seeAnomaly(leaf, s, at, score, now)
       return
     case 'deviates':
-      return deviate(leaf, s, at)
+      return deviate(leaf, s, at, value, s[at + OWN])
   }
 }
 
@@ -146,8 +150,7 @@ function forget(s: Float64Array, least: number, bucket: number): void {
   s.fill(NaN, least + 2 * (bucket % BUCKETS), least + 2 * (bucket % BUCKETS) + 2)
 }
 
-function deviate(leaf: Leaf & { is: 'deviates' }, s: Float64Array, at: number): void {
-  const [value, mean] = [s[at + VALUE], s[at + OWN]]
+function deviate(leaf: Leaf & { is: 'deviates' | 'apart' }, s: Float64Array, at: number, value: number, mean: number): void {
   if (Number.isNaN(value) || Number.isNaN(mean)) return
   const off = leaf.side === 0 ? Math.abs(value - mean) : leaf.side * (value - mean)
   s[at] = off >= (leaf.percent ? (Math.abs(mean) * leaf.by) / 100 : leaf.by) ? Truth.yes : Truth.no
@@ -158,6 +161,14 @@ export function seeWindow(leaf: Leaf, s: Float64Array, at: number, size: number,
   if (leaf.is !== 'deviates' || leaf.size !== size) return
   // Of a value that the window itself holds nothing is said: the next one is held against it.
   s[at + OWN] = mean
+}
+
+/** Its kind has told of an hour: what the mean of the series was in it, and what was expected of it. It holds until the kind tells of another hour. */
+export function seeNeighbours(leaf: Leaf, s: Float64Array, at: number, mean: number, expected: number): void {
+  if (leaf.is !== 'apart') return
+  s[at + OWN] = expected
+  s[at + OWN + 1] = mean
+  deviate(leaf, s, at, mean, expected)
 }
 
 /** What is forecast of its series: means of the hours from `madeAt` on. */

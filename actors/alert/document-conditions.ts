@@ -5,7 +5,8 @@
  * - `rises`, `falls`    by at least so much `within` a time
  * - `anomaly`           the least score, 0 for any; it holds for `hold` (15m) behind the last one
  * - `silent`            a time without a reading, or "learned": three times the series' own usual gap
- * - `deviates`          by so much, or `"20%"`, `from` the mean of the last closed window (1m, 15m, 1h, 1d); `side` above, below or both
+ * - `deviates`          by so much, or `"20%"`, `from` the mean of the last closed window (1m, 15m, 1h, 1d); `side` above, below or both.
+ *                       `from` "neighbours": by the hour, from what is usual of the series itself and what the others of its kind did to theirs
  * - `forecast`          `{"below": 12}` or `{"above": 30}` `within` a time, up to a week
  * - `all`, `any`, `not` of others
  *
@@ -22,8 +23,16 @@ import type { Condition, Leaf } from './rule.ts'
 const KINDS = ['above', 'below', 'rises', 'falls', 'anomaly', 'silent', 'deviates', 'forecast', 'all', 'any', 'not'] as const
 type Kind = (typeof KINDS)[number]
 
+/** The same in short, for who asks which there are. */
+export const CONDITIONS_HELP =
+  'one of: above, below (with clear: it holds until that is passed, too); rises, falls (by so much, within a time); anomaly (least score, with hold); silent (a time, or "learned"); ' +
+  'deviates (by so much, or "20%", side above, below or both, from the mean of the last window 1m, 15m, 1h or 1d, or from "neighbours": what is usual of the series itself and what the ' +
+  'others of its kind, four at least, did to theirs in the last hour); forecast ({"below": 12} or {"above": 30}, within a time); all, any (lists), not. ' +
+  'All but the last three may name another metric of the same device'
+
 const MORE: Readonly<Partial<Record<Kind, readonly string[]>>> = { above: ['clear'], below: ['clear'], rises: ['within'], falls: ['within'], anomaly: ['hold'], deviates: ['from', 'side'], forecast: ['within'] }
 const SIDES = ['below', 'both', 'above']
+const NEIGHBOURS = 'neighbours'
 const DAY_MS = 86_400_000
 const WEEK_MS = 7 * DAY_MS
 
@@ -88,10 +97,11 @@ function deviates(own: Place, of: (name: string) => Place | null): Leaf {
   if (share === null && typeof own.value !== 'number') throw new RuleError(own, 'a number, or a share such as "20%"')
   const by = share === null ? numberOf(own, { min: 0 }) : Number(share[1])
   const from = of('from')
+  const isApart = from?.value === NEIGHBOURS
   const size = from === null ? 2 : (WINDOW_SIZE_NAMES as readonly unknown[]).indexOf(from.value)
-  if (size < 0) throw new RuleError(from!, `one of ${WINDOW_SIZE_NAMES.join(', ')}`)
+  if (size < 0 && !isApart) throw new RuleError(from!, `one of ${WINDOW_SIZE_NAMES.join(', ')}, ${NEIGHBOURS}`)
   const side = of('side')
   const at = side === null ? 1 : SIDES.indexOf(String(side.value))
   if (at < 0) throw new RuleError(side!, `one of ${SIDES.join(', ')}`)
-  return { is: 'deviates', by, percent: share !== null, size, side: at - 1 }
+  return isApart ? { is: 'apart', by, percent: share !== null, side: at - 1 } : { is: 'deviates', by, percent: share !== null, size, side: at - 1 }
 }

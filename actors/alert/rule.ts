@@ -19,6 +19,8 @@ export type Leaf = { readonly metric?: string } & (
   | { readonly is: 'silent'; readonly afterMs: number | null }
   /** From the mean of the last closed window of a size (its index), by so much or so many percent; `side` 1 above, −1 below, 0 either. */
   | { readonly is: 'deviates'; readonly by: number; readonly percent: boolean; readonly size: number; readonly side: number }
+  /** In the last hour that its kind told of, from what the others' hour and its own days let expect. */
+  | { readonly is: 'apart'; readonly by: number; readonly percent: boolean; readonly side: number }
   | { readonly is: 'forecast'; readonly falls: boolean; readonly limit: number; readonly withinMs: number }
 )
 
@@ -140,6 +142,8 @@ function isCondition(condition: Condition | null, depth: number, left: { leaves:
       return condition.afterMs === null || isMs(condition.afterMs)
     case 'deviates':
       return isNumber(condition.by) && typeof condition.percent === 'boolean' && WINDOW_SIZES_MS[condition.size] !== undefined && [1, -1, 0].includes(condition.side)
+    case 'apart':
+      return isNumber(condition.by) && typeof condition.percent === 'boolean' && [1, -1, 0].includes(condition.side)
     case 'forecast':
       return typeof condition.falls === 'boolean' && isNumber(condition.limit) && isMs(condition.withinMs)
     default:

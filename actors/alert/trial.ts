@@ -4,7 +4,7 @@
  * Owns the order of readings, windows, anomalies, forecasts and the passing of time. Leaves where they come from to who asks.
  *
  * - Y1 Readings count as having come at their own time, in order of it: what was late then is not late here.
- * - Y2 Windows close with the first reading behind their end, as they do where nothing is late.
+ * - Y2 Windows close with the first reading behind their end, as they do where nothing is late; what a kind did in an hour is told at its end.
  */
 
 import { WINDOW_SIZES_MS, windowStart } from '../reading/window.ts'
@@ -18,6 +18,7 @@ import { messageOf } from './words.ts'
 export type Past =
   | { readonly kind: 'reading'; readonly ts: number; readonly metric: string; readonly value: number; readonly score: number }
   | { readonly kind: 'forecast'; readonly ts: number; readonly metric: string; readonly mean: readonly number[] }
+  | { readonly kind: 'neighbours'; readonly ts: number; readonly metric: string; readonly mean: number; readonly expected: number }
 
 export interface TrialEvent {
   readonly device: string
@@ -60,12 +61,13 @@ export function tryRule(rule: Rule, device: string, past: Iterable<Past>, endMs:
   for (const one of past) {
     passTo(one.ts)
     if (one.kind === 'forecast') watch.seeForecast(one.metric, one.ts, one.mean, one.mean.length)
+    else if (one.kind === 'neighbours') watch.seeNeighbours(one.metric, one.mean, one.expected)
     else {
       watch.hear(one.metric, now)
       watch.see(one.metric, one, now)
     }
     watch.look(now, tell)
-    if (one.kind === 'forecast') continue
+    if (one.kind !== 'reading') continue
     let open = windows.get(one.metric)
     if (open === undefined) windows.set(one.metric, (open = new OpenWindows()))
     open.add(one.ts, one.value, (size, mean) => watch.seeWindow(one.metric, size, mean))

@@ -59,6 +59,10 @@ export class Watch {
     for (const { leaf, metric: of, at } of this.plan.leaves) if (of === metric) conditions.seeWindow(leaf, this.numbers, at, size, mean)
   }
 
+  seeNeighbours(metric: string, mean: number, expected: number): void {
+    for (const { leaf, metric: of, at } of this.plan.leaves) if (of === metric) conditions.seeNeighbours(leaf, this.numbers, at, mean, expected)
+  }
+
   seeForecast(metric: string, madeAt: number, mean: ArrayLike<number>, steps: number): void {
     for (const { leaf, metric: of, at } of this.plan.leaves) if (of === metric) conditions.seeForecast(leaf, this.numbers, at, madeAt, mean, steps)
   }

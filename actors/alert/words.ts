@@ -4,7 +4,7 @@
  * - M1 Words are a function of numbers and names, to the letter: no locale, no clock.
  */
 
-import { ownOf, silenceOf, valueOf } from './conditions.ts'
+import { hourOf, ownOf, silenceOf, valueOf } from './conditions.ts'
 import type { AlertEvent } from './life.ts'
 import { holding } from './plan.ts'
 import type { PlacedLeaf } from './plan.ts'
@@ -55,6 +55,8 @@ function leafWords({ leaf, at }: PlacedLeaf, s: Float64Array, logMs: number): st
       return `has sent nothing for ${durationWords(silenceOf(leaf, s, at))}`
     case 'deviates':
       return `is ${value}, far from the ${numberWords(ownOf(s, at))} of the last ${SIZES[leaf.size]}`
+    case 'apart':
+      return `was ${numberWords(hourOf(s, at))} in the last hour that was compared, far from the ${numberWords(ownOf(s, at))} that its neighbours let expect`
     case 'forecast': {
       const hours = Math.max(0, Math.round((ownOf(s, at) - logMs) / 3_600_000))
       const soon = hours === 0 ? 'within the hour' : `in about ${durationWords(hours * 3_600_000)}`

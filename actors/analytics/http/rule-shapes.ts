@@ -1,12 +1,10 @@
 /** Shapes of rules for OpenAPI. What a rule may be in detail, alert/document.ts says, with errors that point at the place. */
 
 import { z } from '@hono/zod-openapi'
+import { CONDITIONS_HELP } from '../../alert/document-conditions.ts'
 
 const condition = z.record(z.string(), z.unknown()).openapi('Condition', {
-  description:
-    'One of: above, below (with clear: it holds until that is passed, too); rises, falls (by so much, within a time); anomaly (least score, with hold); silent (a time, or "learned"); ' +
-    'deviates (by so much, or "20%", from the mean of the last window 1m, 15m, 1h or 1d, side above, below or both); forecast ({"below": 12} or {"above": 30}, within a time); ' +
-    'all, any (lists), not. All but the last three may name another metric of the same device.',
+  description: `${CONDITIONS_HELP.charAt(0).toUpperCase()}${CONDITIONS_HELP.slice(1)}.`,
   example: { below: 14, clear: 16 },
 })
 const severity = z.string().openapi({ example: 'warning' })

@@ -17,16 +17,11 @@ import { text } from '../data/lake.ts'
 import type { Tail } from '../data/tail.ts'
 import { alerts, ALERT_STATES } from './alerts.ts'
 import { anomalies } from './anomalies.ts'
+import { comparedHours } from './compared-hours.ts'
 import { readings } from './readings.ts'
 import { rangeSql } from './scope.ts'
 import type { Scope } from './scope.ts'
-
-export class TrialError extends Error {
-  constructor(must: string, current: number) {
-    super(`Cannot try this rule as ${must}: current number is ${current}. Ask for a shorter time, or for fewer devices`)
-    this.name = 'TrialError'
-  }
-}
+import { TrialError } from './trial-error.ts'
 
 export interface Trial {
   readonly series: number
@@ -55,6 +50,8 @@ export async function trial(tail: Tail, { tenant, id, rule, range, clock }: { te
   const past = new Map<string, Past[]>(devices.map((device) => [device, []]))
   for (const [device, metric, ts, value] of found.rows) past.get(device)?.push({ kind: 'reading', ts, metric, value, score: scores.get(`${device}\n${metric}\n${ts}\n${value}`) ?? -1 })
   if (uses('forecast')) for (const [device, forecast] of await forecasts(tail, scope, range)) past.get(device)?.push(forecast)
+  const apart = new Set(plan.leaves.flatMap(({ leaf, metric }) => (leaf.is === 'apart' ? [metric] : [])))
+  if (apart.size > 0) for (const { device, ...hour } of await comparedHours(tail, { tenant, devices, metrics: apart, range })) past.get(device)!.push({ kind: 'neighbours', ...hour })
   const events: TrialEvent[] = []
   const turn = turnOf(clock)
   for (const [device, list] of past) {

@@ -1,8 +1,8 @@
 /**
  * How far an hour of a series was from what is usual for itself at that hour: the mean of the same hour of the days before.
  *
- * - H1 Usual is the mean of the last `DAYS` days, of which at least `DAYS_MIN` are known: a week, so that all series of a kind soon look back on the same
- *   weather, however long they have been there, and what that did to them is the same for all.
+ * - H1 Usual is the mean of the last `USUAL_DAYS` days, of which at least `USUAL_DAYS_MIN` are known: a week, so that all series of a kind soon look back
+ *   on the same weather, however long they have been there, and what that did to them is the same for all.
  * - H2 It is made of the hours that the forecaster remembers, so that it can be made again for an hour that has passed.
  */
 
@@ -11,12 +11,12 @@ import type { EffectsBuilder } from '../effects.ts'
 import type { Series } from '../series/series.ts'
 import type { PartitionState } from '../state.ts'
 
-const DAYS = 7
-const DAYS_MIN = 3
+export const USUAL_DAYS = 7
+export const USUAL_DAYS_MIN = 3
 /** An hour that is looked at may lie so many hours behind the last. */
 export const BEHIND_MAX = DAY_HOURS
 
-const hours = new Float64Array(DAYS * DAY_HOURS + 1 + BEHIND_MAX)
+const hours = new Float64Array(USUAL_DAYS * DAY_HOURS + 1 + BEHIND_MAX)
 
 /** What `lookAtHour` found, overwritten by the next. */
 export const looked = { mean: 0.5, usual: 0.5, moved: false }
@@ -28,13 +28,13 @@ export function lookAtHour(state: PartitionState, series: Series, hour: number):
   if (at < 0 || at >= count || Number.isNaN(hours[at])) return false
   let known = 0
   let sum = 0
-  for (let day = 1; day <= DAYS; day++) {
+  for (let day = 1; day <= USUAL_DAYS; day++) {
     const before = at - day * DAY_HOURS
     if (before < 0 || Number.isNaN(hours[before])) continue
     known++
     sum += hours[before]
   }
-  if (known < DAYS_MIN) return false
+  if (known < USUAL_DAYS_MIN) return false
   looked.mean = hours[at]
   looked.usual = sum / known
   looked.moved = hours[at] !== hours[at - 1] && !Number.isNaN(hours[at - 1])

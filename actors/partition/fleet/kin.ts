@@ -67,15 +67,18 @@ export function hearCourses(state: PartitionState, courses: readonly CourseHour[
   for (const course of courses) {
     if (!state.courses.learn(course)) continue
     for (const series of state.seriesOfKind(course.of)) {
+      if (!lookAtHour(state, series, course.hour / HOUR_MS)) continue
       const found = effects.anomalies.length
       compare(state, series, course, effects)
-      if (state.rules.size > 0 && effects.anomalies.length > found) state.rules.seeAnomaly(series, effects.anomalies[found].score, effects)
+      if (state.rules.size === 0) continue
+      state.rules.seeNeighbours(series, looked.mean, looked.usual + course.deviation, effects)
+      if (effects.anomalies.length > found) state.rules.seeAnomaly(series, effects.anomalies[found].score, effects)
     }
   }
 }
 
+/** Compares the hour of a series that was looked at just now. */
 function compare(state: PartitionState, series: Series, course: CourseHour, effects: EffectsBuilder): void {
-  if (!lookAtHour(state, series, course.hour / HOUR_MS)) return
   const { pages, pageBits } = state.kin
   const page = pages[series.id >> pageBits]
   const at = (series.id & ((1 << pageBits) - 1)) * KIN_SINGLES

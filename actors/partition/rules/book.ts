@@ -149,6 +149,16 @@ export class RuleBook {
     if (list !== undefined) for (const { watch } of list) watch.seeWindow(series.metric, size, mean)
   }
 
+  /** What its kind told of an hour, where the series was compared with it. */
+  seeNeighbours(series: Series, mean: number, expected: number, effects: EffectsBuilder): void {
+    const list = this.bySeries[series.id]
+    if (list === undefined) return
+    for (const watched of list) {
+      watched.watch.seeNeighbours(series.metric, mean, expected)
+      this.#look(watched, effects)
+    }
+  }
+
   seeForecast(series: Series, madeAt: number, mean: ArrayLike<number>, steps: number, effects: EffectsBuilder): void {
     const list = this.bySeries[series.id]
     if (list === undefined) return

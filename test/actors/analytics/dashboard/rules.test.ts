@@ -24,7 +24,7 @@ describe('the form of a rule', () => {
         })))))
 
   test('makes a document that the server takes, and is made again of it', () => {
-    expect(forms.length).toBe(48)
+    expect(forms.length).toBe(60)
     for (const form of forms) {
       const document = documentOf(form)
       expect(parseRule(document).rule.levels.length, JSON.stringify(document)).toBe(form.worse === '' ? 1 : 2)

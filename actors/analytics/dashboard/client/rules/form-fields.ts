@@ -16,7 +16,7 @@ const DEVICES_OFFERED = 20
 const SEVERITIES = ['info', 'warning', 'critical']
 const WHICH = [['all', 'All that measure it'], ['prefix', 'Those whose names begin with'], ['device', 'One device']] as const
 const SIDES: Readonly<Record<Kind, readonly [down: string, up: string]>> = {
-  threshold: ['is below', 'is above'], rate: ['falls by', 'rises by'], silence: ['', ''], forecast: ['is expected below', 'is expected above'],
+  threshold: ['is below', 'is above'], rate: ['falls by', 'rises by'], silence: ['', ''], forecast: ['is expected below', 'is expected above'], neighbours: ['is below what they suggest by', 'is above what they suggest by'],
 }
 
 export interface FormFields {

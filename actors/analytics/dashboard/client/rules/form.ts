@@ -12,6 +12,7 @@ export const KINDS = [
   { value: 'rate', label: 'A fast change' },
   { value: 'silence', label: 'Silence' },
   { value: 'forecast', label: 'A forecast' },
+  { value: 'neighbours', label: 'Neighbours' },
 ] as const
 export type Kind = (typeof KINDS)[number]['value']
 
@@ -44,7 +45,7 @@ export const EMPTY: Form = {
 }
 /** What a new rule of a kind begins with. */
 export const BEGIN: Readonly<Record<Kind, Partial<Form>>> = {
-  threshold: { hold: '10m' }, rate: { within: '1h' }, silence: {}, forecast: { within: '6h' },
+  threshold: { hold: '10m' }, rate: { within: '1h' }, silence: {}, forecast: { within: '6h' }, neighbours: {},
 }
 
 type Json = Record<string, unknown>
@@ -62,6 +63,8 @@ function conditionOf({ kind, side, within, clear }: Form, limit: string, isStep:
       return { silent: limit === '' ? 'learned' : limit }
     case 'forecast':
       return { forecast: { [side === 'down' ? 'below' : 'above']: numberOf(limit) }, within }
+    case 'neighbours':
+      return { deviates: numberOf(limit), from: kind, side: side === 'down' ? 'below' : 'above' }
   }
 }
 
@@ -96,7 +99,8 @@ function partsOf(condition: unknown): Pick<Form, 'kind' | 'side' | 'limit' | 'cl
   if (has(condition, 'below', 'clear') || has(condition, 'above', 'clear')) return of('threshold', side('below'), condition.below ?? condition.above, { clear: condition.clear })
   if (has(condition, 'falls', 'within') || has(condition, 'rises', 'within')) return of('rate', side('falls'), condition.falls ?? condition.rises, { within: condition.within })
   if (has(condition, 'silent')) return of('silence', 'down', condition.silent === 'learned' ? '' : condition.silent)
-  const { forecast } = condition
+  const { forecast, from, side: apart } = condition
+  if (from === 'neighbours' && (apart === 'below' || apart === 'above') && has(condition, 'deviates', 'from', 'side')) return of(from, apart === 'below' ? 'down' : 'up', condition.deviates)
   if (!has(condition, 'forecast', 'within') || !isObject(forecast) || !(has(forecast, 'below') || has(forecast, 'above'))) return null
   return of('forecast', forecast.below !== undefined ? 'down' : 'up', forecast.below ?? forecast.above, { within: condition.within })
 }

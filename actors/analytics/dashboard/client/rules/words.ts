@@ -45,7 +45,8 @@ export function conditionWords(condition: unknown, metric: string, units: Words)
   if (of.silent !== undefined) return `${its}silent for ${of.silent === 'learned' ? 'three of its usual gaps' : durationWords(of.silent)}`
   if (of.deviates !== undefined) {
     const side = of.side === 'above' || of.side === 'below' ? of.side : 'away from'
-    return `${its}${typeof of.deviates === 'string' ? of.deviates : number(of.deviates)} ${side} the mean of the last ${SIZES[String(of.from ?? '1h')] ?? String(of.from)}`
+    const from = of.from === 'neighbours' ? 'what its neighbours let expect' : `the mean of the last ${SIZES[String(of.from ?? '1h')] ?? String(of.from)}`
+    return `${its}${typeof of.deviates === 'string' ? of.deviates : number(of.deviates)} ${side} ${from}`
   }
   if (typeof of.forecast !== 'object' || of.forecast === null) return ''
   const { below, above } = of.forecast as Record<string, unknown>
