@@ -8,10 +8,13 @@
  * Invariants
  * - R1 Deliveries of one consumer are numbered 1, 2, 3 …: a skipped number means a lost message, and a new consumer.
  * - R2 Each consumer delivers to an inbox of its own, so that nothing of an older one is taken for the newer's.
- * - R3 What is asked for and what waits unread is bounded: MESSAGES_MAX, and WAITING_BYTES_MAX plus two requests' bytes. Requests are
- *   small, since a server cuts a connection for which too much waits to be sent, and one connection has many readers.
+ * - R3 What is asked for and what waits unread is bounded: MESSAGES_MAX, and WAITING_BYTES_MAX plus two requests' bytes; beside that two requests
+ *   of before the last renewal (R5). Requests are small, since a server cuts a connection for which too much waits to be sent, and one connection
+ *   has many readers.
  * - R4 A stream that is made anew or is shorter than what was read is an `identity` error, never a silent wait. Of a replicated one that
  *   is believed only after STALE_LEADER_MS, since a server may tell of it as it was.
+ * - R5 No request is counted on until the server lets it go for its age: RENEW_MS after the last time all is asked for anew, and what is left of
+ *   before is extra. A server of 2.9 that is busy drops an old request without a word; who counted on it would wait for SILENCE_MS.
  */
 
 import type { Msg, Subscription } from '@nats-io/nats-core'
@@ -29,7 +32,9 @@ const REQUEST_BYTES = 1024 * 1024
 const REQUEST_BYTES_LARGE = 2 * PAYLOAD_MAX_BYTES
 const WAITING_BYTES_MAX = 8 * 1024 * 1024
 const HEARTBEAT_MS = 1_000
-const EXPIRES_MS = 5_000
+/** The server lets a request go at this age. The difference is what this process or the server may stand still in between. */
+const EXPIRES_MS = 15_000
+const RENEW_MS = 10_000
 /** No sign of life for so long: the consumer is taken for lost. */
 const SILENCE_MS = 2_500
 /** The server forgets a consumer that nobody pulls from. */
@@ -82,8 +87,12 @@ export class NatsReader implements LogReader {
   #subscription: Subscription | null = null
   #inbox = ''
   #delivered = 0
-  /** Messages asked for and not yet delivered. */
+  /** Messages asked for since the last renewal and not yet delivered: less than that where older requests brought some. */
   #asked = 0
+  /** Where answers to what was asked for since the last renewal go (R5). */
+  #reply = ''
+  #renewals = 0
+  #renewedAt = 0
   #requestBytes = REQUEST_BYTES
   #heardAt = 0
   #aborter = new AbortController()
@@ -144,12 +153,20 @@ export class NatsReader implements LogReader {
     this.#cancels.push(this.#client.onReconnect(() => this.#reopen()))
     this.#cancels.push(this.#client.onClose(() => this.#finish('closed')))
     const watch = () => {
-      if (this.#state === 'open' && this.#asked > 0 && this.#client.clock.monotonic() - this.#heardAt > SILENCE_MS) this.#reopen()
+      this.#look()
       cancelWatch = this.#client.clock.after(HEARTBEAT_MS, watch)
     }
     let cancelWatch = this.#client.clock.after(HEARTBEAT_MS, watch)
     this.#cancels.push(() => cancelWatch())
     this.#reopen()
+  }
+
+  /** Is the server silent, is it time to ask anew? */
+  #look(): void {
+    if (this.#state !== 'open') return
+    const nowMs = this.#client.clock.monotonic()
+    if (this.#asked > 0 && nowMs - this.#heardAt > SILENCE_MS) this.#reopen()
+    else if (nowMs - this.#renewedAt >= RENEW_MS && this.#client.connected()) this.#renew()
   }
 
   /** Drops the consumer, if there is one, and makes a new one after the last message that came. */
@@ -230,7 +247,7 @@ export class NatsReader implements LogReader {
     this.#asked = 0
     this.#heardAt = this.#client.clock.monotonic()
     this.#state = 'open'
-    this.#subscription = this.#client.nc.subscribe(this.#inbox, {
+    this.#subscription = this.#client.nc.subscribe(`${this.#inbox}.*`, {
       callback: (error, message) => {
         if (this.#consumer !== name) return
         if (error !== null) {
@@ -246,7 +263,18 @@ export class NatsReader implements LogReader {
     })
     this.#atOpen?.({ pending: made.num_pending, lastSeq: this.#streamLastSeq, replicas: this.#replicas })
     this.#atOpen = null
+    this.#renew()
+  }
+
+  /** R5. */
+  #renew(): void {
+    const [waits, heardAt] = [this.#asked > 0, this.#heardAt]
+    this.#renewedAt = this.#client.clock.monotonic()
+    this.#reply = `${this.#inbox}.${++this.#renewals}`
+    this.#asked = 0
     this.#pullIfRoom()
+    // To ask anew is no sign of life.
+    if (waits) this.#heardAt = heardAt
   }
 
   #accept(message: Msg): void {
@@ -258,7 +286,7 @@ export class NatsReader implements LogReader {
     const at = tokens.length > 9 ? 7 : 5
     if (Number(tokens[at + 1]) !== this.#delivered + 1) return this.#reopen()
     this.#delivered++
-    this.#asked--
+    this.#asked = Math.max(0, this.#asked - 1)
     const seq = Number(tokens[at])
     if (seq <= this.#lastSeq) return this.#reopen()
     this.#lastSeq = seq
@@ -289,6 +317,7 @@ export class NatsReader implements LogReader {
     const unserved = Number(message.headers?.get('Nats-Pending-Messages') || NaN)
     const ended = code === 408 || code === 404 || (code === 409 && /maxbytes/i.test(message.headers?.description ?? ''))
     if (!ended || Number.isNaN(unserved)) return this.#reopen()
+    if (message.subject !== this.#reply) return
     if (code === 409 && unserved === REQUEST_MESSAGES) this.#requestBytes = REQUEST_BYTES_LARGE
     this.#asked = Math.max(0, this.#asked - unserved)
     this.#pullIfRoom()
@@ -304,7 +333,7 @@ export class NatsReader implements LogReader {
       const [expires, idle_heartbeat] = [EXPIRES_MS * 1_000_000, HEARTBEAT_MS * 1_000_000]
       const request = { batch: REQUEST_MESSAGES, max_bytes: this.#requestBytes, expires, idle_heartbeat }
       const subject = `$JS.API.CONSUMER.MSG.NEXT.${this.#options.stream}.${this.#consumer}`
-      this.#client.nc.publish(subject, JSON.stringify(request), { reply: this.#inbox })
+      this.#client.nc.publish(subject, JSON.stringify(request), { reply: this.#reply })
     }
   }
 
