@@ -1,6 +1,6 @@
 /**
  * `weir replay`: makes again, from the log alone, what was committed, and compares it byte by byte; or explains an anomaly by the state that its
- * reading met. It only reads: a system may run meanwhile. Exits 0 where all that was compared is identical, else 1.
+ * reading met, or an alert by the conditions that held. It only reads: a system may run meanwhile. Exits 0 where all that was compared is identical, else 1.
  */
 
 import { once } from 'node:events'
@@ -11,6 +11,8 @@ import { OwnActor } from '../actors/own/actor.ts'
 import { ownConnection } from '../actors/own/connection.ts'
 import { ownNames } from '../actors/own/names.ts'
 import { ADDRESS_FORM, parseAddress } from '../actors/replay/address.ts'
+import { isAlertId, jsonOfAlert, wordsOfAlert, wordsOfNoAlert } from '../actors/replay/alert-words.ts'
+import { explainAlert } from '../actors/replay/explain-alert.ts'
 import type { AnomalyAddress } from '../actors/replay/address.ts'
 import { explain } from '../actors/replay/explain.ts'
 import type { Recorded } from '../actors/replay/explain.ts'
@@ -32,7 +34,7 @@ const SPEC = {
   partition: { type: 'number', default: null, integer: true, min: 0, max: 1023, help: 'partition to replay; without it, all of them' },
   from: { type: 'string', default: null, help: 'first message whose commit is compared: a sequence, start, or snapshot (the oldest); without it, as early as can be' },
   to: { type: 'number', default: null, integer: true, min: 0, help: 'last message that a commit may cover; without it, the end' },
-  explain: { type: 'string', default: null, help: `shows how an anomaly came about: ${ADDRESS_FORM}, as default/field-7/probe-2/soil_moisture@2026-11-23T06:10:00Z` },
+  explain: { type: 'string', default: null, help: `shows how an anomaly or an alert came about: ${ADDRESS_FORM}, as default/field-7/probe-2/soil_moisture@2026-11-23T06:10:00Z; or the id of an alert` },
   last: { type: 'number', default: 12, integer: true, min: 0, max: 10_000, help: 'explain: readings of the series to show before it' },
   actor: { type: 'string', default: null, help: 'replays the own actor in this file, in place of partitions' },
   quiet: { type: 'boolean', default: false, help: 'the summaries alone' },
@@ -47,7 +49,8 @@ export async function main(argv: string[], env: Env): Promise<void> {
   process.stdout.on('error', () => process.exit(0))
   try {
     const from = parseFrom(flags.from)
-    const address = flags.explain === null ? null : parseAddress(flags.explain)
+    const alert = flags.explain !== null && isAlertId(flags.explain) ? flags.explain : null
+    const address = flags.explain === null || alert !== null ? null : parseAddress(flags.explain)
     const cacheDir = resolve(import.meta.dirname, '..', '.cache', 'nats-server')
     const dataDir = resolve(flags.data)
     const holdStill = () => holdLake(join(dataDir, 'lake'))
@@ -57,10 +60,8 @@ export async function main(argv: string[], env: Env): Promise<void> {
       process.stderr.write(`The log of ${log.where}.\n`)
       const { connection } = log
       const recorded = { connection, clock: systemClock, topology: await readInstallation(connection, { clock: systemClock, withinMs: 5_000 }) }
-      const good =
-        address === null
-          ? await (flags.actor === null ? runReplay({ ...flags, ...recorded, from, print }) : replayActor(flags.actor, (own) => runReplay({ ...flags, ...recorded, from, print, own }), recorded))
-          : await explainIt(recorded, address, flags)
+      const again = () => (flags.actor === null ? runReplay({ ...flags, ...recorded, from, print }) : replayActor(flags.actor, (own) => runReplay({ ...flags, ...recorded, from, print, own }), recorded))
+      const good = await (alert !== null ? explainAlertOf(recorded, alert, flags) : address !== null ? explainIt(recorded, address, flags) : again())
       process.exitCode = good ? 0 : 1
     } finally {
       await ended()
@@ -96,6 +97,16 @@ async function explainIt(recorded: Recorded, address: AnomalyAddress, { last, js
   }
   await print(json ? JSON.stringify(jsonOfExplanation(explanation)) : wordsOf(explanation))
   return explanation.met?.same === true
+}
+
+async function explainAlertOf(recorded: Recorded, id: string, { last, json }: { readonly last: number; readonly json: boolean }): Promise<boolean> {
+  const explanation = await explainAlert(recorded, id, last)
+  if (explanation === null) {
+    process.stderr.write(`weir replay: ${wordsOfNoAlert(id)}\n`)
+    return false
+  }
+  await print(json ? JSON.stringify(jsonOfAlert(explanation)) : wordsOfAlert(explanation))
+  return explanation.moments.length > 0 && explanation.moments.every(({ same }) => same)
 }
 
 /** The lake's lock, which a store holds in whatever container it runs. */

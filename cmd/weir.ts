@@ -24,7 +24,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   rules: { summary: 'lists, edits and tries the rules by which alerts are raised', load: () => import('./rules.ts') },
   backfill: { summary: 'loads history from CSV, Parquet or JSON files, beside what is live', load: () => import('./backfill.ts') },
   simulate: { summary: 'feeds real weather and a simulated farm with faults in it', load: () => import('./simulate.ts') },
-  replay: { summary: 'makes again what was committed and compares it; explains an anomaly', load: () => import('./replay.ts') },
+  replay: { summary: 'makes again what was committed and compares it; explains an anomaly or an alert', load: () => import('./replay.ts') },
   doctor: { summary: 'says in plain words what is wrong, and what to do about it', load: () => import('./doctor.ts') },
 }
 

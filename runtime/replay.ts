@@ -165,6 +165,25 @@ export class Replay<State, Effects> {
     return this.#state
   }
 
+  /**
+   * Steps the messages up to `seq`, each with the effects that `effects` gives, and shows each with what it led to: for who wants to see how something came
+   * about. Nothing else may be asked for then.
+   */
+  async through(seq: number, effects: () => Effects, see: (message: LogMessage, state: State) => void): Promise<void> {
+    const { actor } = this.#options
+    try {
+      while (this.#at < seq) {
+        const message = await this.#peek()
+        if (message.seq > seq) return
+        if (actor.count(this.#effects) > 0 || this.tally.messages === 0) this.#effects = effects()
+        this.#step(message)
+        see(message, this.#state)
+      }
+    } finally {
+      await this.#inputs?.close()
+    }
+  }
+
   /** Makes each commit again, in order, until the last one that was there at the beginning, or `to`. */
   async *commits(): AsyncGenerator<ReplayedCommit> {
     const { connection, partition } = this.#options

@@ -27,7 +27,7 @@ export const ADDRESS_FORM = 'tenant/device/metric@time, and =value behind it whe
 export function parseAddress(text: string): AnomalyAddress {
   const wrong = (must: string) => new OperatingError('config', `Cannot explain ${JSON.stringify(text)} as ${must}. An anomaly is named ${ADDRESS_FORM}`)
   const at = text.lastIndexOf('@')
-  if (at < 0) throw wrong('it must name an anomaly: there are no ids of alerts in this version')
+  if (at < 0) throw wrong('it must name an anomaly, or be the id of an alert as /v1/alerts gives it')
   const [series, when] = [text.slice(0, at), text.slice(at + 1)]
   const first = series.indexOf('/')
   const last = series.lastIndexOf('/')

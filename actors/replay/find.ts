@@ -18,7 +18,7 @@ import type { AnomalyAddress } from './address.ts'
 
 const FATES_KEPT = 20_000
 /** Sequences of the stream, which other partitions share. */
-const LOOK_BACK = 50_000
+export const LOOK_BACK = 50_000
 
 /** `old`: its minute was closed; the store finds out whether it came twice, and merges it if not. */
 export type Fate = 'on time' | 'duplicate' | 'expired' | 'old'
@@ -83,7 +83,7 @@ export async function findAnomaly(log: Log, partition: number, address: AnomalyA
   return { matches, others, sinceMs }
 }
 
-function wholeOf(journal: JournalReader, message: LogMessage): Commit | null {
+export function wholeOf(journal: JournalReader, message: LogMessage): Commit | null {
   try {
     const got = journal.accept(message)
     return got !== null && 'commit' in got ? got.commit : null
@@ -93,7 +93,7 @@ function wholeOf(journal: JournalReader, message: LogMessage): Commit | null {
   }
 }
 
-function remember(fates: Map<number, BlockFates>, f: BlockFates): void {
+export function remember(fates: Map<number, BlockFates>, f: BlockFates): void {
   fates.set(f.seq, f)
   if (fates.size > FATES_KEPT) fates.delete(fates.keys().next().value!)
 }
@@ -142,17 +142,17 @@ export async function findBlock(
   return { block: null, readings }
 }
 
-function isOf(block: Block, row: number, { device, metric }: AnomalyAddress): boolean {
+export function isOf(block: Block, row: number, { device, metric }: Pick<AnomalyAddress, 'device' | 'metric'>): boolean {
   const series = block.row[row]
   return block.devices[block.seriesDevice[series]] === device && block.metrics[block.seriesMetric[series]] === metric
 }
 
-function fateOf(fates: BlockFates | undefined, row: number): Fate {
+export function fateOf(fates: BlockFates | undefined, row: number): Fate {
   if (fates === undefined) return 'on time'
   return fates.duplicate.includes(row) ? 'duplicate' : fates.expired.includes(row) ? 'expired' : fates.old.includes(row) ? 'old' : 'on time'
 }
 
-function blockOf(message: LogMessage): Block | null {
+export function blockOf(message: LogMessage): Block | null {
   try {
     const input = decodeInput(message.data)
     return input.kind === 'block' ? input : null

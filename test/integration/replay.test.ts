@@ -242,7 +242,12 @@ test('an anomaly is explained by the readings, the state and the sums that led t
   const nothing = await replay('--explain', `default/${shown.device}/${shown.metric}@2026-11-23T00:00:00Z`)
   expect(nothing.code).toBe(1)
   expect(nothing.err).toContain(`${address}=${SPIKE.value}`)
-  expect((await replay('--explain', 'alert-17')).err).toContain('there are no ids of alerts in this version')
+  const [alert] = await alertsOf('rule=always-low')
+  const life = await replay('--explain', alert.id)
+  expect(life.code, life.err).toBe(0)
+  expect(life.out).toMatch(/Acknowledged at message \d+ of READINGS_\d, what a person asked for: ack/)
+  expect(life.out).toContain('identical to what was committed, to the last bit')
+  expect((await replay('--explain', 'alert-17')).err).toContain('must name an anomaly, or be the id of an alert')
 })
 
 test('who reads only its first lines ends it in good order', async () => {

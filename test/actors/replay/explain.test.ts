@@ -120,7 +120,7 @@ describe('the address of an anomaly', () => {
 
   it('is refused in plain words where it is none', () => {
     const wrong: [string, RegExp][] = [
-      ['17', /there are no ids of alerts/],
+      ['17', /must name an anomaly, or be the id of an alert/],
       ['default/soil@2026-11-23', /tenant, device and metric/],
       ['default/a b/soil@2026-11-23', /its device/],
       ['default/a/7soil@2026-11-23', /its metric/],
