@@ -7,8 +7,9 @@
 import { z } from '@hono/zod-openapi'
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import { isOperating } from '../../../runtime/errors.ts'
-import { problem, requireKey } from '../../../runtime/http.ts'
+import { mayAct, problem, requireKey } from '../../../runtime/http.ts'
 import type { KeyedEnv } from '../../../runtime/http.ts'
+import type { Role } from '../../../runtime/keys.ts'
 import { ANSWER_BODY_BYTES_MAX } from '../../../runtime/limits.ts'
 import { inputSubject, partitionFor } from '../../../runtime/topology.ts'
 import { RULE_ID_RULE, isRuleId } from '../../alert/document.ts'
@@ -35,6 +36,8 @@ const VERBS = [
 ] as const satisfies readonly (readonly [AlertVerb, string])[]
 const STATE_THEN: Readonly<Record<AlertVerb, AlertState>> = { ack: 'acked', resolve: 'resolved', shelve: 'shelved', unshelve: 'open' }
 const NOTE_CHARS_MAX = 500
+/** Roles beside admins that may do something about an alert: none, as an analyst reads, and what is put aside or resolved is no longer told to others. */
+const MAY_ANSWER: readonly Role[] = []
 
 type Sources = Pick<AnalyticsSources, 'ownPartitionOf' | 'tail' | 'keyring' | 'log' | 'topology' | 'logger' | 'clock'>
 
@@ -56,7 +59,7 @@ export function alertRoutes(app: OpenAPIHono<KeyedEnv>, get: Get, sources: Sourc
         ...shapes.paging,
         ...shapes.forms,
       },
-      answer: shapes.list('alerts', shapes.AlertRow),
+      answer: shapes.list('alerts', shapes.AlertRow).extend({ mayAct: z.boolean().openapi({ description: 'Whether the key of this request may acknowledge, shelve and resolve.' }) }),
       formats: LIST_FORMATS,
     },
     async ({ c, query, principal, format, timeMs }) => {
@@ -72,7 +75,7 @@ export function alertRoutes(app: OpenAPIHono<KeyedEnv>, get: Get, sources: Sourc
       const after = decodeCursor(query.cursor, 'ns') as AlertPlace | null
       const found = await alerts(tail, scope, { states, severities: query.severity ? new Set(severities) : null, rule, after, limit: limitOf(query) })
       const cursor = found.next === null ? null : encodeCursor(found.next)
-      if (format === 'json') return c.json({ alerts: found.alerts.map((alert) => shown(alert, timeMs)), cursor }, 200, { 'cache-control': 'no-store' })
+      if (format === 'json') return c.json({ alerts: found.alerts.map((alert) => shown(alert, timeMs)), cursor, mayAct: mayAct(principal, MAY_ANSWER) }, 200, { 'cache-control': 'no-store' })
       const rows = found.alerts.map(({ id, rule: of, device, metric, state, openedAt, history }) => {
         const { severity, event, at, value, message } = history.at(-1)!
         return [id, of, device, metric, severity, event, at, value, message, state, openedAt]
@@ -91,7 +94,7 @@ function shown({ id, rule, device, metric, state, openedAt, history }: Alert, ti
 }
 
 function actionRoute(app: OpenAPIHono<KeyedEnv>, verb: AlertVerb, summary: string, { tail, keyring, log, topology, logger, clock, ownPartitionOf }: Sources): void {
-  app.post(`/v1/alerts/:id/${verb}`, requireKey(keyring, ['analyst']), async (c) => {
+  app.post(`/v1/alerts/:id/${verb}`, requireKey(keyring, MAY_ANSWER), async (c) => {
     const { tenant, id: person } = c.var.principal
     const id = c.req.param('id')!
     const asked = bodyOf(await c.req.text(), verb, clock.now())
@@ -122,7 +125,7 @@ function actionRoute(app: OpenAPIHono<KeyedEnv>, verb: AlertVerb, summary: strin
     method: 'post',
     path: `/v1/alerts/{id}/${verb}`,
     summary,
-    description: 'Answered once the log has it; doing it again, or to what is resolved, changes nothing.',
+    description: 'Answered once the log has it; doing it again, or to what is resolved, changes nothing. For admins.',
     security: [{ key: [] }],
     request: { params: z.object({ id: z.string() }), body: { required: verb === 'shelve', content: { 'application/json': { schema: verb === 'shelve' ? ShelfBody : NoteBody } } } },
     responses: {

@@ -276,6 +276,8 @@ export interface AlertRow extends AlertStep {
 export interface Alerts {
   readonly alerts: readonly AlertRow[]
   readonly cursor: string | null
+  /** Whether the key may answer them. */
+  readonly mayAct: boolean
 }
 
 /** A step as it comes live. */

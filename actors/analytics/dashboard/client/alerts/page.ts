@@ -37,6 +37,7 @@ const SEVERITIES = ['critical', 'warning', 'info']
 export function open(host: HTMLElement, { api, units, alerts: watch, note }: Context): Page {
   let place: Place = readPlace(new URLSearchParams())
   let rules: readonly RuleRow[] | null = null
+  let mayEdit = false
   let mayAct = false
   let past = PAST_STEP
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -120,7 +121,7 @@ export function open(host: HTMLElement, { api, units, alerts: watch, note }: Con
     const { show, ...by } = place
     const wish = { severity: by.severity || null, prefix: by.prefix || null, rule: by.rule || null }
     const page = (state: string, limit: number) => api.get<Alerts>('/v1/alerts', { ...wish, state, limit }, signal)
-    const nothing: Alerts = { alerts: [], cursor: null }
+    const nothing: Alerts = { alerts: [], cursor: null, mayAct: false }
     try {
       const [there, now, before] = await Promise.all([
         api.get<Rules>('/v1/rules', {}, signal),
@@ -129,7 +130,8 @@ export function open(host: HTMLElement, { api, units, alerts: watch, note }: Con
       ])
       trouble.hidden = true
       rules = there.rules
-      mayAct = there.mayEdit
+      mayEdit = there.mayEdit
+      mayAct = now.mayAct || before.mayAct
       render(now, before)
     } catch (error) {
       if (signal.aborted || isRefusal(error)) return
@@ -186,8 +188,8 @@ export function open(host: HTMLElement, { api, units, alerts: watch, note }: Con
     const say = (title: string, about: string, link: HTMLElement | null) => none.replaceChildren(h('h2', {}, title), h('p', { class: 'muted' }, about), ...(link === null ? [] : [link]))
     if (isNarrowed()) return say('No alert fits', 'None is of this severity, rule and beginning of a name.', h('a', { href: placeAddress({ show: place.show, severity: '', prefix: '', rule: '', id: '' }) }, 'Show those of all'))
     if (rules?.length === 0) {
-      const write = mayAct ? h('a', { href: '/rules?new=threshold' }, 'Write the first rule') : null
-      return say('Nothing is watched yet', `An alert is raised by a rule, such as “soil moisture below 14 % for 10 minutes”. ${mayAct ? 'Each can be tried on what was measured before it counts.' : 'A key of the role admin may write one.'}`, write)
+      const write = mayEdit ? h('a', { href: '/rules?new=threshold' }, 'Write the first rule') : null
+      return say('Nothing is watched yet', `An alert is raised by a rule, such as “soil moisture below 14 % for 10 minutes”. ${mayEdit ? 'Each can be tried on what was measured before it counts.' : 'A key of the role admin may write one.'}`, write)
     }
     if (place.show === 'open') return say('Nothing is amiss', `${count(rules?.length ?? 0)} rule${rules?.length === 1 ? ' watches' : 's watch'}. What they raise appears here by itself.`, h('a', { href: '/alerts?state=resolved' }, 'What has been'))
     say('Nothing has been raised', 'What the rules raise appears here, and stays when it is over.', h('a', { href: '/rules' }, 'The rules'))
