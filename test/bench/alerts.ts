@@ -2,6 +2,10 @@
  * Alerts on their way to a webhook: from the POST of a reading that is too high until a receiver on loopback has the signed message, at rest and at half
  * load, on one machine with the load generator and the receiver beside it. Each device raises one critical alert.
  *
+ * - of it, …: where the time went, by the log's own times: until the reading is in the log, until its alert is in the log of results, and until the
+ *   receiver has it
+ * - waits for a core: how long a process had work and no core. Where that is much, or others have used the machine, the figures are of the machine
+ * - own event loop: how long this process, that posts and receives, answered nobody
  * - deduplicated: messages that came again under an id that had come before
  * - lost: alerts that had not come a minute after the last POST
  */
@@ -9,12 +13,19 @@
 import { createHash } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { decodeAlerts } from '../../actors/partition/effects.ts'
+import { systemClock } from '../../runtime/clock.ts'
+import { JournalReader } from '../../runtime/journal.ts'
+import { embeddedNatsUrl } from '../../runtime/nats-address.ts'
+import { connectNats } from '../../runtime/nats-log.ts'
+import { RESULTS } from '../../runtime/topology.ts'
 import { eventually, startSystem, descendants } from '../support/system.ts'
 import type { System } from '../support/system.ts'
 import type { Bench, BenchRow } from './bench.ts'
 import { load } from './load-client.ts'
 import { percentile } from './probe.ts'
-import { cpuSecondsOf } from './watch.ts'
+import { busySeconds, cpuSecondsOf, named, waitedSecondsOf } from './watch.ts'
 
 const PAUSE_MS = 50
 /** Half of what this machine takes, as the bench `system` has it; readings a second. */
@@ -53,29 +64,81 @@ const put = async (system: System, path: string, document: object) => {
   if (!answer.ok) throw new Error(`${path}: ${await answer.text()}`)
 }
 
-/** Posts an alert's reading every `PAUSE_MS` for `seconds`; gives what each took, ascending, and how many never came. */
-async function measure(system: System, receiver: Receiver, { name, seconds }: { name: string; seconds: number }) {
-  const sentAt = new Map<string, number>()
-  const answerMs: number[] = []
-  const end = performance.now() + seconds * 1_000
-  for (let n = 0; performance.now() < end; n++) {
-    const device = `${name}-${n}`
-    const began = performance.now()
-    const answer = await system.fetch('/v1/readings', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ device, metric: 'alarm', value: 99 }) })
-    await answer.body?.cancel()
-    if (answer.status === 202) {
-      sentAt.set(device, began)
-      answerMs.push(performance.now() - began)
+/** Of each device's alert, by the times of the log: when its reading was stored, and when the commit that tells of it was. */
+async function storedTimes(system: System): Promise<Map<string, { readingMs: number; alertMs: number }>> {
+  const found = new Map<string, { readingMs: number; alertMs: number }>()
+  const connection = await connectNats({ servers: await embeddedNatsUrl(system.dataDir, 'admin'), name: 'bench', clock: systemClock })
+  const { lastSeq } = await connection.log.info(RESULTS)
+  const journal = new JournalReader()
+  for await (const message of connection.log.read({ stream: RESULTS, fromSeq: 1 })) {
+    const given = journal.accept(message)
+    if (given !== null && 'commit' in given) {
+      for (const { series, at } of decodeAlerts(given.commit.payload)) found.set(series.device, { readingMs: at, alertMs: given.commit.timeMs })
     }
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+    if (message.seq >= lastSeq) break
   }
-  await eventually('every alert has come', () => [...sentAt.keys()].every((device) => receiver.cameAt.has(device))).catch(() => null)
-  const tookMs = [...sentAt].flatMap(([device, at]) => (receiver.cameAt.has(device) ? [receiver.cameAt.get(device)! - at] : [])).sort((a, b) => a - b)
-  answerMs.sort((a, b) => a - b)
-  return { tookMs, answerMs, lost: sentAt.size - tookMs.length, hash: createHash('sha256').update([...sentAt.keys()].join()).digest('hex').slice(0, 12) }
+  await connection.close()
+  return found
 }
 
-const notifierSeconds = (system: System) => descendants(system.pid).filter(({ title }) => title === 'weir-notifier').reduce((sum, { pid }) => sum + (cpuSecondsOf(pid) ?? 0), 0)
+/** An alert that came: from its POST to its 202, and to the receiver; when the POST was, on this process' clock. */
+interface Came {
+  readonly device: string
+  readonly sentMs: number
+  readonly answerMs: number
+  readonly tookMs: number
+}
+
+/** Posts an alert's reading every `PAUSE_MS` for `seconds`, whether the one before is answered or not. Resolves when all have come, or don't. */
+async function measure(system: System, receiver: Receiver, { name, seconds }: { name: string; seconds: number }): Promise<{ came: Came[]; lost: number }> {
+  const sent: Omit<Came, 'tookMs'>[] = []
+  const underWay: Promise<void>[] = []
+  const post = async (device: string) => {
+    const sentMs = performance.now()
+    const answer = await system.fetch('/v1/readings', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ device, metric: 'alarm', value: 99 }) })
+    await answer.body?.cancel()
+    if (answer.status === 202) sent.push({ device, sentMs, answerMs: performance.now() - sentMs })
+  }
+  const began = performance.now()
+  for (let n = 0; n * PAUSE_MS < seconds * 1_000; n++) {
+    await new Promise((resolve) => setTimeout(resolve, Math.max(0, began + n * PAUSE_MS - performance.now())))
+    underWay.push(post(`${name}-${n}`))
+  }
+  await Promise.all(underWay)
+  await eventually('every alert has come', () => sent.every(({ device }) => receiver.cameAt.has(device))).catch(() => null)
+  const came = sent.flatMap((one) => (receiver.cameAt.has(one.device) ? [{ ...one, tookMs: receiver.cameAt.get(one.device)! - one.sentMs }] : []))
+  return { came, lost: sent.length - came.length }
+}
+
+const ascending = (values: readonly number[]) => [...values].sort((a, b) => a - b)
+
+/** What the machine did meanwhile: begin it, and have the rows at the end. */
+function watchMachine(system: System): (label: string, hash: string) => BenchRow[] {
+  const delay = monitorEventLoopDelay({ resolution: 5 })
+  delay.enable()
+  const began = performance.now()
+  const look = () => {
+    const ours = named(descendants(system.pid)).filter(({ name }) => /^(nats-server|weir-(edge|worker|notifier))/.test(name))
+    const waited = new Map(ours.map(({ name, pid }) => [name, waitedSecondsOf(pid, name === 'nats-server' ? 'all' : 'first')]))
+    const own = [process.pid, ...descendants(process.pid).map(({ pid }) => pid)].reduce((sum, pid) => sum + (cpuSecondsOf(pid) ?? 0), 0)
+    const notifier = ours.filter(({ name }) => name === 'weir-notifier').reduce((sum, { pid }) => sum + (cpuSecondsOf(pid) ?? 0), 0)
+    return { waited, own, notifier, busy: busySeconds() }
+  }
+  const before = look()
+  return (label, hash) => {
+    const after = look()
+    const share = (seconds: number) => (seconds * 1e5) / (performance.now() - began)
+    const rows = [{ name: `${label}: CPU of weir-notifier`, value: share(after.notifier - before.notifier), unit: '% of a core', hash }]
+    for (const [name, seconds] of after.waited) {
+      const from = before.waited.get(name) ?? null
+      if (seconds !== null && from !== null) rows.push({ name: `${label}: ${name} waits for a core`, value: share(seconds - from), unit: '% of the time', hash })
+    }
+    const others = Math.max(0, after.busy - before.busy - (after.own - before.own))
+    rows.push({ name: `${label}: CPU of others on this machine`, value: share(others), unit: '% of a core', hash })
+    rows.push({ name: `${label}: own event loop, max`, value: delay.max / 1e6, unit: 'ms', hash })
+    return rows
+  }
+}
 
 export const run: Bench = async ({ size }) => {
   const seconds = size === 'real' ? 30 : 2
@@ -91,16 +154,26 @@ export const run: Bench = async ({ size }) => {
     for (const [label, rate] of shapes) {
       const background = rate === 0 ? null : load(system.url, { kind: 'columns', seconds: seconds + 3, connections: 8, rate })
       if (background !== null) await new Promise((resolve) => setTimeout(resolve, 1_500))
-      const cpu = notifierSeconds(system)
-      const { tookMs, answerMs, lost, hash } = await measure(system, receiver, { name: label.replaceAll(' ', '-'), seconds })
-      const used = notifierSeconds(system) - cpu
+      const machine = watchMachine(system)
+      const { came, lost } = await measure(system, receiver, { name: label.replaceAll(' ', '-'), seconds })
+      const hash = createHash('sha256').update(came.map(({ device }) => device).sort().join()).digest('hex').slice(0, 12)
+      const ofMachine = machine(label, hash)
       const loaded = await background
+      const stored = await storedTimes(system)
       const unit = loaded === null ? 'ms' : `ms at ${Math.round(loaded.accepted / loaded.seconds / 1_000)}k/s`
-      for (const [what, q] of [['p50', 0.5], ['p99', 0.99], ['max', 1]] as const) rows.push({ name: `${label}: POST to webhook, ${what}`, value: percentile(tookMs, q), unit, hash })
-      for (const [what, q] of [['p50', 0.5], ['p99', 0.99]] as const) rows.push({ name: `${label}: of it, POST to its 202, ${what}`, value: percentile(answerMs, q), unit, hash })
-      rows.push({ name: `${label}: alerts that came`, value: tookMs.length, unit: '', hash })
-      rows.push({ name: `${label}: lost`, value: lost, unit: '', hash })
-      rows.push({ name: `${label}: CPU of weir-notifier`, value: (used / seconds) * 100, unit: '% of a core', hash })
+      const row = (name: string, value: number, unit = '') => rows.push({ name: `${label}: ${name}`, value, unit, hash })
+      const tell = (what: string, values: readonly number[]) => {
+        for (const [name, q] of [['p50', 0.5], ['p99', 0.99], ['max', 1]] as const) row(`${what}, ${name}`, percentile(ascending(values), q), unit)
+      }
+      tell('POST to webhook', came.map(({ tookMs }) => tookMs))
+      tell('of it, POST to its 202', came.map(({ answerMs }) => answerMs))
+      const onTheWay = came.map((one) => ({ ...one, ...stored.get(one.device)!, sentMs: performance.timeOrigin + one.sentMs }))
+      tell('of it, POST to the log', onTheWay.map(({ sentMs, readingMs }) => readingMs - sentMs))
+      tell('of it, the log to the alert in the log', onTheWay.map(({ readingMs, alertMs }) => alertMs - readingMs))
+      tell('of it, the alert in the log to webhook', onTheWay.map(({ sentMs, tookMs, alertMs }) => sentMs + tookMs - alertMs))
+      row('alerts that came', came.length)
+      row('lost', lost)
+      rows.push(...ofMachine)
     }
     rows.push({ name: 'deduplicated', value: receiver.again(), unit: '', hash: '' })
   } finally {

@@ -4,7 +4,7 @@
  * A process that grows shows as a last third above the first. Maxima are told, since a bound is about the worst moment.
  */
 
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import type { BenchRow } from './bench.ts'
 
 export interface Watched {
@@ -37,6 +37,23 @@ export function cpuSecondsOf(pid: number): number | null {
   } catch {
     return null
   }
+}
+
+/** How long threads of a process have waited for a core while they had work, in seconds: of the first one, or of all. Null where nobody says. */
+export function waitedSecondsOf(pid: number, which: 'first' | 'all' = 'first'): number | null {
+  const waited = (path: string) => Number(readFileSync(path, 'utf8').split(' ')[1]) / 1e9
+  try {
+    if (which === 'first') return waited(`/proc/${pid}/schedstat`)
+    return readdirSync(`/proc/${pid}/task`).reduce((sum, thread) => sum + waited(`/proc/${pid}/task/${thread}/schedstat`), 0)
+  } catch {
+    return null
+  }
+}
+
+/** Seconds that all processes of the machine together have used its cores. */
+export function busySeconds(): number {
+  const [user, nice, system, , , irq, softirq] = readFileSync('/proc/stat', 'utf8').split('\n', 1)[0].split(/ +/).slice(1).map(Number)
+  return (user + nice + system + irq + softirq) / 100
 }
 
 /** Names of processes: their titles, numbered in order of pid where there are several. */
