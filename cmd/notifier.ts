@@ -4,9 +4,11 @@
  */
 
 import process from 'node:process'
+import { runErrands } from '../actors/notify/errands.ts'
 import { NotifierMetrics } from '../actors/notify/metrics.ts'
 import { Notifier } from '../actors/notify/notifier.ts'
 import { Office } from '../actors/notify/office.ts'
+import { reachOf } from '../actors/notify/reach.ts'
 import { RouteRegistry } from '../actors/notify/routes.ts'
 import { RuleLabels } from '../actors/notify/rule-labels.ts'
 import { emailSender } from '../actors/notify/targets/email.ts'
@@ -28,6 +30,7 @@ import { BUCKET_META, BUCKET_NOTIFY } from '../runtime/topology.ts'
 const SPEC = {
   nats: { type: 'string', default: null, help: "the log's servers: nats://user:password@host:port, several separated by commas; without it, those of a weir up on the data folder" },
   data: { type: 'string', default: './data', help: 'data folder of a weir up to join' },
+  notifyAllow: { type: 'string', default: null, help: 'hosts that alerts may be sent to: names, *.example.org, addresses and CIDR, with commas between; without it, all but link-local and metadata addresses' },
   host: { type: 'string', default: '127.0.0.1', help: 'address that health and metrics are served on' },
   port: { type: 'number', default: 0, integer: true, min: 0, max: 65_535, help: 'port of health and metrics; 0 for any that is free' },
 } as const satisfies FlagSpec
@@ -42,6 +45,7 @@ export async function main(argv: string[], env: Env): Promise<void> {
     title: 'weir-notifier',
     logger,
     start: async () => {
+      const reach = reachOf(flags.notifyAllow)
       const servers = flags.nats ?? (await embeddedNatsUrl(flags.data, 'notifier'))
       const connection = await connectNats({ servers, name: 'weir-notifier', clock })
       const topology = await readInstallation(connection, { clock })
@@ -55,10 +59,11 @@ export async function main(argv: string[], env: Env): Promise<void> {
       membership.start()
       const routes = await RouteRegistry.open(await connection.kv(BUCKET_NOTIFY, { create: false }))
       const rules = await RuleLabels.open(await connection.kv(BUCKET_META, { create: false }))
-      const senders = { webhook: webhookSender(clock), email: emailSender, nats: subjectSender(connection), mqtt: mqttSender(clock) }
+      const senders = { webhook: webhookSender(clock, reach), email: emailSender(reach), nats: subjectSender(connection), mqtt: mqttSender(clock, reach) }
       const metrics = new NotifierMetrics(registry, () => office.notifier?.states ?? [], () => office.state === 'active')
       const office: Office = new Office({ membership, open: () => Notifier.open({ connection, topology, routes, rules, senders, clock, logger, metrics }), clock, logger })
       office.start()
+      const endErrands = runErrands({ bus: connection.bus, routes, senders, reach, clock, logger, isOn: () => office.state === 'active' })
       const app = healthRoutes({ ready: () => office.state !== 'starting' || 'The notifier is starting.', registry })
       const served = await serveApp({ app, host: flags.host, port: flags.port })
       membership.update({ url: served.url })
@@ -66,6 +71,7 @@ export async function main(argv: string[], env: Env): Promise<void> {
       return {
         done: office.failed,
         stop: async () => {
+          endErrands()
           await office.stop()
           membership.stop()
           routes.close()

@@ -31,6 +31,7 @@ const SPEC = {
   retention: { type: 'duration', default: 0, help: 'age at which readings leave the lake; 0 for never' },
   retentionBytes: { type: 'bytes', default: 0, help: 'size that the lake may have: beyond it its oldest days leave; 0 for no bound' },
   actors: { type: 'string', default: null, help: 'own actors that the first worker runs: files, separated by commas, and farm for the advice on plots' },
+  notifyAllow: { type: 'string', default: null, help: 'hosts that alerts may be sent to, as weir notifier takes them; without it, all but link-local and metadata addresses' },
   demo: { type: 'boolean', default: false, help: 'feeds it real weather and a simulated farm' },
 } as const satisfies FlagSpec
 

@@ -280,6 +280,8 @@ export const NOTIFY_STATE_BYTES_MAX = 6 * 1024 * 1024
 /** Notifier: messages under way at a time, to one route and to all. */
 export const NOTIFY_ROUTE_IN_FLIGHT = 4
 export const NOTIFY_IN_FLIGHT = 64
+/** Notifier: routes that are tried at a time. */
+export const NOTIFY_TESTS_MAX = 8
 /** Notifier: how long one receiver may take to answer, and how many bytes of its answer are read. */
 export const NOTIFY_ANSWER_MAX_MS = 10_000
 export const NOTIFY_ANSWER_BYTES_MAX = 16_384

@@ -28,6 +28,7 @@ import { DriverRegistry, DriverRelay } from '../fleet/drivers.ts'
 import { RuleRelay } from '../fleet/rule-relay.ts'
 import { RuleRegistry } from '../fleet/rules.ts'
 import { FleetLearner } from '../fleet/learner.ts'
+import { Errands } from '../notify/errands.ts'
 import { RouteRegistry } from '../notify/routes.ts'
 import { PlotRegistry } from '../farm/plots.ts'
 import { getDocument, putDocument } from '../own/documents.ts'
@@ -150,7 +151,7 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
   const presences = new ActorPresences(connection.bus, clock)
   const ownNames = await OwnNames.open(meta)
   const documents: AnalyticsSources['documents'] = { get: (place) => getDocument(meta, place), put: (document) => putDocument(meta, document) }
-  const { app } = createAnalytics({ tail, sql, hub, log, topology, keyring, units, learner, drivers, rules, ruleRelay, plots, routes, clock, logger, progress: follower, members, actors: () => presences.view(), ownPartitionOf: (actor) => ownNames.partitionOf(actor), documents })
+  const { app } = createAnalytics({ tail, sql, hub, log, topology, keyring, units, learner, drivers, rules, ruleRelay, plots, routes, errands: new Errands(connection.bus, clock), clock, logger, progress: follower, members, actors: () => presences.view(), ownPartitionOf: (actor) => ownNames.partitionOf(actor), documents })
   app.route('/', dashboardRoutes())
   if (metrics !== undefined) registerMetrics(metrics, { connection, topology, dataDir, clock, tail, sql, hub, follower, members })
 

@@ -30,6 +30,7 @@ import type { ProcessLogger } from '../../runtime/process.ts'
 import { launchChild, Service } from '../../runtime/supervisor.ts'
 import { toHuman } from '../../runtime/terminal.ts'
 import { BUCKET_KEYS } from '../../runtime/topology.ts'
+import { reachOf } from '../notify/reach.ts'
 import { encodeSettings } from '../reading/input.ts'
 import type { Settings } from '../reading/input.ts'
 
@@ -58,6 +59,8 @@ export interface SystemOptions {
   readonly demo: boolean
   /** Own actors of the first worker, as `weir worker --actors` takes them; null for none. */
   readonly actors: string | null
+  /** Hosts that alerts may be sent to, as `weir notifier --notify-allow` takes them; null: see there. */
+  readonly notifyAllow: string | null
   /** What the children inherit. */
   readonly env: Env
   readonly clock: Clock
@@ -99,7 +102,9 @@ export class System {
   async start(signal: AbortSignal): Promise<string> {
     await this.#claimFolder()
     await this.#claimPort()
-    const { nats, clock, workers, host, port, demo } = this.#options
+    const { nats, clock, workers, host, port, demo, notifyAllow } = this.#options
+    // Said at once, and not by a notifier that dies again and again.
+    reachOf(notifyAllow)
     const urlOf = nats === null ? await this.#startNats() : () => nats
     const connection = await connectNats({ servers: urlOf('admin'), name: 'weir-up', clock })
     this.#ends.push(() => connection.close())
@@ -112,7 +117,7 @@ export class System {
     const actors = [...new Set([...(this.#options.actors ?? '').split(','), demo ? 'farm' : ''])].filter((file) => file !== '').join(',')
     const groups: (() => Service[])[] = [
       () => [this.#role('store', 'store', { WEIR_NATS: urlOf('store') }, connection)],
-      () => [this.#role('notifier', 'notifier', { WEIR_NATS: urlOf('notifier') }, connection)],
+      () => [this.#role('notifier', 'notifier', { WEIR_NATS: urlOf('notifier'), ...(notifyAllow === null ? {} : { WEIR_NOTIFY_ALLOW: notifyAllow }) }, connection)],
       () => Array.from({ length: workers }, (_, i) => this.#role(`worker-${i + 1}`, 'worker', { WEIR_NATS: urlOf('worker'), ...(i === 0 && actors !== '' ? { WEIR_ACTORS: actors } : {}) }, connection)),
       () => [this.#role('edge', 'edge', { WEIR_NATS: urlOf('edge'), WEIR_HOST: host, WEIR_PORT: String(port) }, connection)],
     ]

@@ -20,11 +20,11 @@ import type { Delivery, Group, OpenAlert, RouteState, TenantState, Told } from '
 /** The routes of a tenant that are enabled, by id. */
 export type Routes = ReadonlyMap<string, Route>
 
-/** What came of an attempt to deliver. */
+/** What came of an attempt to deliver; `status`: what HTTP calls so. */
 export type Outcome =
-  | { readonly kind: 'taken' }
+  | { readonly kind: 'taken'; readonly status?: number }
   /** `refused`: this message; `away`: the receiver; `never`: it says that it will not take it at any time. */
-  | { readonly kind: 'refused' | 'away' | 'never'; readonly error: string; readonly retryAfterMs?: number }
+  | { readonly kind: 'refused' | 'away' | 'never'; readonly error: string; readonly status?: number; readonly retryAfterMs?: number }
 
 const STATE_AFTER = { opened: 'open', escalated: 'open', reopened: 'open', acknowledged: 'acked', shelved: 'shelved', unshelved: 'open' } as const
 

@@ -9,7 +9,7 @@ import { ROUTES_MAX } from '../../runtime/limits.ts'
 import type { KeyValue } from '../../runtime/log.ts'
 import { RevisionError } from '../../runtime/tenant-values.ts'
 import { parseRoute, RouteError } from './document.ts'
-import type { Route } from './route.ts'
+import type { Route, Target } from './route.ts'
 
 export interface StoredRoute {
   readonly tenant: string
@@ -71,9 +71,9 @@ export class RouteRegistry {
 
   /**
    * Stores a route. `known`: the revision that must still hold, 0 where there must be none, null for any. Gives it with the secret that was drawn for it,
-   * where it brought none. Throws `RouteError` and `RevisionError`.
+   * where it brought none. `check` may refuse its target by throwing. Throws `RouteError` and `RevisionError`.
    */
-  async put(tenant: string, id: string, json: unknown, known: number | null, draw: () => string): Promise<{ stored: StoredRoute; drawn: string | null }> {
+  async put(tenant: string, id: string, json: unknown, known: number | null, draw: () => string, check: (target: Target) => Promise<void> = async () => {}): Promise<{ stored: StoredRoute; drawn: string | null }> {
     const key = keyOf(tenant, id)
     for (;;) {
       const there = await this.#kv.get(key)
@@ -81,6 +81,7 @@ export class RouteRegistry {
       if (known !== null && known !== (there?.revision ?? 0)) throw new RevisionError('routes', known, there?.revision ?? 0)
       const { route, enabled, document, drawn } = parseRoute(json, before?.document ?? null, draw)
       if (there === null && this.of(tenant).length >= ROUTES_MAX) throw new RouteError({ pointer: '', trouble: `it must be one of at most ${ROUTES_MAX} routes of a tenant: current value is ${ROUTES_MAX}` })
+      await check(route.target)
       try {
         const revision = await this.#kv.put(key, new TextEncoder().encode(JSON.stringify({ tenant, id, document })), there?.revision ?? 0)
         const stored = { tenant, id, revision, document, route: enabled ? route : null }

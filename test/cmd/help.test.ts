@@ -9,11 +9,11 @@ const weir = join(root, 'cmd', 'weir.ts')
 
 /** Flags that the public interface names, by command. */
 const PROMISED: Record<string, string[]> = {
-  up: ['data', 'port', 'host', 'nats', 'workers', 'threads', 'partitions', 'replicas', 'lateness', 'idle', 'retention', 'demo', 'sync', 'actors'],
+  up: ['data', 'port', 'host', 'nats', 'workers', 'threads', 'partitions', 'replicas', 'lateness', 'idle', 'retention', 'demo', 'sync', 'actors', 'notify-allow'],
   edge: ['nats', 'host', 'port'],
   worker: ['nats', 'threads', 'lateness', 'idle', 'retention', 'host', 'port', 'actors', 'sandbox'],
   store: ['nats', 'data', 'host', 'port', 'keep-superseded', 'retention', 'retention-bytes'],
-  notifier: ['nats', 'host', 'port'],
+  notifier: ['nats', 'host', 'port', 'notify-allow'],
   lake: ['data'],
   keys: ['nats', 'data', 'role', 'tenant'],
   rules: ['url', 'key', 'data', 'from', 'to', 'revision', 'json'],

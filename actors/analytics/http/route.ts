@@ -17,6 +17,7 @@ import type { Topology } from '../../../runtime/topology.ts'
 import type { DriverRegistry } from '../../fleet/drivers.ts'
 import type { Plain } from '../../own/contract.ts'
 import type { PlotRegistry } from '../../farm/plots.ts'
+import type { Errands } from '../../notify/errands.ts'
 import type { RouteRegistry } from '../../notify/routes.ts'
 import type { RuleRelay } from '../../fleet/rule-relay.ts'
 import type { RuleRegistry } from '../../fleet/rules.ts'
@@ -48,6 +49,8 @@ export interface AnalyticsSources {
   readonly plots: Pick<PlotRegistry, 'of' | 'find' | 'put' | 'delete'>
   /** Routes of alerts, and the bucket that also holds what the notifier says of them; null where the installation has no place for them yet. */
   readonly routes: { readonly registry: RouteRegistry; readonly kv: KeyValue } | null
+  /** What the notifier is asked for. */
+  readonly errands: Pick<Errands, 'test' | 'refusalOf'>
   readonly clock: Clock
   readonly logger: TailLogger
   readonly progress: StatusSources['progress']

@@ -16,6 +16,8 @@ import type { KeyValue } from '../../../runtime/log.ts'
 import { RevisionError } from '../../../runtime/tenant-values.ts'
 import { isRuleId, RULE_ID_RULE } from '../../alert/document.ts'
 import { RouteError, shownDocument } from '../../notify/document.ts'
+import { hostOf } from '../../notify/reach.ts'
+import type { Target } from '../../notify/route.ts'
 import type { StoredRoute } from '../../notify/routes.ts'
 import { secretOf } from '../../notify/signature.ts'
 import { decodeState, emptyRoute, stateKey } from '../../notify/state.ts'
@@ -29,9 +31,9 @@ import { Problem } from './schemas.ts'
 
 const NO_STORE = { 'cache-control': 'no-store' }
 
-type Sources = Pick<AnalyticsSources, 'keyring' | 'routes' | 'clock'>
+type Sources = Pick<AnalyticsSources, 'keyring' | 'routes' | 'errands' | 'clock'>
 
-export function notifyRoutes(app: OpenAPIHono<KeyedEnv>, { keyring, routes, clock }: Sources): void {
+export function notifyRoutes(app: OpenAPIHono<KeyedEnv>, { keyring, routes, errands, clock }: Sources): void {
   const admin = requireKey(keyring, [])
   const answering = async (c: Context<KeyedEnv>, handle: (sources: NonNullable<Sources['routes']>, tenant: string) => Promise<Response>): Promise<Response> => {
     if (routes === null) return problem(c, { status: 503, title: 'Not installed', detail: 'The log lacks the bucket of routes: start any process of this version once with the rights of the role admin.' })
@@ -43,6 +45,12 @@ export function notifyRoutes(app: OpenAPIHono<KeyedEnv>, { keyring, routes, cloc
       if (error instanceof RevisionError) return problem(c, { status: 412, title: 'Changed meanwhile', detail: error.message })
       throw error
     }
+  }
+  /** Only the notifier knows where the operator lets alerts go; where none is there it is said in the route's state, once one tries. */
+  const refuseUnreachable = async (target: Target) => {
+    const at = hostOf(target)
+    const refused = at === null ? null : await errands.refusalOf(at.host)
+    if (refused !== null) throw new RouteError({ pointer: at!.pointer, trouble: `${at!.pointer} must lead where alerts may be sent to: ${refused}` })
   }
   const missing = (c: Context, id: string) => problem(c, { status: 404, title: 'No such route', detail: `There is no route ${JSON.stringify(id)}. GET /v1/routes lists those that there are.` })
 
@@ -64,12 +72,21 @@ export function notifyRoutes(app: OpenAPIHono<KeyedEnv>, { keyring, routes, cloc
       const body = await readJson(c, ROUTE_BODY_BYTES_MAX)
       if (body instanceof Response) return body
       const known = c.req.header('if-none-match') === '*' ? 0 : revisionOf(c)
-      const { stored, drawn } = await registry.put(tenant, id, body.json, known, () => secretOf(Buffer.from(clock.nonce(32), 'hex')))
+      const { stored, drawn } = await registry.put(tenant, id, body.json, known, () => secretOf(Buffer.from(clock.nonce(32), 'hex')), refuseUnreachable)
       return c.json({ ...shown(stored, await stateOf(kv, tenant)), ...(drawn === null ? {} : { secret: drawn }) }, 200, { ...NO_STORE, etag: tagOf(stored) })
     }),
   )
   app.delete('/v1/routes/:id', admin, (c) =>
     answering(c, async ({ registry }, tenant) => ((await registry.delete(tenant, idOf(c), revisionOf(c))) ? c.body(null, 204) : missing(c, idOf(c)))),
+  )
+  app.post('/v1/routes/:id/test', admin, (c) =>
+    answering(c, async ({ registry }, tenant) => {
+      const stored = registry.find(tenant, idOf(c))
+      if (stored === null) return missing(c, idOf(c))
+      const tried = await errands.test(tenant, stored.id, stored.revision)
+      if (tried === null) return problem(c, { status: 503, title: 'No notifier', detail: 'Nobody sends alerts now: no notifier answers. Start one with weir notifier, or try again in a moment.', headers: { 'retry-after': '5' } })
+      return c.json({ id: stored.id, ...tried }, 200, NO_STORE)
+    }),
   )
   describe(app)
 }
@@ -125,6 +142,9 @@ const Status = z.object({
   sent: z.number(), waiting: z.number(), silenced: z.number(), given_up: z.number(), last_sent_at: z.string().nullable(), oldest_waiting_since: z.string().nullable(),
   failing: z.boolean(), failing_since: z.string().nullable(), last_error: z.string().nullable(), last_error_at: z.string().nullable(),
 })
+const TriedRoute = z
+  .object({ id: z.string(), delivered: z.boolean(), error: z.string().nullable().openapi({ description: 'Why it was not, in words.' }), status: z.number().nullable().openapi({ description: 'What a webhook answered.' }) })
+  .openapi('RouteTried')
 const RouteRow = z.object({ id: z.string(), revision: z.number(), enabled: z.boolean(), route: RouteDocument, status: Status, secret: z.string().optional().openapi({ description: 'The one that was drawn, this once.' }) }).openapi('RouteRow')
 
 function describe(app: OpenAPIHono<KeyedEnv>): void {
@@ -147,6 +167,14 @@ function describe(app: OpenAPIHono<KeyedEnv>): void {
     description: 'It hears of what happens from now on. A document as GET shows it may be sent back: hidden secrets are kept.',
     request: { params, headers, body: { required: true, content: json(RouteDocument) } },
     responses: { 200: { description: 'The route as it is now.', content: json(RouteRow) }, 400: failure('The pointer leads to the place in the route that can not be used.'), 412: failure('Changed meanwhile.'), 413: failure('The body is too large.'), 415: failure('The body is not application/json.'), ...failures },
+  })
+  app.openAPIRegistry.registerPath({
+    ...shared,
+    path: '/v1/routes/{id}/test',
+    method: 'post',
+    summary: 'Sends a message of the type test, once, and says what its receiver answered',
+    description: 'It is no part of what the route is said to have sent, and is not tried again. A route that is switched off can be tried.',
+    responses: { 200: { description: 'Whether it was taken.', content: json(TriedRoute) }, ...none, 503: failure('No notifier is there.'), ...failures },
   })
   app.openAPIRegistry.registerPath({ ...shared, method: 'delete', summary: 'Removes a route, and what waits for it', request: { params, headers }, responses: { 204: { description: 'It is gone.' }, 412: failure('Changed meanwhile.'), ...none, ...failures } })
 }

@@ -2,19 +2,32 @@
  * E-mail by SMTP (nodemailer): a plain text whose Message-ID is made of the message's id, so that mail programs show one that came twice once.
  *
  * - M1 A server that offers TLS is spoken to by it; where there is a password, one that offers none is not told it.
+ * - M2 The connection goes to an address that ../reach.ts has looked at; certificates are held against the name.
  */
 
+import { isIP } from 'node:net'
 import { NOTIFY_ANSWER_MAX_MS } from '../../../runtime/limits.ts'
 import type { Sender } from '../outgoing.ts'
+import { ReachError } from '../reach.ts'
+import type { Reach } from '../reach.ts'
 
-export const emailSender: Sender<'email'> = async ({ to, from, server, user, password }, { id, title, text, route }) => {
+export const emailSender = (reach: Reach): Sender<'email'> => async ({ to, from, server, user, password }, { id, title, text, route }) => {
   const { hostname, port, protocol } = new URL(server)
   const secure = protocol === 'smtps:'
+  const name = hostname.replace(/^\[|\]$/g, '')
+  let address: string
+  try {
+    const addresses = await reach.addressesOf(hostname)
+    ;({ address } = addresses.find(({ family }) => family === 4) ?? addresses[0])
+  } catch (error) {
+    return { kind: 'away', error: error instanceof ReachError ? error.message : `the mail server could not be found: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}` }
+  }
   // Loaded when the first mail is sent: most notifiers send none.
   const { createTransport } = await import('nodemailer')
   const isHere = ['localhost', '127.0.0.1', '[::1]'].includes(hostname)
   const transport = createTransport({
-    host: hostname.replace(/^\[|\]$/g, ''),
+    host: address,
+    ...(isIP(name) > 0 ? {} : { tls: { servername: name } }),
     port: port === '' ? (secure ? 465 : 587) : Number(port),
     secure,
     requireTLS: !secure && password !== null && !isHere,

@@ -5,13 +5,15 @@
  * keeping alive are of no use here.
  */
 
-import { connect as connectTcp } from 'node:net'
-import type { Socket } from 'node:net'
+import { connect as connectTcp, isIP } from 'node:net'
+import type { LookupFunction, Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import type { Clock } from '../../../runtime/clock.ts'
 import { NOTIFY_ANSWER_MAX_MS } from '../../../runtime/limits.ts'
 import type { Outcome } from '../desk.ts'
 import type { Sender } from '../outgoing.ts'
+import { lookupOf, ReachError } from '../reach.ts'
+import type { Reach } from '../reach.ts'
 
 const CONNECT = 0x10
 const CONNACK = 0x20
@@ -51,15 +53,21 @@ export function publishPacket(topic: string, payload: string): Uint8Array {
   return packet(PUBLISH, field(topic), PACKET_ID, Buffer.from(payload))
 }
 
-export function mqttSender(clock: Clock): Sender<'mqtt'> {
-  return ({ url, topic, user, password }, { id, body }, signal) =>
-    new Promise<Outcome>((resolve) => {
+export function mqttSender(clock: Clock, reach: Reach): Sender<'mqtt'> {
+  return async ({ url, topic, user, password }, { id, body }, signal) => {
+    let lookup: LookupFunction
+    try {
+      lookup = lookupOf(await reach.addressesOf(new URL(url).hostname))
+    } catch (error) {
+      return { kind: 'away', error: error instanceof ReachError ? error.message : `the broker could not be found: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}` }
+    }
+    return new Promise<Outcome>((resolve) => {
       const { hostname, port, protocol } = new URL(url)
       const host = hostname.replace(/^\[|\]$/g, '')
       const isTls = protocol === 'mqtts:'
-      const address = { host, port: port === '' ? (isTls ? 8_883 : 1_883) : Number(port) }
+      const address = { host, lookup, port: port === '' ? (isTls ? 8_883 : 1_883) : Number(port) }
       const begin = () => socket.write(connectPacket({ client: `weir${id.replace(/[^A-Za-z0-9]/g, '').slice(0, 18)}`, user, password }))
-      const socket: Socket = isTls ? connectTls({ ...address, servername: host }, begin) : connectTcp(address, begin)
+      const socket: Socket = isTls ? connectTls({ ...address, ...(isIP(host) > 0 ? {} : { servername: host }) }, begin) : connectTcp(address, begin)
       let heard = Buffer.alloc(0)
       const end = (outcome: Outcome) => {
         cancel()
@@ -89,4 +97,5 @@ export function mqttSender(clock: Clock): Sender<'mqtt'> {
         } else away('it answered with something else')
       })
     })
+  }
 }

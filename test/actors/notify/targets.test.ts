@@ -14,6 +14,7 @@ import type { Outgoing } from '../../../actors/notify/outgoing.ts'
 import { signatureOf } from '../../../actors/notify/signature.ts'
 import { emailSender } from '../../../actors/notify/targets/email.ts'
 import { mqttSender } from '../../../actors/notify/targets/mqtt.ts'
+import { reachOf } from '../../../actors/notify/reach.ts'
 import { subjectPart, subjectSender } from '../../../actors/notify/targets/subject.ts'
 import { retryAfterOf, webhookSender } from '../../../actors/notify/targets/webhook.ts'
 import { systemClock } from '../../../runtime/clock.ts'
@@ -39,7 +40,9 @@ async function http(answer: (request: IncomingMessage, body: string, response: S
   ends.push(() => new Promise((resolve) => (server.close(resolve), server.closeAllConnections())))
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`
 }
-const post = (url: string, signal = alive) => webhookSender(systemClock)({ kind: 'webhook', url, secret: SECRET }, MESSAGE, signal)
+const here = reachOf(null)
+const sendHook = webhookSender(systemClock, here)
+const post = (url: string, signal = alive) => sendHook({ kind: 'webhook', url, secret: SECRET }, MESSAGE, signal)
 
 describe('a webhook', () => {
   it('is a POST of JSON whose signature its receiver can check', async () => {
@@ -48,7 +51,7 @@ describe('a webhook', () => {
       seen.push({ headers: request.headers, body, method: request.method! })
       response.writeHead(204).end()
     })
-    expect(await post(url)).toEqual({ kind: 'taken' })
+    expect(await post(url)).toEqual({ kind: 'taken', status: 204 })
     const [{ headers, body, method }] = seen
     expect([method, body, headers['content-type'], headers['webhook-id']]).toEqual(['POST', MESSAGE.body, 'application/json', MESSAGE.id])
     const timestamp = Number(headers['webhook-timestamp'])
@@ -64,9 +67,9 @@ describe('a webhook', () => {
       response.writeHead(status || 200, { location: '/elsewhere', ...(status === 429 ? { 'retry-after': '7' } : {}) }).end('x')
     })
     const of = (status: number) => post(new URL(`/${status}`, url).href)
-    expect(await of(400)).toMatchObject({ kind: 'refused', error: 'the receiver answered 400' })
+    expect(await of(400)).toMatchObject({ kind: 'refused', status: 400, error: 'the receiver answered 400' })
     expect(await of(503)).toMatchObject({ kind: 'away' })
-    expect(await of(429)).toEqual({ kind: 'away', error: 'the receiver answered 429', retryAfterMs: 7_000 })
+    expect(await of(429)).toEqual({ kind: 'away', status: 429, error: 'the receiver answered 429', retryAfterMs: 7_000 })
     expect(await of(410)).toMatchObject({ kind: 'never' })
     for (const status of [301, 307]) expect(await of(status)).toMatchObject({ kind: 'refused', error: expect.stringContaining('redirect') })
     expect(followed).toBe(0)
@@ -82,12 +85,38 @@ describe('a webhook', () => {
       response.on('error', () => {})
       write()
     })
-    expect(await post(new URL('/endless', url).href)).toEqual({ kind: 'taken' })
+    expect(await post(new URL('/endless', url).href)).toEqual({ kind: 'taken', status: 200 })
     const ending = new AbortController()
     const silent = post(new URL('/silent', url).href, ending.signal)
     ending.abort()
     expect(await silent).toMatchObject({ kind: 'away' })
     expect(await post('http://127.0.0.1:1/')).toMatchObject({ kind: 'away', error: expect.stringMatching(/could not be reached: \S/) })
+  })
+
+  it('goes again by a connection that waits, and by a new one where the receiver has closed that', async () => {
+    const ports: (number | undefined)[] = []
+    const url = await http((request, _, response) => {
+      ports.push(request.socket.remotePort)
+      response.writeHead(200, { connection: 'keep-alive' }).end('ok', () => ports.length === 2 && setImmediate(() => request.socket.resetAndDestroy()))
+    })
+    for (let i = 0; i < 4; i++) expect(await post(url)).toEqual({ kind: 'taken', status: 200 })
+    expect(ports).toHaveLength(4)
+    expect(ports[1]).toBe(ports[0])
+    expect(ports[2]).not.toBe(ports[1])
+  })
+
+  it('connects to nothing but what may be sent to, whatever a name leads to and whenever', async () => {
+    let calls = 0
+    const url = new URL(await http((_, __, response) => (calls++, response.writeHead(200).end())))
+    const named = (name: string) => `http://${name}:${url.port}/hook`
+    let leads = '127.0.0.1'
+    const send = (to: string, list: string | null) => webhookSender(systemClock, reachOf(list, async () => [{ address: leads, family: 4 }]))({ kind: 'webhook', url: to, secret: SECRET }, MESSAGE, alive)
+    expect(await send(named('hooks.example.org'), 'hooks.example.org')).toEqual({ kind: 'taken', status: 200 })
+    expect(await send(named('hooks.example.org'), '10.0.0.0/8')).toEqual({ kind: 'away', error: expect.stringMatching(/^Cannot send to hooks\.example\.org as the operator's list .* must name it$/) })
+    expect(await send(url.href, 'hooks.example.org')).toMatchObject({ kind: 'away', error: expect.stringContaining('must name it') })
+    leads = '169.254.169.254'
+    expect(await send(named('hooks.example.org'), 'hooks.example.org')).toMatchObject({ kind: 'away', error: expect.stringContaining('link-local') })
+    expect(calls).toBe(1)
   })
 
   it('reads Retry-After in both of its forms', () => {
@@ -125,8 +154,8 @@ async function smtp(options: SMTPServerOptions, mails: Mail[]): Promise<string> 
   ends.push(() => new Promise<void>((resolve) => server.close(() => resolve())))
   return `smtp://127.0.0.1:${(server.server.address() as AddressInfo).port}`
 }
-const mail = (server: string, more: Partial<Parameters<typeof emailSender>[0]> = {}) =>
-  emailSender({ kind: 'email', to: ['a@example.org', 'b@example.org'], from: 'weir@example.org', server, user: null, password: null, ...more }, MESSAGE, alive)
+const mail = (server: string, more: Partial<Parameters<ReturnType<typeof emailSender>>[0]> = {}) =>
+  emailSender(here)({ kind: 'email', to: ['a@example.org', 'b@example.org'], from: 'weir@example.org', server, user: null, password: null, ...more }, MESSAGE, alive)
 
 describe('an e-mail', () => {
   it('reaches a mail server, with all it has to say, and an id by which it is known again', async () => {
@@ -149,6 +178,13 @@ describe('an e-mail', () => {
   })
 })
 
+it('a mail server and a broker are held to the same list', async () => {
+  const nowhere = reachOf('hooks.example.org')
+  const refused = { kind: 'away', error: expect.stringContaining('must name it') }
+  expect(await emailSender(nowhere)({ kind: 'email', to: ['a@example.org'], from: 'w@example.org', server: 'smtp://127.0.0.1:1', user: null, password: null }, MESSAGE, alive)).toEqual(refused)
+  expect(await mqttSender(systemClock, nowhere)({ kind: 'mqtt', url: 'mqtt://127.0.0.1:1', topic: 'x', user: null, password: null }, MESSAGE, alive)).toEqual(refused)
+})
+
 describe('a topic of a broker', () => {
   it('has the message once the broker, a real one, has acknowledged it', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'weir-mqtt-'))
@@ -161,7 +197,7 @@ describe('a topic of a broker', () => {
       await rm(folder, { recursive: true, force: true })
     })
     const url = `mqtt://127.0.0.1:${mqtt}`
-    const send = (password: string, topic = 'weir/alerts', to = url) => mqttSender(systemClock)({ kind: 'mqtt', url: to, topic, user: 'weir', password }, { ...MESSAGE, body: JSON.stringify({ text: 'ä'.repeat(9_000) }) }, alive)
+    const send = (password: string, topic = 'weir/alerts', to = url) => mqttSender(systemClock, here)({ kind: 'mqtt', url: to, topic, user: 'weir', password }, { ...MESSAGE, body: JSON.stringify({ text: 'ä'.repeat(9_000) }) }, alive)
     await until('the broker is there', async () => (await send('hunter2')).kind === 'taken')
     const connection = await connectNats({ servers: `nats://weir:hunter2@127.0.0.1:${port}`, name: 'test', clock: systemClock })
     ends.unshift(() => connection.close())

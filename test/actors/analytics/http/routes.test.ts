@@ -1,8 +1,13 @@
 /** Routes of alerts: edited by compare-and-set, by admins alone, and never a secret in an answer but the one by which it was drawn. */
 
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { runErrands } from '../../../../actors/notify/errands.ts'
+import { reachOf } from '../../../../actors/notify/reach.ts'
+import { RouteRegistry } from '../../../../actors/notify/routes.ts'
 import { emptyRoute, emptyState, stateKey } from '../../../../actors/notify/state.ts'
+import { systemClock } from '../../../../runtime/clock.ts'
 import { BUCKET_NOTIFY } from '../../../../runtime/topology.ts'
+import { quietLogger } from '../../../support/quiet-logger.ts'
 import { House, until } from '../house.ts'
 
 let house: House
@@ -58,4 +63,36 @@ it('are edited by who knows their revision, of one tenant, for admins; what is s
   expect((await ask('GET', '/v1/routes/phone')).status).toBe(404)
   expect((await ask('PUT', '/v1/routes/phone', { body: { target: { nats: {} } }, headers: { 'if-none-match': '*' } })).status).toBe(200)
   expect((await ask('GET', '/v1/routes/phone')).status).toBe(200)
+})
+
+it('are refused where the operator lets nobody send, and tried by a message of their own; without a notifier neither is known', async () => {
+  expect((await ask('PUT', '/v1/routes/lan', { body: { target: { webhook: { url: 'http://169.254.169.254/latest/s3cr3t' } } } })).status).toBe(200)
+  expect(await ask('POST', '/v1/routes/lan/test')).toMatchObject({ status: 503, json: { title: 'No notifier', detail: expect.stringContaining('weir notifier') } })
+  const connection = house.world.connect()
+  const routes = await RouteRegistry.open(await connection.kv(BUCKET_NOTIFY))
+  const send = async (target: object) => ('url' in target && String(target.url).endsWith('503') ? { kind: 'away' as const, error: 'the receiver answered 503', status: 503 } : { kind: 'taken' as const })
+  const end = runErrands({ bus: connection.bus, routes, senders: { webhook: send, email: send, nats: send, mqtt: send }, reach: reachOf(null), clock: systemClock, logger: quietLogger().logger, isOn: () => true })
+  try {
+    for (const [target, pointer] of [
+      [{ webhook: { url: 'http://169.254.169.254/latest/s3cr3t' } }, '/target/webhook/url'], [{ mqtt: { url: 'mqtt://[fe80::1]', topic: 'x' } }, '/target/mqtt/url'],
+      [{ email: { to: 'a@example.org', from: 'w@example.org', server: 'smtp://0.0.0.0' } }, '/target/email/server'],
+    ] as const) {
+      const { status, json } = await ask('PUT', '/v1/routes/meta', { body: { target } })
+      expect([status, json.pointer, json.detail]).toEqual([400, pointer, expect.stringMatching(/must lead where alerts may be sent to: Cannot send to \S+ as its address must be/)])
+      expect(json.detail).not.toContain('s3cr3t')
+    }
+    expect((await ask('GET', '/v1/routes/meta')).status).toBe(404)
+    for (const [name, answer] of [['well', { delivered: true, error: null, status: null }], ['503', { delivered: false, error: 'the receiver answered 503', status: 503 }]] as const) {
+      expect((await ask('PUT', `/v1/routes/${name}`, { body: { target: { webhook: { url: `http://127.0.0.1:9/${name}` } } } })).status).toBe(200)
+      expect((await ask('POST', `/v1/routes/${name}/test`)).json).toEqual({ id: name, ...answer })
+      // What was tried is no part of what was told.
+      expect((await ask('GET', `/v1/routes/${name}`)).json.status).toMatchObject({ sent: 0, failing: false })
+    }
+    expect((await ask('POST', '/v1/routes/none/test')).status).toBe(404)
+    expect((await ask('POST', '/v1/routes/well/test', { key: house.keys['default analyst'] })).status).toBe(403)
+  } finally {
+    end()
+    routes.close()
+    await connection.close()
+  }
 })

@@ -21,7 +21,7 @@ export interface Routes {
 export function createRoutes(api: Api): Routes {
   const asked = new AbortController()
   const list = h('ul', { class: 'rules', id: 'routes' })
-  const said = h('p', { class: 'muted', id: 'routes-said' })
+  const said = h('p', { class: 'muted', id: 'routes-said', role: 'status' })
   const dialog = createRouteDialog(api, () => void refresh())
   const element = h('section', { class: 'stack routes', 'aria-labelledby': 'routes-title', hidden: true },
     h('div', {}, h('h2', { id: 'routes-title' }, 'Where alerts are sent'), said), list,
@@ -40,6 +40,17 @@ export function createRoutes(api: Api): Routes {
     element.hidden = false
   }
 
+  /** Sends a message that says no more than that it is a test. */
+  async function test({ id }: RouteRow): Promise<void> {
+    setText(said, 'Sending a test…')
+    try {
+      const { delivered, error } = await api.send(`/v1/routes/${id}/test`, { method: 'POST' }).then((answer) => answer.json() as Promise<{ delivered: boolean; error: string | null }>)
+      setText(said, delivered ? 'The test has been taken.' : `The test was not taken: ${error}.`)
+    } catch (error) {
+      setText(said, (error as Error).message)
+    }
+  }
+
   function show(routes: readonly RouteRow[]): void {
     setText(said, routes.length === 0 ? 'To nobody yet: they are seen here alone. A route tells a phone, a mailbox or a program of them.' : 'Each route gets what fits it, and what nobody answers again where it says so.')
     const now = Date.now()
@@ -52,7 +63,8 @@ export function createRoutes(api: Api): Routes {
       h('li', { class: 'rule', 'data-id': route.id, 'data-state': route.route.enabled === false ? 'off' : route.status.failing ? 'bad' : 'good' },
         h('span', { class: 'dot', 'aria-hidden': 'true' }),
         h('div', { class: 'rule-main' }, h('h3', {}, route.route.name ?? route.id), h('p', {}, where), h('p', { class: 'muted small' }, how)),
-        h('div', { class: 'rule-side' }, button('quiet', 'Edit', () => dialog.open(route), { 'aria-label': `Edit the route ${route.route.name ?? route.id}` })))))
+        h('div', { class: 'rule-side' }, button('quiet', 'Edit', () => dialog.open(route), { 'aria-label': `Edit the route ${route.route.name ?? route.id}` }),
+          button('quiet', 'Test', () => void test(route), { 'aria-label': `Send a test by the route ${route.route.name ?? route.id}` })))))
     if (focused !== undefined) list.querySelector<HTMLElement>(`[data-id="${focused}"] button`)?.focus({ preventScroll: true })
   }
 
