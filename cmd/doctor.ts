@@ -84,6 +84,8 @@ async function examineLog(connection: Connection, say: (findings: readonly Findi
   const { members, actors } = await fact.memberFacts(connection, clock)
   const count = (role: string) => members.filter((member) => member.role === role).length
   say(check.checkMembers({ edges: count('edge'), workers: count('worker'), stores: count('store') }))
+  const routes = await fact.routeFacts(connection, clock)
+  say(check.checkRoutes(routes === null ? null : { routes, notifiers: count('notifier') }))
   say(check.checkActors(actors))
   const owned = members.flatMap((member) => member.partitions.map(({ partition }) => partition))
   const owners = Array.from({ length: installed.partitions }, (_, p) => owned.filter((partition) => partition === p).length)

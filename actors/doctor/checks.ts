@@ -26,6 +26,8 @@ const STREAM_FILLED_SHARE = 0.8
 /** A reader so far behind is the one that holds the log. */
 const READER_BEHIND_MESSAGES = 100_000
 const SKEW_MS = 2_000
+/** A route that has failed for so long is not just waiting for its receiver to start again. */
+const ROUTE_FAILS_MS = 10 * 60_000
 
 const good = (says: string): Finding => ({ ok: true, says })
 const bad = (says: string, fix: string): Finding => ({ ok: false, says, fix })
@@ -182,6 +184,31 @@ export function checkMembers(fact: { edges: number; workers: number; stores: num
   const costs: Record<string, string> = { edge: 'nobody takes readings', worker: 'nothing is processed', store: 'nothing is queried, and the log only grows' }
   if (absent.length === 0) return [good(`alive: ${fact.edges} edge, ${fact.workers} worker, ${fact.stores} store`)]
   return absent.map(([role]) => bad(`no ${role} is alive: ${costs[role]}`, `start it with npm start, or on its own with weir ${role}`))
+}
+
+export interface RouteFact {
+  readonly tenant: string
+  readonly id: string
+  /** For how long nothing was delivered that should have been, ms; null where all is well. */
+  readonly failsMs: number | null
+  readonly error: string | null
+  readonly waiting: number
+}
+
+/** Routes that are switched on; `notifiers`: how many are alive, null where that is not known. */
+export function checkRoutes(fact: { routes: readonly RouteFact[]; notifiers: number | null } | null): Finding[] {
+  if (fact === null || fact.routes.length === 0) return []
+  const { routes, notifiers } = fact
+  const count = routes.length === 1 ? '1 route' : `${routes.length} routes`
+  if (notifiers === 0) return [bad(`no notifier is alive: nobody is told of alerts, though ${count} ${routes.length === 1 ? 'says' : 'say'} whom to tell`, 'start it with npm start, or on its own with weir notifier; what happened meanwhile is told then')]
+  const failing = routes.filter(({ failsMs }) => failsMs !== null && failsMs >= ROUTE_FAILS_MS)
+  if (failing.length === 0) return [good(`alerts are told by ${count}`)]
+  return failing.map(({ tenant, id, failsMs, error, waiting }) =>
+    bad(
+      `route ${id} of tenant ${tenant} has delivered nothing for ${Math.round(failsMs! / 60_000)} minutes: ${error ?? 'no reason is known'}${waiting > 0 ? `; ${waiting} ${waiting === 1 ? 'message waits' : 'messages wait'}` : ''}`,
+      `put its receiver right, or the route, and try it: POST /v1/routes/${id}/test`,
+    ),
+  )
 }
 
 /** Own actors by what the processes that loaded them say. */

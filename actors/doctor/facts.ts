@@ -17,12 +17,14 @@ import { watchMembers } from '../../runtime/membership.ts'
 import type { Member } from '../../runtime/membership.ts'
 import { findNatsServer } from '../../runtime/nats-server.ts'
 import { portHolder, portState } from '../../runtime/ports.ts'
-import { BUCKET_KEYS, BUCKET_META, BUCKET_SNAPSHOTS, inputStreams, RESULTS, topologyOf } from '../../runtime/topology.ts'
+import { BUCKET_KEYS, BUCKET_META, BUCKET_NOTIFY, BUCKET_SNAPSHOTS, inputStreams, RESULTS, topologyOf } from '../../runtime/topology.ts'
+import { RouteRegistry } from '../notify/routes.ts'
+import { decodeState, emptyRoute, stateKey } from '../notify/state.ts'
 import { manifestVersions, missingSegments, readNewestManifest } from '../store/manifest.ts'
 import { ActorPresences } from '../own/presence.ts'
 import type { ActorPresence } from '../own/presence.ts'
 import { listReaders, messagesBehind } from '../store/readers.ts'
-import type { CopiesFact, DiskFact, LakeFact, PortFact, ReaderFact, StreamFact } from './checks.ts'
+import type { CopiesFact, DiskFact, LakeFact, PortFact, ReaderFact, RouteFact, StreamFact } from './checks.ts'
 
 const ANSWER_MS = 2_000
 /** Every living member has said something within this. */
@@ -147,6 +149,21 @@ export async function readerFacts({ meta }: Installed, streams: readonly StreamI
     behind: messagesBehind(entry, streams),
     silentMs: entry === null ? null : Math.max(0, clock.now() - entry.atMs),
   }))
+}
+
+/** The routes that are switched on, and how they fare; null where the installation has no place for them. */
+export async function routeFacts(connection: Connection, clock: Clock): Promise<RouteFact[] | null> {
+  const kv = await orNull(connection.kv(BUCKET_NOTIFY, { create: false }))
+  const registry = kv === null ? null : await orNull(RouteRegistry.open(kv))
+  if (kv === null || registry === null) return null
+  const routes = registry.all().filter(({ route }) => route !== null)
+  registry.close()
+  const tenants = [...new Set(routes.map(({ tenant }) => tenant))]
+  const states = new Map(await Promise.all(tenants.map(async (tenant) => [tenant, decodeState((await orNull(kv.get(stateKey(tenant))))?.value ?? new Uint8Array())] as const)))
+  return routes.map(({ tenant, id }) => {
+    const { failingSinceMs, lastError, queue } = states.get(tenant)?.routes[id] ?? emptyRoute()
+    return { tenant, id, failsMs: failingSinceMs === null ? null : Math.max(0, clock.now() - failingSinceMs), error: lastError, waiting: queue.length }
+  })
 }
 
 /** Who says that it is alive, and what own actors do. */

@@ -55,9 +55,14 @@ export class RouteRegistry {
     this.#onChange = heard
   }
 
+  /** Those of all tenants. */
+  all(): readonly StoredRoute[] {
+    return [...this.#known.values()]
+  }
+
   /** Those of a tenant, in order of their ids. */
   of(tenant: string): readonly StoredRoute[] {
-    return [...this.#known.values()].filter((route) => route.tenant === tenant).sort((a, b) => (a.id < b.id ? -1 : 1))
+    return this.all().filter((route) => route.tenant === tenant).sort((a, b) => (a.id < b.id ? -1 : 1))
   }
 
   /** Those of a tenant that are switched on. */

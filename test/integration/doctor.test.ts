@@ -6,9 +6,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { RouteRegistry } from '../../actors/notify/routes.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import { ensureInstallation } from '../../runtime/installation.ts'
-import { BUCKET_META } from '../../runtime/topology.ts'
+import { BUCKET_META, BUCKET_NOTIFY } from '../../runtime/topology.ts'
 import { freePort, startTestNats } from '../support/nats.ts'
 import type { TestNats } from '../support/nats.ts'
 
@@ -44,8 +45,12 @@ test('the doctor finds roles that nobody fills, and the reader that holds the lo
   await ensureInstallation(connection, { partitions: 4, replicas: 1, bytesMax: -1, firstMessage: new Uint8Array([1]), clock: systemClock })
   const meta = await connection.kv(BUCKET_META)
   await meta.set('readers.gone', new TextEncoder().encode('{}'))
+  const routes = await RouteRegistry.open(await connection.kv(BUCKET_NOTIFY))
+  await routes.put('default', 'phone', { target: { nats: {} } }, null, () => '')
+  routes.close()
   const { code, output } = await doctor(nats.url)
   expect(code).toBe(1)
+  expect(output).toMatch(/^!! {2}no notifier is alive: nobody is told of alerts, though 1 route says whom to tell/m)
   for (const role of ['edge', 'worker', 'store']) expect(output).toMatch(new RegExp(`^!! {2}no ${role} is alive.*weir ${role}`, 'm'))
   expect(output).toMatch(/^!! {2}.*reader gone .*holds the whole log.*weir store forget gone/m)
   expect(output).toMatch(/^ok {2}the clocks of this machine and of the server agree$/m)

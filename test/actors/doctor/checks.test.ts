@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import {
   checkAdminKey, checkCopies, checkDisk, checkLake, checkMembers, checkPartitions, checkPayload, checkPort, checkReaders, checkRuntime, checkServer,
-  checkServerBinary, checkServerVersions, checkSkew, checkStreams, formatBytes, lineOf,
+  checkRoutes, checkServerBinary, checkServerVersions, checkSkew, checkStreams, formatBytes, lineOf,
 } from '../../../actors/doctor/checks.ts'
 import type { Finding } from '../../../actors/doctor/checks.ts'
 
@@ -88,6 +88,15 @@ describe('the doctor finds', () => {
   test('roles of which nobody is alive', () => {
     expect(line(checkMembers({ edges: 1, workers: 2, stores: 1 }))).toBe('ok  alive: 1 edge, 2 worker, 1 store')
     expect(line(checkMembers({ edges: 1, workers: 0, stores: 0 }))).toMatch(/^!! {2}no worker.*weir worker\n!! {2}no store/)
+  })
+
+  test('routes of which nobody tells, and those whose receiver has failed for long', () => {
+    const well = { tenant: 'default', id: 'phone', failsMs: null, error: null, waiting: 0 }
+    expect(checkRoutes(null)).toEqual([])
+    expect(checkRoutes({ routes: [], notifiers: 0 })).toEqual([])
+    expect(line(checkRoutes({ routes: [well, { ...well, id: 'mail', failsMs: 60_000, error: 'x' }], notifiers: 1 }))).toBe('ok  alerts are told by 2 routes')
+    expect(line(checkRoutes({ routes: [well], notifiers: 0 }))).toMatch(/^!! {2}no notifier is alive: nobody is told of alerts, though 1 route says whom to tell → .*weir notifier/)
+    expect(line(checkRoutes({ routes: [well, { ...well, id: 'hook', failsMs: 35 * 60_000, error: 'the receiver answered 503', waiting: 3 }], notifiers: 1 }))).toMatch(/^!! {2}route hook of tenant default has delivered nothing for 35 minutes: the receiver answered 503; 3 messages wait → .*POST \/v1\/routes\/hook\/test$/)
   })
 
   test('partitions without an owner, where there is anyone to own them', () => {

@@ -4,7 +4,12 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { adminKeyFact, diskFact, lakeFact, portFact } from '../../../actors/doctor/facts.ts'
+import { adminKeyFact, diskFact, lakeFact, portFact, routeFacts } from '../../../actors/doctor/facts.ts'
+import { RouteRegistry } from '../../../actors/notify/routes.ts'
+import { emptyRoute, emptyState, stateKey } from '../../../actors/notify/state.ts'
+import { MemoryWorld } from '../../../runtime/memory-log.ts'
+import { BUCKET_NOTIFY } from '../../../runtime/topology.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
 
 let folder: string
 beforeEach(() => {
@@ -45,6 +50,21 @@ describe('the facts', () => {
     writeFileSync(join(folder, 'lake', 'manifest-1.json'), JSON.stringify(manifest))
     writeFileSync(join(folder, 'lake', 'segments', 'a.duckdb'), 'abc')
     expect(await lakeFact(folder)).toMatchObject({ manifests: 1, problem: null, missing: ['b.duckdb'], segments: 2 })
+  })
+
+  test('of routes are those that are switched on, with what became of them; null where there is no place for them', async () => {
+    const clock = new ManualClock()
+    const connection = new MemoryWorld({ clock }).connect()
+    expect(await routeFacts({ ...connection, kv: () => Promise.reject(new Error('there is no such bucket')) } as never, clock)).toBe(null)
+    const kv = await connection.kv(BUCKET_NOTIFY)
+    const registry = await RouteRegistry.open(kv)
+    for (const [tenant, id, enabled] of [['default', 'phone', true], ['default', 'off', false], ['other', 'mail', true]] as const) await registry.put(tenant, id, { target: { nats: {} }, enabled }, null, () => '')
+    const phone = { ...emptyRoute(), failures: 3, failingSinceMs: clock.now() - 60_000, lastError: 'the receiver answered 503' }
+    await kv.set(stateKey('default'), new TextEncoder().encode(JSON.stringify({ ...emptyState('default'), routes: { phone } })))
+    expect(await routeFacts(connection, clock)).toEqual([
+      { tenant: 'default', id: 'phone', failsMs: 60_000, error: 'the receiver answered 503', waiting: 0 },
+      { tenant: 'other', id: 'mail', failsMs: null, error: null, waiting: 0 },
+    ])
   })
 
   test('of a port tell an edge from another program', async () => {
