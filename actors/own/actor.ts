@@ -19,6 +19,7 @@ import type { AlertEvent } from '../alert/life.ts'
 import { Life } from '../alert/life.ts'
 import type { Rule } from '../alert/rule.ts'
 import { alertId } from '../partition/rules/alert-id.ts'
+import { isReservedName } from '../reading/reserved-names.ts'
 import { EffectsBuilder } from '../partition/effects.ts'
 import { SEVERITIES } from './contract.ts'
 import type { AnyActor, Severity } from './contract.ts'
@@ -38,7 +39,9 @@ export interface ActorFacts {
   readonly code: string
 }
 
+/** Throws `TypeError` on a name that something of Weir's has. */
 export function factsOf(actor: AnyActor, code: string): ActorFacts {
+  if (isReservedName(actor.name)) throw new TypeError(`Cannot use this actor as its name must be one that no view of Weir has and that SQL does not keep for itself, as its view is named so: current value is "${actor.name}"`)
   return { name: actor.name, everyMs: actor.everyMs ?? null, columns: Object.entries(actor.view?.columns ?? {}) as [string, string][], code }
 }
 
@@ -103,6 +106,7 @@ export class OwnActor implements Actor<OwnState, EffectsBuilder> {
     const { plan, answers, of } = message
     assert(plan !== undefined && answers !== undefined && of === state, 'Cannot step an own actor as its message must have the answers to this state')
     state.follow(plan)
+    endShelves(this.#facts.name, state, effects)
     for (const answer of answers) applyAnswer(this.#facts.name, state, answer, effects)
     if (plan.input?.kind === 'action') act(this.#facts.name, state, plan.input, effects)
   }
@@ -136,8 +140,13 @@ export class OwnActor implements Actor<OwnState, EffectsBuilder> {
     return ofOnePiece((bytes) => this.restore(bytes))
   }
 
-  snapshotVersionOf(): number {
-    return OWN_SNAPSHOT_VERSION
+  snapshotVersionOf(state: OwnState): number {
+    return state.isShelving ? OWN_SNAPSHOT_VERSION : 1
+  }
+
+  /** Whether the hosted state has an alert that is put aside, so that time has to come by. */
+  get isShelving(): boolean {
+    return this.#hosted.isShelving
   }
 
   /** The feed sends ticks when they are due. */
@@ -213,14 +222,31 @@ function tellAlert(actor: string, state: OwnState, place: string, series: number
   })
 }
 
+/** What was put aside until now is taken up again. */
+function endShelves(actor: string, state: OwnState, effects: EffectsBuilder): void {
+  for (const [place, { life, message }] of state.alerts) {
+    if (!(state.timeMs >= life.shelvedUntil)) continue
+    const [tenant, key] = place.split('\n')
+    const said = { by: null, message: `${message} (it was put aside, and that time is over)` }
+    tellAlert(actor, state, place, effects.addSeries({ tenant, device: key, metric: actor }), effects, said, (tell) => life.passTime(nowOf(state), tell))
+  }
+}
+
+const DONE = { ack: 'acknowledged', resolve: 'resolved', shelve: 'put aside', unshelve: 'taken up again' } as const
+
 /** Does what a person asks for; passes over what is of no alert that there is now. */
-function act(actor: string, state: OwnState, { alert, action, by, note }: OwnAction, effects: EffectsBuilder): void {
+function act(actor: string, state: OwnState, { alert, action, by, note, until }: OwnAction, effects: EffectsBuilder): void {
   for (const [place, { life, message }] of state.alerts) {
     const [tenant, key, name] = place.split('\n')
     if (life.events === 0 || alertId({ tenant, rule: `${actor}-${name}`, device: key, metric: actor, openedMs: life.openedMs }) !== alert) continue
     const series = effects.addSeries({ tenant, device: key, metric: actor })
-    const said = { by, message: note === '' ? `${message} (${action === 'ack' ? 'acknowledged' : 'resolved'} by ${by})` : `${message} (${by}: ${note})` }
-    tellAlert(actor, state, place, series, effects, said, (tell) => (action === 'ack' ? life.acknowledge(tell) : life.end(nowOf(state), tell)))
+    const said = { by, message: note === '' ? `${message} (${DONE[action]} by ${by})` : `${message} (${by}: ${note})` }
+    tellAlert(actor, state, place, series, effects, said, (tell) => {
+      if (action === 'ack') life.acknowledge(tell)
+      else if (action === 'resolve') life.end(nowOf(state), tell)
+      else if (action === 'unshelve') life.unshelve(tell)
+      else life.shelve(until!, nowOf(state), tell)
+    })
     return
   }
 }
@@ -228,5 +254,5 @@ function act(actor: string, state: OwnState, { alert, action, by, note }: OwnAct
 /** Lives that are over, and too long ago to come back, are dropped; the same of the same log. */
 function forgetAlerts(state: OwnState): void {
   if (state.alerts.size < ALERTS_KEPT) return
-  for (const [place, { life }] of state.alerts) if (!life.isOpen && state.timeMs - life.resolvedAt > LIFE.reopenMs) state.alerts.delete(place)
+  for (const [place, { life }] of state.alerts) if (!life.isOpen && state.timeMs - life.resolvedAt > LIFE.reopenMs && Number.isNaN(life.shelvedUntil)) state.alerts.delete(place)
 }

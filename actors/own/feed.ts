@@ -40,6 +40,7 @@ const WAITING_ROWS = 131_072
 const NOTE_MS = 2_000
 /** A tick is sent so long after its time, since the log's clock may be another one. */
 const TICK_AFTER_MS = 500
+const LOOK_MS = 60_000
 
 export interface FeedOptions {
   readonly log: Log
@@ -49,6 +50,8 @@ export interface FeedOptions {
   readonly actor: string
   readonly reads: AnyActor['reads']
   readonly everyMs: number | null
+  /** Whether time has to come by beside the actor's own ticks: within a minute. */
+  readonly wantsTime: () => boolean
   readonly clock: Clock
   readonly logger: FollowerLogger
 }
@@ -201,14 +204,14 @@ export class OwnFeed {
   }
 
   #tickLater(): void {
-    const { everyMs, clock } = this.#options
-    if (everyMs === null) return
+    const { everyMs, wantsTime, clock } = this.#options
     this.#cancelTick()
     const nowMs = clock.now()
-    const next = (Math.floor(nowMs / everyMs) + 1) * everyMs
+    const next = everyMs === null ? Infinity : (Math.floor(nowMs / everyMs) + 1) * everyMs
     // A clock that steps is looked at again within a minute.
-    this.#cancelTick = clock.after(Math.min(60_000, next - nowMs + TICK_AFTER_MS), () => {
-      if (Math.floor(clock.now() / everyMs) > Math.floor(nowMs / everyMs)) this.#say(encodeOwnTick())
+    this.#cancelTick = clock.after(Math.min(LOOK_MS, next - nowMs + TICK_AFTER_MS), () => {
+      const isDue = everyMs !== null && Math.floor(clock.now() / everyMs) > Math.floor(nowMs / everyMs)
+      if (isDue || wantsTime()) this.#say(encodeOwnTick())
       this.#tickLater()
     })
   }

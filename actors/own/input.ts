@@ -9,6 +9,7 @@
  */
 
 import { pack, toBytes, toFloat64, told, toUint16, unpack } from '../../runtime/codec.ts'
+import type { AlertVerb } from '../reading/input.ts'
 
 /** Readings of one tenant that one commit covers. */
 export interface OwnPiece {
@@ -42,9 +43,11 @@ export interface OwnDocument {
 export interface OwnAction {
   readonly kind: 'action'
   readonly alert: string
-  readonly action: 'ack' | 'resolve'
+  readonly action: AlertVerb
   readonly by: string
   readonly note: string
+  /** Of `shelve`: until when, epoch ms. */
+  readonly until?: number
 }
 
 export interface OwnCode {
@@ -75,8 +78,8 @@ export function encodeOwnDocument({ tenant, id, revision, body }: Omit<OwnDocume
   return pack({ k: 'd', t: tenant, i: id, n: revision, b: body })
 }
 
-export function encodeOwnAction({ alert, action, by, note }: Omit<OwnAction, 'kind'>): Uint8Array {
-  return pack({ k: 'a', i: alert, a: action, w: by, n: note })
+export function encodeOwnAction({ alert, action, by, note, until }: Omit<OwnAction, 'kind'>): Uint8Array {
+  return pack({ k: 'a', i: alert, a: action, w: by, n: note, ...(until === undefined ? {} : { u: Math.floor(until) }) })
 }
 
 export function encodeOwnCode({ code, everyMs, columns }: Omit<OwnCode, 'kind'>): Uint8Array {
@@ -95,7 +98,10 @@ export function decodeOwnInput(data: Uint8Array): OwnInput {
     return { kind: 'readings', created: c, after: a, upTo: u, pieces: p.map((piece) => pieceIn(piece, n)) }
   }
   if (k === 'd' && isText(t) && isText(i) && isCount(n) && (b === null || isText(b))) return { kind: 'document', tenant: t, id: i, revision: n, body: b }
-  if (k === 'a' && isText(i) && (a === 'ack' || a === 'resolve') && isText(w) && isText(n)) return { kind: 'action', alert: i, action: a, by: w, note: n }
+  if (k === 'a' && isText(i) && isText(w) && isText(n)) {
+    if (a === 'shelve' && isCount(u)) return { kind: 'action', alert: i, action: a, by: w, note: n, until: u }
+    if (a === 'ack' || a === 'resolve' || a === 'unshelve') return { kind: 'action', alert: i, action: a, by: w, note: n }
+  }
   if (k === 'c' && isText(c) && (e === null || isCount(e)) && Array.isArray(v) && v.length % 2 === 0 && v.every(isText)) {
     return { kind: 'code', code: c, everyMs: e, columns: Array.from({ length: v.length / 2 }, (_, at) => [v[2 * at] as string, v[2 * at + 1] as string] as const) }
   }

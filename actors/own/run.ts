@@ -60,7 +60,7 @@ export async function startOwnActor(options: OwnActorOptions): Promise<RunningOw
   const own = ownConnection(connection, partition, actor)
   const member = startMember({ connection: own, actor, topology, partitions: [partition], settings: null, clock, logger: logger.child({ actor: facts.name }), metrics, id, url })
   return new Running(options, partition, member, () => {
-    return new OwnFeed({ log: connection.log, kv, topology, partition, actor: facts.name, reads: options.reads, everyMs: facts.everyMs, clock, logger })
+    return new OwnFeed({ log: connection.log, kv, topology, partition, actor: facts.name, reads: options.reads, everyMs: facts.everyMs, wantsTime: () => actor.isShelving, clock, logger })
   })
 }
 

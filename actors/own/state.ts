@@ -16,7 +16,8 @@ import type { OwnInput } from './input.ts'
 import { ActorFault } from './steps.ts'
 import type { StepAnswer, StepEvent, StepMemory } from './steps.ts'
 
-export const OWN_SNAPSHOT_VERSION = 1
+/** 2 holds until when alerts are shelved; 1 is written where none is. */
+export const OWN_SNAPSHOT_VERSION = 2
 /** Ticks that come one after another after an outage. */
 const TICKS_MAX = 50
 /** Keys of one event, so that one call to the actor's process stays short. */
@@ -134,6 +135,12 @@ export class OwnState {
     if (this.stateBytes > STATES_BYTES_MAX) throw new ActorFault(`Cannot keep these states as all of an actor must have at most ${STATES_BYTES_MAX} bytes together: current value is ${this.stateBytes}`)
   }
 
+  /** Whether an alert is put aside: its time is looked at with each message. */
+  get isShelving(): boolean {
+    for (const { life } of this.alerts.values()) if (!Number.isNaN(life.shelvedUntil)) return true
+    return false
+  }
+
   memory(): StepMemory {
     const documents = [...this.documents].flatMap(([name, { body }]): (readonly [string, string, string])[] => {
       const [tenant, id] = name.split('\n')
@@ -155,7 +162,7 @@ export class OwnState {
       n: [this.timeMs, this.tickMs, this.rows, this.readings, this.malformed, this.gaps],
       s: [...this.states].flat(),
       d: [...this.documents].map(([name, { revision, body }]) => [name, revision, body]),
-      a: [...this.alerts].map(([name, { life, message, value }]) => [name, message, value, life.numbers()]),
+      a: [...this.alerts].map(([name, { life, message, value }]) => [name, message, value, life.numbers(), ...(Number.isNaN(life.shelvedUntil) ? [] : [life.shelvedUntil])]),
     })
   }
 
@@ -172,10 +179,11 @@ export class OwnState {
     ;[state.timeMs, state.tickMs, state.rows, state.readings, state.malformed, state.gaps] = wire.n
     state.keep(Array.from({ length: wire.s.length / 2 }, (_, i) => [wire.s[2 * i], wire.s[2 * i + 1]] as const))
     for (const [name, revision, body] of wire.d) state.documents.set(name, { revision, body })
-    for (const [name, message, value, numbers] of wire.a) {
+    for (const [name, message, value, numbers, shelvedUntil = NaN] of wire.a) {
       if (numbers.length !== LIFE_NUMBERS) throw new RangeError('Cannot read a snapshot of an own actor as each alert must be whole')
       const life = new Life()
       life.restore(numbers)
+      life.shelvedUntil = shelvedUntil
       state.alerts.set(name, { life, message, value })
     }
     return state
@@ -190,5 +198,5 @@ interface Wire {
   n: number[]
   s: string[]
   d: [string, number, string | null][]
-  a: [string, string, number, number[]][]
+  a: [string, string, number, number[], number?][]
 }

@@ -104,9 +104,10 @@ export class Trial {
     return this.#append(encodeOwnTick())
   }
 
-  /** Somebody acknowledges an alert, or resolves it. */
-  answer(id: string, action: 'ack' | 'resolve', by = 'somebody'): this {
-    return this.#append(encodeOwnAction({ alert: id, action, by, note: '' }))
+  /** Somebody acknowledges an alert, resolves it, puts it aside until a time, or takes it up again. */
+  answer(id: string, action: 'ack' | 'resolve' | 'shelve' | 'unshelve', by = 'somebody', until?: number): this {
+    if (action === 'shelve' && until === undefined) throw new TypeError('Cannot put an alert aside as there must be a time until which, epoch ms: current value is nothing')
+    return this.#append(encodeOwnAction({ alert: id, action, by, note: '', ...(action === 'shelve' ? { until: Math.floor(until!) } : {}) }))
   }
 
   /** Takes a snapshot, from which the next crash resumes. */

@@ -3,10 +3,11 @@
  *
  * Owns which definitions are sound, and their SQL. Leaves the rows to plain.ts.
  *
- * - V1 A definition goes into SQL only where each of its names is of letters that need no quotes; what a log says may be anybody's.
+ * - V1 A definition goes into SQL only where each of its names is of letters that need no quotes, and the actor's is nobody else's; what a log says may be anybody's.
  */
 
 import type { OwnView } from '../partition/effects.ts'
+import { isReservedName } from '../reading/reserved-names.ts'
 import { literal } from './tables.ts'
 
 /** Columns with their types, by the actor's name, which is the view's. */
@@ -24,7 +25,7 @@ const CASTS: Readonly<Record<string, (text: string) => string>> = {
 
 export function isSoundView(actor: unknown, columns: unknown): boolean {
   const isColumn = (column: unknown) => Array.isArray(column) && column.length === 2 && NAME.test(String(column[0])) && Object.hasOwn(CASTS, String(column[1]))
-  return typeof actor === 'string' && NAME.test(actor) && Array.isArray(columns) && columns.length <= 64 && columns.every(isColumn)
+  return typeof actor === 'string' && NAME.test(actor) && !isReservedName(actor) && Array.isArray(columns) && columns.length <= 64 && columns.every(isColumn)
 }
 
 /** `views` with what a commit says of its own; the same object where that is nothing new. */

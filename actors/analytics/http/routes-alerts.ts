@@ -107,11 +107,8 @@ function actionRoute(app: OpenAPIHono<KeyedEnv>, verb: AlertVerb, summary: strin
     const { device, metric, rule } = alert
     // Alerts of an own actor live in its own log: their rule begins with its name, which stands where a metric does.
     const own = rule.startsWith(`${metric}-`) ? ownPartitionOf(metric) : null
-    if (own !== null && verb !== 'ack' && verb !== 'resolve') {
-      return problem(c, { status: 400, title: 'Not of this alert', detail: `The alert is one of the own actor ${metric}: it can be acknowledged and resolved, and not shelved.` })
-    }
     try {
-      if (!isDone && own !== null) await log.publish(inputSubject(own), encodeOwnAction({ alert: id, action: verb as 'ack' | 'resolve', by: person, note: asked.note }))
+      if (!isDone && own !== null) await log.publish(inputSubject(own), encodeOwnAction({ alert: id, action: verb, by: person, ...asked }))
       else if (!isDone) await log.publish(inputSubject(partitionFor(topology, tenant, device)), encodeAction({ tenant, device, metric, alert: id, action: verb, by: person, ...asked }))
     } catch (error) {
       if (!isOperating(error) || !error.retry) throw error

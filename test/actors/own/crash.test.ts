@@ -6,9 +6,10 @@ import type { AnyActor } from 'weir/actor'
 import { factsOf, OwnActor } from '../../../actors/own/actor.ts'
 import { ownConnection } from '../../../actors/own/connection.ts'
 import { runReplay } from '../../../actors/replay/run.ts'
+import { encodeOwnAction } from '../../../actors/own/input.ts'
 import { OwnState } from '../../../actors/own/state.ts'
 import { putDocument } from '../../../actors/own/documents.ts'
-import { BUCKET_META, OWN_FIRST } from '../../../runtime/topology.ts'
+import { BUCKET_META, inputSubject, OWN_FIRST } from '../../../runtime/topology.ts'
 import { CODE, ownWorld, rowsOf, stepperOf, straight } from './world.ts'
 import type { OwnWorld } from './world.ts'
 
@@ -174,6 +175,30 @@ describe('an own actor', () => {
     await s.send(['d'], () => 20)
     await s.clock.until(() => rows().length >= 2, { what: 'another row' })
     expect(rows()).toEqual(['a {"n":9}', 'c {"n":16}'])
+    await one.stop()
+  })
+
+  test('has an alert that is put aside taken up again within a minute of its time, though nothing comes and another process runs it by then', async () => {
+    const s = await ownWorld()
+    const loud = defineActor({ name: 'loud', key: 'device', initial: () => null, reading: (_, { value }, out) => out.alert({ name: 'loud', severity: 'warning', message: `${value}` }) })
+    let one = await s.run(loud, 'a')
+    await s.send(['d'], () => 5)
+    const events = () => s.commits().flatMap(({ effects }) => effects.alerts)
+    await s.clock.until(() => events().length === 1, { what: 'an alert' })
+    const untilMs = Math.floor(s.clock.now()) + 150_000
+    await s.producer.log.publish(inputSubject(OWN_FIRST), encodeOwnAction({ alert: events()[0].id, action: 'shelve', by: 'ann', note: 'later', until: untilMs }))
+    await s.clock.until(() => events().length === 2, { what: 'it is put aside' })
+    await one.stop()
+    one = await s.run(loud, 'b')
+    await s.clock.advance(140_000)
+    expect(events().map(({ event }) => event)).toEqual(['opened', 'shelved'])
+    await s.clock.advance(75_000)
+    expect(events().map(({ event, message }) => `${event} ${message}`)).toEqual(['opened 5', 'shelved 5 (ann: later)', 'unshelved 5 (it was put aside, and that time is over)'])
+    const told = s.input().length
+    expect(told).toBeLessThan(15)
+    await s.clock.advance(300_000)
+    expect(s.input().length).toBe(told)
+    expect((await straight(loud, s.input())).alerts.map(({ event, at }) => [event, at])).toEqual(events().map(({ event, at }) => [event, at]))
     await one.stop()
   })
 

@@ -1,13 +1,17 @@
 /** Rows of an own actor on their way: fresh in /v1/sql, sealed, in a view of its own in weir.duckdb, once each, whoever restarts. */
 
 import { DuckDBInstance } from '@duckdb/node-api'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { decodeOwnInput } from '../../../actors/own/input.ts'
 import { ownPartition } from '../../../actors/own/names.ts'
 import { EffectsBuilder } from '../../../actors/partition/effects.ts'
 import type { OwnView } from '../../../actors/partition/effects.ts'
+import { isReservedName } from '../../../actors/reading/reserved-names.ts'
+import { VIEWS } from '../../../actors/analytics/sql/views.ts'
 import { withView } from '../../../actors/store/own-views.ts'
+import { PLAIN_TABLES } from '../../../actors/store/plain.ts'
 import { LakeWriter } from '../../../actors/store/writer.ts'
 import { systemClock } from '../../../runtime/clock.ts'
 import { encodeJournal } from '../../../runtime/journal.ts'
@@ -17,6 +21,8 @@ import { House, until } from '../analytics/house.ts'
 const quiet = { info: () => {}, warn: () => {}, error: (fields: object, message: string) => console.error(message, fields) }
 const VIEW: OwnView = { actor: 'advice', code: 'c', columns: [['mm', 'DOUBLE'], ['why', 'VARCHAR'], ['due', 'TIMESTAMP'], ['sure', 'BOOLEAN'], ['n', 'BIGINT']] }
 const T = Date.UTC(2026, 4, 1)
+
+const TEMPLATE = readFileSync(new URL('../../../sql/lake.sql', import.meta.url), 'utf8')
 
 let house: House
 let writer: LakeWriter
@@ -118,7 +124,31 @@ test('documents are put by admins, and what people do about an alert of an actor
   expect(alerts).toHaveLength(1)
   expect(await ask('POST', `/v1/alerts/${alerts[0].id}/ack`, { note: 'soon' })).toMatchObject({ status: 200, json: { state: 'acked' } })
   expect(decodeOwnInput((await log.last(OWN, inputSubject(partition)))!.data)).toMatchObject({ kind: 'action', alert: alerts[0].id, action: 'ack', note: 'soon' })
-  expect((await ask('POST', `/v1/alerts/${alerts[0].id}/shelve`, { for: '1h' })).status).toBe(400)
+  expect(await ask('POST', `/v1/alerts/${alerts[0].id}/shelve`, { for: '1h' })).toMatchObject({ status: 200, json: { state: 'shelved' } })
+  expect(decodeOwnInput((await log.last(OWN, inputSubject(partition)))!.data)).toMatchObject({ kind: 'action', action: 'shelve', until: expect.closeTo(Date.now() + 3_600_000, -5) })
+})
+
+test('a view that would be in the way of one of Weir, or of SQL itself, is none, whoever says so in the log', async () => {
+  for (const name of ['readings', 'own_rows', 'order', 'duckdb_views', 'fresh_windows']) expect(isReservedName(name), name).toBe(true)
+  for (const name of ['advice', 'reading', 'frost_hours', 'plots']) expect(isReservedName(name), name).toBe(false)
+  // All views and tables that the lake has, and all words that DuckDB keeps for itself.
+  for (const view of [...VIEWS, ...PLAIN_TABLES]) expect(isReservedName(view), view).toBe(true)
+  for (const [, view] of TEMPLATE.matchAll(/\{\{create\}\}(\w+) AS/g)) expect(isReservedName(view), view).toBe(true)
+  const connection = await (await DuckDBInstance.create()).connect()
+  const kept = (await connection.runAndReadAll("SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category IN ('reserved', 'type_function')")).getRows().map(([word]) => String(word))
+  for (const word of kept) {
+    const isTaken = await connection.run(`CREATE OR REPLACE VIEW ${word} AS SELECT 1; SELECT * FROM ${word}`).then(() => false, () => true)
+    if (isTaken) expect(isReservedName(word), word).toBe(true)
+  }
+  const inherent = (await connection.runAndReadAll('SELECT view_name FROM duckdb_views() WHERE schema_name = current_schema()')).getRows().map(([name]) => String(name))
+  for (const name of inherent) expect(isReservedName(name), name).toBe(true)
+  connection.closeSync()
+
+  const none = {}
+  expect(withView(none, { ...VIEW, actor: 'readings' })).toBe(none)
+  await commit('default', 'north', [{ mm: 5 }], { ...VIEW, actor: 'readings' })
+  await writer.seal()
+  expect(await sql('SELECT count(*)::INT AS n FROM readings')).toEqual([{ n: 0 }])
 })
 
 test('a definition that is not of plain names and known types makes no view', async () => {

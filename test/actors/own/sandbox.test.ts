@@ -111,6 +111,8 @@ describe.each(RUNTIMES)("an author's code on %s", (runtime) => {
     const file = join(folder, 'none.ts')
     writeFileSync(file, 'export default { name: "x" }')
     await expect(open(file, runtime)).rejects.toThrow(`Cannot run ${file}: Cannot use this actor as initial must be a function: current value is undefined`)
+    writeFileSync(file, `export default { name: 'readings', key: 'device', initial: () => null }`)
+    await expect(open(file, runtime)).rejects.toThrow(`Cannot run ${file}: Cannot use this actor as its name must be one that no view of Weir has and that SQL does not keep for itself`)
     await expect(open(join(folder, 'absent.ts'), runtime)).rejects.toThrow(/each of its files must be there and be readable/)
     await expect(open(author('reading() { return ('), runtime)).rejects.toThrow(/Cannot run/)
   })

@@ -86,6 +86,25 @@ describe('a step of an own actor', () => {
     expect(new Set(trial.alerts().map((a) => a.id)).size).toBe(1)
   })
 
+  test('has its alerts put aside until a time of its log, through crashes, and while they pass and come back; what grows worse is put aside no more', () => {
+    const alert = (severity: 'info' | 'critical') => ({ name: 'x', severity, message: severity })
+    const trial = tryActor(actor({ reading: (_, { value }, out) => (value === 0 ? out.resolve('x', 'fine') : out.alert(alert(value > 1 ? 'critical' : 'info'))) }))
+    const events = () => trial.alerts().map(({ event, message }) => `${event} ${message}`)
+    trial.give([reading(1, 1)])
+    const { id } = trial.alerts()[0]
+    trial.answer(id, 'shelve', 'ann', 10_000).snapshot().crash().give([reading(2_000, 0), reading(3_000, 1)]).crash().passTime(9_999)
+    expect(events()).toEqual(['opened info', 'shelved info (put aside by ann)', 'resolved fine', 'reopened info', 'shelved info'])
+    trial.passTime(10_000).passTime(20_000).crash()
+    expect(events().slice(5)).toEqual(['unshelved info (it was put aside, and that time is over)'])
+    trial.answer(id, 'shelve', 'ann', 90_000).answer(id, 'unshelve', 'bob')
+    expect(events().slice(6)).toEqual(['shelved info (put aside by ann)', 'unshelved info (taken up again by bob)'])
+    trial.answer(id, 'shelve', 'ann', 90_000).give([reading(30_000, 2)]).passTime(100_000).snapshot().crash()
+    expect(events().slice(8)).toEqual(['shelved info (put aside by ann)', 'escalated critical'])
+    // What is over already is no time to wait for.
+    trial.answer(id, 'shelve', 'ann', 90_000)
+    expect(events()).toHaveLength(10)
+  })
+
   test('is told of documents by their key, and forgets a key whose document is taken away', () => {
     const trial = tryActor(actor({ key: (_, documents) => documents.map(({ id }) => id), document: (state, body) => void (state.limit = body), reading: (state, { value }, out) => out.row({ what: `${value} of ${state.limit}` }) }))
     trial.give([reading(1)]).document('b', 2).document('a', 1).give([reading(2)]).document('b', 3).document('b', 3).document('a', null).give([reading(3)]).crash()
@@ -100,6 +119,7 @@ describe('a step of an own actor', () => {
     expect(define({ everyMs: 60_000 })).toThrow(/everyMs must be given where tick is/)
     expect(define({ view: { columns: { key: 'VARCHAR' } } })).toThrow(/a column must be named by/)
     expect(define({ view: { columns: { n: 'FLOAT' } } })).toThrow(/the type of n must be one of DOUBLE/)
+    expect(() => tryActor({ ...actor({}), name: 'windows' } as AnyActor)).toThrow(/its name must be one that no view of Weir has .*: current value is "windows"/)
     expect(define({ key: 'plot' })).toThrow(/key must be 'device', 'series' or a function/)
   })
 })

@@ -23,10 +23,10 @@ function alert(id: string, state: string, ...steps: string[]): AlertRow {
 }
 
 describe('alerts', () => {
-  test('may be put aside while they are open, but for those of own actors', () => {
+  test('may be put aside while they are open, those of own actors as well', () => {
     const named = (of: object) => VERBS.filter((verb) => fits(verb, { ...alert('a', 'open', 'opened warning 5'), ...of })).map(({ name }) => name)
     expect(named({})).toEqual(['ack', 'shelve', 'resolve'])
-    expect(named({ rule: 'advice-water', metric: 'advice' })).toEqual(['ack', 'resolve'])
+    expect(named({ rule: 'advice-water', metric: 'advice' })).toEqual(['ack', 'shelve', 'resolve'])
     expect(named({ state: 'resolved' })).toEqual([])
   })
 

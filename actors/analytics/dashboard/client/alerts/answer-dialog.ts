@@ -2,7 +2,6 @@
 
 import { button, h, setText } from '../dom.ts'
 import type { AlertRow } from '../shapes.ts'
-import { isOfActor } from './words.ts'
 
 /** What a person can do about an alert. */
 export interface Verb {
@@ -27,9 +26,8 @@ export const VERBS: readonly Verb[] = [
   { name: 'resolve', label: 'Resolve', about: 'It is over, and comes back only after all was well once.', key: 'r', from: ['open', 'acked', 'shelved'], state: 'resolved' },
 ]
 
-/** Whether that can be done with an alert now; those of own actors can't be put aside. */
-export const fits = ({ from, isTimed }: Verb, alert: { readonly state: string; readonly rule: string; readonly metric: string }): boolean =>
-  from.includes(alert.state) && !(isTimed === true && isOfActor(alert))
+/** Whether that can be done with an alert now. */
+export const fits = ({ from }: Verb, { state }: { readonly state: string }): boolean => from.includes(state)
 
 /** How long an alert may be put aside; a day's work is the usual. */
 const TIMES = [['1h', '1 hour'], ['8h', '8 hours'], ['1d', '1 day'], ['3d', '3 days'], ['7d', '7 days'], ['30d', '30 days']] as const
