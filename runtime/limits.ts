@@ -277,6 +277,8 @@ export const NOTIFY_WAITING_MAX = 1_000
 export const NOTIFY_EVENTS_MAX = 50
 /** Notifier: bytes of what is kept of a tenant; beyond it the oldest messages are given up until it fits. */
 export const NOTIFY_STATE_BYTES_MAX = 6 * 1024 * 1024
+/** Notifier: alerts and groups of a tenant that are stored at each change; of more all are stored once, and then those that have changed since. */
+export const NOTIFY_CHANGES_MAX = 256
 /** Notifier: messages under way at a time, to one route and to all. */
 export const NOTIFY_ROUTE_IN_FLIGHT = 4
 export const NOTIFY_IN_FLIGHT = 64

@@ -4,13 +4,16 @@
  * - P1 A message may be sent once the state that holds it is stored. So whoever takes over sends the same ones, under the same ids.
  * - P2 Where another has stored something meanwhile, this one is not the notifier any more: the term ends, nothing is overwritten.
  * - P3 Everything of RESULTS before `neededFrom` is in states that are stored.
+ * - P4 To store a change of one among thousands of alerts costs what has changed (fair-copy.ts): each store is read by whoever watches routes, too.
  */
 
 import type { Clock } from '../../runtime/clock.ts'
 import { ErrorCode, isOperating } from '../../runtime/errors.ts'
-import { NOTIFY_SETTLE_MS, RETRY_MAX_MS, RETRY_MIN_MS } from '../../runtime/limits.ts'
+import { NOTIFY_CHANGES_MAX, NOTIFY_SETTLE_MS, RETRY_MAX_MS, RETRY_MIN_MS } from '../../runtime/limits.ts'
 import type { KeyValue } from '../../runtime/log.ts'
-import { decodeState, emptyState, encodeState, isStateKey, stateKey } from './state.ts'
+import { FairCopy, PLACES, sizeOf, together } from './fair-copy.ts'
+import type { CopyRef } from './fair-copy.ts'
+import { copyKey, decodeState, emptyState, encodeState, stateKey, tenantOf } from './state.ts'
 import type { TenantState } from './state.ts'
 
 export interface KeeperOptions {
@@ -20,12 +23,17 @@ export interface KeeperOptions {
   readonly onStored: (kept: Kept) => void
   /** Called once, where this term is over or can't go on. */
   readonly onFailure: (error: unknown) => void
+  /** `NOTIFY_CHANGES_MAX` by default. */
+  readonly changesMax?: number
 }
 
 /** A tenant's state, and how much of it is stored. */
 export class Kept {
   readonly state: TenantState
   revision: number
+  /** The copy that the state is stored beside, and the revisions of what is in its two places. */
+  copy: { readonly fair: FairCopy; readonly ref: CopyRef } | null = null
+  readonly revisions = PLACES.map(() => 0)
   /** Ids of messages that are stored. */
   stored = new Set<string>()
   /** First sequence of RESULTS whose events are in the state and not yet stored, and of those that are being stored; Infinity for none. */
@@ -57,12 +65,25 @@ export class Keeper {
 
   static async open(options: KeeperOptions): Promise<Keeper> {
     const keeper = new Keeper(options)
-    for (const key of (await options.kv.keys()).filter(isStateKey)) {
-      const there = await options.kv.get(key)
-      const state = there === null ? null : decodeState(there.value)
-      if (state !== null) keeper.#kept.set(state.tenant, new Kept(state, there!.revision))
-    }
+    for (const tenant of new Set((await options.kv.keys()).map(tenantOf))) if (tenant !== null) await keeper.#load(tenant)
     return keeper
+  }
+
+  async #load(tenant: string): Promise<void> {
+    const { kv } = this.#options
+    const [there, ...copies] = await Promise.all([stateKey(tenant), ...PLACES.map((place) => copyKey(tenant, place))].map((key) => kv.get(key)))
+    // Who began to store its first state may have come no further than its copy.
+    const stored = there === null ? emptyState(tenant) : decodeState(there.value)
+    if (stored === null) return
+    const of = stored.v === 2 ? copies[stored.copy.place] : null
+    // F2: it is there.
+    const copy = of === null || stored.v === 1 || of.revision !== stored.copy.revision ? null : decodeState(of.value)
+    const fair = copy?.v === 1 ? new FairCopy(copy) : null
+    const state = stored.v === 1 ? stored : together(stored, copy?.v === 1 ? copy : emptyState(tenant))
+    const kept = new Kept(state, there?.revision ?? 0)
+    if (fair !== null && stored.v === 2) kept.copy = { fair, ref: stored.copy }
+    for (const place of PLACES) kept.revisions[place] = copies[place]?.revision ?? 0
+    this.#kept.set(tenant, kept)
   }
 
   all(): Iterable<Kept> {
@@ -126,13 +147,15 @@ export class Keeper {
 
   async #store(kept: Kept): Promise<void> {
     do {
+      await this.#copyAnew(kept)
       kept.life = 'storing'
       kept.storingFrom = kept.newFrom
       kept.newFrom = Infinity
       kept.state.by = this.#by
-      const bytes = encodeState(kept.state)
+      const { copy } = kept
+      const bytes = encodeState(kept.state, copy === null ? {} : { form: (state) => copy.fair.slipOf(state, copy.ref) })
       const stored = idsIn(kept.state)
-      kept.revision = await this.#put(kept, bytes)
+      kept.revision = await this.#put(stateKey(kept.state.tenant), bytes, kept.revision)
       kept.storingFrom = Infinity
       kept.stored = stored
       this.#options.onStored(kept)
@@ -140,9 +163,21 @@ export class Keeper {
     kept.life = 'clean'
   }
 
-  async #put({ state, revision }: Kept, bytes: Uint8Array): Promise<number> {
+  /** F2: a copy in the other place, once much has changed since the one that there is. What changes meanwhile is on the slip. */
+  async #copyAnew(kept: Kept): Promise<void> {
+    const { changesMax = NOTIFY_CHANGES_MAX } = this.#options
+    const { state, copy, revisions } = kept
+    if ((copy === null ? sizeOf(state) : copy.fair.changes(state)) <= changesMax) return
+    const bytes = encodeState(state)
+    const fair = new FairCopy(state)
+    const place = copy?.ref.place === 0 ? 1 : 0
+    const revision = await this.#put(copyKey(state.tenant, place), bytes, revisions[place])
+    revisions[place] = revision
+    kept.copy = { fair, ref: { place, revision } }
+  }
+
+  async #put(key: string, bytes: Uint8Array, revision: number): Promise<number> {
     const { kv, clock } = this.#options
-    const key = stateKey(state.tenant)
     for (let pauseMs = RETRY_MIN_MS; ; pauseMs = Math.min(2 * pauseMs, RETRY_MAX_MS)) {
       try {
         return await kv.put(key, bytes, revision)

@@ -35,6 +35,7 @@ export const NOTIFIER = 'notifier'
 /** An input stream that it needs nothing of. */
 const NOTHING_OF_IT = Number.MAX_SAFE_INTEGER
 const IDLE_MS = 60_000
+const WOKEN = 'woken'
 
 export interface NotifierOptions {
   readonly connection: Pick<Connection, 'log' | 'kv'>
@@ -45,6 +46,8 @@ export interface NotifierOptions {
   readonly clock: Clock
   readonly logger: FollowerLogger
   readonly metrics?: NotifierMetrics | null
+  /** `NOTIFY_CHANGES_MAX` by default. */
+  readonly changesMax?: number
 }
 
 /** One term of being the notifier: `start` once, `stop` once. */
@@ -85,10 +88,10 @@ export class Notifier {
 
   /** Loads what is kept. Throws `OperatingError`. */
   static async open(options: NotifierOptions): Promise<Notifier> {
-    const { connection, clock } = options
+    const { connection, clock, changesMax } = options
     const hooks = { onStored: (_: Kept) => {}, onFailure: (_: unknown) => {} }
     const kv = await connection.kv(BUCKET_NOTIFY, { create: false })
-    const keeper = await Keeper.open({ kv, clock, onStored: (kept) => hooks.onStored(kept), onFailure: (error) => hooks.onFailure(error) })
+    const keeper = await Keeper.open({ kv, clock, changesMax, onStored: (kept) => hooks.onStored(kept), onFailure: (error) => hooks.onFailure(error) })
     return new Notifier(options, await connection.kv(BUCKET_META, { create: false }), (given) => Object.assign(hooks, given) && keeper)
   }
 
@@ -108,7 +111,7 @@ export class Notifier {
     if (from > info.lastSeq + 1) throw new OperatingError('identity', `Cannot read ${RESULTS} as it must hold what alerts were told of, up to message ${from - 1}: its last message is ${info.lastSeq}`)
     this.#doneSeq = Math.max(from, info.firstSeq, 1) - 1
     await this.#register()
-    routes.listen(() => this.#nap.abort())
+    routes.listen(() => this.#wake())
     const run = (loop: () => Promise<void>) =>
       this.#loops.push(
         loop().catch((error) => {
@@ -190,7 +193,7 @@ export class Notifier {
       // Nobody waits for it: of a storm only its end is stored.
       else this.#keeper.settled(kept, { from: fromSeq, afterMs: NOTIFY_UNROUTED_MS })
     }
-    if (byTenant.size > 0) this.#nap.abort()
+    if (byTenant.size > 0) this.#wake()
   }
 
   /** Wakes when something is due, and when routes have changed. */
@@ -226,7 +229,12 @@ export class Notifier {
   #dispatch(kept: Kept): void {
     if (this.#ending.signal.aborted) return
     this.#post.dispatch(kept)
-    this.#nap.abort()
+    this.#wake()
+  }
+
+  #wake(): void {
+    // Without a reason the platform makes an error, and its stack, for nobody.
+    this.#nap.abort(WOKEN)
   }
 
   async #registerOn(): Promise<void> {

@@ -1,7 +1,8 @@
 /**
  * What the notifier keeps of a tenant: the alerts that are open, what waits to be said, and what was said and not yet taken.
  *
- * Owns the form and its bytes, one value a tenant in the log's key-value store. Leaves what happens to it to desk.ts.
+ * Owns the form and its bytes, one value a tenant in the log's key-value store; of one with many alerts that is a slip beside a copy (fair-copy.ts). Leaves
+ * what happens to it to desk.ts.
  *
  * - S1 The place in RESULTS and all that came of what lies before it are one value and change together, by compare-and-set: so nothing of the log is
  *   taken in twice, and none is left out, whoever dies when.
@@ -9,6 +10,7 @@
 
 import type { AlertEvent } from '../alert/life.ts'
 import { NOTIFY_STATE_BYTES_MAX } from '../../runtime/limits.ts'
+import type { Place, Slip } from './fair-copy.ts'
 import type { Facts } from './route.ts'
 
 /** An event of an alert, with all that a message says of it. */
@@ -94,12 +96,15 @@ export const emptyRoute = (): RouteState => ({
 
 const PREFIX = 'state.'
 export const stateKey = (tenant: string) => PREFIX + Buffer.from(tenant).toString('base64url')
-export const isStateKey = (key: string) => key.startsWith(PREFIX)
+/** Where copies of a tenant's state are. */
+export const copyKey = (tenant: string, place: Place) => `${stateKey(tenant)}.${place}`
+/** The tenant whose state, or copy of it, is there; null for the key of something else. */
+export const tenantOf = (key: string) => (key.startsWith(PREFIX) ? Buffer.from(key.slice(PREFIX.length).replace(/\..*/, ''), 'base64url').toString() : null)
 
-/** The bytes of a state; where they are too many the oldest messages are given up until they fit. */
-export function encodeState(state: TenantState, bytesMax = NOTIFY_STATE_BYTES_MAX): Uint8Array {
+/** The bytes of a state, or of what `form` makes of it; where they are too many the oldest messages are given up until they fit. */
+export function encodeState(state: TenantState, { bytesMax = NOTIFY_STATE_BYTES_MAX, form = (whole: TenantState): object => whole } = {}): Uint8Array {
   for (;;) {
-    const bytes = new TextEncoder().encode(JSON.stringify(state))
+    const bytes = new TextEncoder().encode(JSON.stringify(form(state)))
     if (bytes.byteLength <= bytesMax) return bytes
     const longest = Object.values(state.routes).sort((a, b) => b.queue.length - a.queue.length)[0]
     if (longest === undefined || longest.queue.length === 0) {
@@ -115,11 +120,11 @@ export function encodeState(state: TenantState, bytesMax = NOTIFY_STATE_BYTES_MA
   }
 }
 
-/** Null for bytes that are no state. */
-export function decodeState(bytes: Uint8Array): TenantState | null {
+/** A state, or the slip of one, whose alerts and groups are not all; null for bytes that are neither. */
+export function decodeState(bytes: Uint8Array): TenantState | Slip | null {
   try {
-    const state = JSON.parse(new TextDecoder().decode(bytes)) as TenantState
-    const sound = state.v === 1 && typeof state.tenant === 'string' && Number.isSafeInteger(state.seq) && typeof state.alerts === 'object' && typeof state.routes === 'object'
+    const state = JSON.parse(new TextDecoder().decode(bytes)) as TenantState | Slip
+    const sound = (state.v === 1 || (state.v === 2 && typeof state.copy === 'object')) && typeof state.tenant === 'string' && Number.isSafeInteger(state.seq) && typeof state.alerts === 'object' && typeof state.routes === 'object'
     return sound ? state : null
   } catch {
     return null

@@ -91,12 +91,12 @@ export function notifyRoutes(app: OpenAPIHono<KeyedEnv>, { keyring, routes, erra
   describe(app)
 }
 
-async function stateOf(kv: KeyValue, tenant: string): Promise<TenantState | null> {
+async function stateOf(kv: KeyValue, tenant: string): Promise<Pick<TenantState, 'routes'> | null> {
   const there = await kv.get(stateKey(tenant))
   return there === null ? null : decodeState(there.value)
 }
 
-function shown(stored: StoredRoute, state: TenantState | null) {
+function shown(stored: StoredRoute, state: Pick<TenantState, 'routes'> | null) {
   const { queue, sent, givenUp, lastSentMs, failures, failingSinceMs, lastError, lastErrorMs, silenced } = state?.routes[stored.id] ?? emptyRoute()
   const time = (ms: number | null) => (ms === null ? null : formatTime(ms))
   const oldest = queue.reduce<number | null>((least, { madeMs }) => (least === null ? madeMs : Math.min(least, madeMs)), null)

@@ -20,8 +20,9 @@ const STORY: Event[][] = [
 ]
 const ALL = ['a/1 opened 1', 'a/2 opened 1', 'b/1 opened 1', 'a/1 resolved 2', 'a/2 escalated 2', 'b/1 resolved 2']
 
-async function stageOf(route: object): Promise<Stage> {
+async function stageOf(route: object, changesMax?: number): Promise<Stage> {
   const stage = await Stage.open()
+  stage.changesMax = changesMax
   await stage.route('phone', route)
   return stage
 }
@@ -33,10 +34,12 @@ async function tell(stage: Stage): Promise<void> {
   }
 }
 
-it.each([['alone', {}], ['in groups', { groupBy: ['place'], wait: '1s', interval: '2s', remind: '60s' }]])(
+const GROUPS = { groupBy: ['place'], wait: '1s', interval: '2s', remind: '60s' }
+
+it.each([['alone', {}, undefined], ['in groups', GROUPS, undefined], ['in groups, with copies', GROUPS, 1]])(
   'loses no event, and repeats none under another id, wherever the first of two dies: each %s',
-  async (_, route) => {
-    const calm = await stageOf(route)
+  async (_, route, changesMax) => {
+    const calm = await stageOf(route, changesMax)
     const connection = calm.world.connect()
     await calm.notifier(connection)
     await tell(calm)
@@ -45,7 +48,7 @@ it.each([['alone', {}], ['in groups', { groupBy: ['place'], wait: '1s', interval
     const points = connection.points
     expect(points).toBeGreaterThan(20)
     for (let point = 1; point <= points; point++) {
-      const stage = await stageOf(route)
+      const stage = await stageOf(route, changesMax)
       const first = stage.world.connect()
       first.dieAt(point)
       void stage.notifier(first)
@@ -130,8 +133,8 @@ it('stores little of a tenant without routes, needs the log until it has, and kn
   await second.notifier.stop()
 })
 
-it('is one of two: who stores second finds out, and ends its term', async () => {
-  const stage = await stageOf({})
+it.each([['as a whole', undefined], ['beside a copy', 1]])('is one of two: who stores second finds out, and ends its term, storing %s', async (_, changesMax) => {
+  const stage = await stageOf({}, changesMax)
   const first = await stage.notifier()
   await tell(stage)
   const second = await stage.notifier()
@@ -268,6 +271,6 @@ it('keeps what it keeps of a tenant within its bounds, and counts what it gives 
   expect(notifier.states[0].routes.phone.givenUp).toBe(5)
   await notifier.stop()
   const state = { ...emptyState('t'), routes: { r: { ...emptyRoute(), queue: notifier.states[0].routes.phone.queue.slice() } } }
-  expect(encodeState(state, 100_000).byteLength).toBeLessThanOrEqual(100_000)
+  expect(encodeState(state, { bytesMax: 100_000 }).byteLength).toBeLessThanOrEqual(100_000)
   expect(state.routes.r.givenUp + state.routes.r.queue.length).toBe(NOTIFY_WAITING_MAX)
 })

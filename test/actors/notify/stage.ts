@@ -52,6 +52,8 @@ export class Stage {
   readonly received: Received[] = []
   /** What the receiver answers; it takes everything unless a test says otherwise. */
   answer: (message: Outgoing) => Outcome | Promise<Outcome> = () => ({ kind: 'taken' })
+  /** Of those that run here; undefined: as usual. */
+  changesMax: number | undefined
   readonly lines = quietLogger()
   #opened = new Map<string, number>()
   #seq = 0
@@ -106,7 +108,7 @@ export class Stage {
         return outcome
       })
     const told = new NotifierMetrics(metrics, () => notifier.states, () => true)
-    const notifier: Notifier = await Notifier.open({ connection, topology: this.topology, routes, rules, senders: { webhook: send, email: send, nats: send, mqtt: send }, clock, logger: this.lines.logger, metrics: told })
+    const notifier: Notifier = await Notifier.open({ connection, topology: this.topology, routes, rules, senders: { webhook: send, email: send, nats: send, mqtt: send }, clock, logger: this.lines.logger, metrics: told, changesMax: this.changesMax })
     return notifier
   }
 
