@@ -15,7 +15,7 @@ import { NOTIFY_EVENTS_MAX, NOTIFY_OPEN_MAX, NOTIFY_PAUSE_MAX_MS, NOTIFY_PAUSE_M
 import { fieldOf, selects, silences } from './route.ts'
 import type { Route } from './route.ts'
 import { emptyRoute } from './state.ts'
-import type { Delivery, Group, OpenAlert, RouteState, TenantState, Told } from './state.ts'
+import type { Delivery, Group, RouteState, TenantState, Told } from './state.ts'
 
 /** The routes of a tenant that are enabled, by id. */
 export type Routes = ReadonlyMap<string, Route>
@@ -34,10 +34,7 @@ export function hear(state: TenantState, told: Told, routes: Routes, nowMs: numb
   if (before !== undefined && before.number >= told.number) return
   const wasShelved = before?.state === 'shelved'
   if (told.event === 'resolved') delete state.alerts[told.id]
-  else {
-    state.alerts[told.id] = { ...told, state: STATE_AFTER[told.event as keyof typeof STATE_AFTER] ?? before?.state ?? 'open' }
-    if (before === undefined) forgetOldest(state.alerts)
-  }
+  else state.alerts[told.id] = { ...told, state: STATE_AFTER[told.event as keyof typeof STATE_AFTER] ?? before?.state ?? 'open' }
   for (const [id, route] of routes) {
     const of = (state.routes[id] ??= emptyRoute())
     // Whoever has put it aside need not hear that it is over.
@@ -47,9 +44,10 @@ export function hear(state: TenantState, told: Told, routes: Routes, nowMs: numb
   }
 }
 
-function forgetOldest(alerts: Record<string, OpenAlert>): void {
+/** Lets go of what came first where more is open than is remembered. Once a commit: to look for it costs as much as there is. */
+export function forgetOldest({ alerts }: TenantState): void {
   const ids = Object.keys(alerts)
-  if (ids.length > NOTIFY_OPEN_MAX) delete alerts[ids[0]]
+  for (const id of ids.slice(0, Math.max(0, ids.length - NOTIFY_OPEN_MAX))) delete alerts[id]
 }
 
 function take(state: TenantState, of: RouteState, route: Route, told: Told, nowMs: number): void {

@@ -42,23 +42,20 @@ export class FairCopy {
 
   slipOf(state: TenantState, copy: CopyRef): Slip {
     const routes = Object.entries(state.routes).map(([id, of]) => {
-      const before = this.#groups.get(id) ?? new Map<string, Group>()
-      return [id, { ...of, groups: changed(of.groups, before, isSame), gone: gone(of.groups, before) }] as const
+      const { changed, gone } = since(of.groups, this.#groups.get(id) ?? NONE, isSame)
+      return [id, { ...of, groups: changed, gone }] as const
     })
-    return { ...state, v: 2, copy, alerts: changed(state.alerts, this.#alerts, (a, b) => a === b), gone: gone(state.alerts, this.#alerts), routes: Object.fromEntries(routes) }
-  }
-
-  /** How many alerts and groups have changed since. */
-  changes(state: TenantState): number {
-    let count = countOf(state.alerts, this.#alerts, (a, b) => a === b)
-    for (const [id, { groups }] of Object.entries(state.routes)) count += countOf(groups, this.#groups.get(id) ?? new Map<string, Group>(), isSame)
-    return count
+    const { changed, gone } = since(state.alerts, this.#alerts, (a, b) => a === b)
+    return { ...state, v: 2, copy, alerts: changed, gone, routes: Object.fromEntries(routes) }
   }
 }
 
-/** Alerts and groups of a state that has no copy. */
-export function sizeOf({ alerts, routes }: TenantState): number {
-  return Object.values(routes).reduce((sum, { groups }) => sum + Object.keys(groups).length, Object.keys(alerts).length)
+/** Alerts and groups that are stored with it: changed or gone in a slip, all in a state. */
+export function sizeOf(stored: TenantState | Slip): number {
+  let size = Object.keys(stored.alerts).length
+  for (const { groups } of Object.values<RouteState>(stored.routes)) size += Object.keys(groups).length
+  if (stored.v === 2) for (const { gone } of [stored, ...Object.values(stored.routes)]) size += gone.length
+  return size
 }
 
 /** The state that a slip and its copy are. Alerts of the copy are the copy's own objects. */
@@ -67,26 +64,21 @@ export function together({ copy: _, gone, ...slip }: Slip, copy: TenantState): T
   return { ...slip, v: 1, alerts: merged(copy.alerts, slip.alerts, gone), routes: Object.fromEntries(routes) }
 }
 
-type Same<T> = (a: T, b: T) => boolean
+const NONE: ReadonlyMap<string, Group> = new Map()
 
-function changed<T>(now: Record<string, T>, before: ReadonlyMap<string, T>, same: Same<T>): Record<string, T> {
-  return Object.fromEntries(Object.entries(now).filter(([key, value]) => !before.has(key) || !same(value, before.get(key)!)))
-}
-
-function gone<T>(now: Record<string, T>, before: ReadonlyMap<string, T>): string[] {
-  return [...before.keys()].filter((key) => now[key] === undefined)
-}
-
-function countOf<T>(now: Record<string, T>, before: ReadonlyMap<string, T>, same: Same<T>): number {
-  let [there, differing] = [0, 0]
-  for (const key in now) {
-    if (!before.has(key)) differing++
-    else {
-      there++
-      if (!same(now[key], before.get(key)!)) differing++
-    }
+/** What has changed, and the names of what is gone. It is done at each store, with thousands of them: nothing is made of what is as it was. */
+function since<T>(now: Record<string, T>, before: ReadonlyMap<string, T>, same: (a: T, b: T) => boolean): { changed: Record<string, T>; gone: string[] } {
+  const changed: Record<string, T> = {}
+  let there = 0
+  for (const key of Object.keys(now)) {
+    const value = now[key]
+    const was = before.get(key)
+    if (was !== undefined) there++
+    if (was === undefined || !same(value, was)) changed[key] = value
   }
-  return differing + before.size - there
+  const gone: string[] = []
+  if (there < before.size) for (const key of before.keys()) if (now[key] === undefined) gone.push(key)
+  return { changed, gone }
 }
 
 function merged<T>(before: Record<string, T>, now: Record<string, T>, gone: readonly string[]): Record<string, T> {

@@ -12,7 +12,7 @@ import { ErrorCode, isOperating } from '../../runtime/errors.ts'
 import { NOTIFY_CHANGES_MAX, NOTIFY_SETTLE_MS, RETRY_MAX_MS, RETRY_MIN_MS } from '../../runtime/limits.ts'
 import type { KeyValue } from '../../runtime/log.ts'
 import { FairCopy, PLACES, sizeOf, together } from './fair-copy.ts'
-import type { CopyRef } from './fair-copy.ts'
+import type { CopyRef, Slip } from './fair-copy.ts'
 import { copyKey, decodeState, emptyState, encodeState, stateKey, tenantOf } from './state.ts'
 import type { TenantState } from './state.ts'
 
@@ -48,6 +48,9 @@ export class Kept {
     this.stored = idsIn(state)
   }
 }
+
+/** The state as it is stored. */
+const formOf = ({ state, copy }: Kept): TenantState | Slip => (copy === null ? state : copy.fair.slipOf(state, copy.ref))
 
 const idsIn = ({ routes }: TenantState) => new Set(Object.values(routes).flatMap(({ queue }) => queue.map(({ id }) => id)))
 
@@ -147,13 +150,20 @@ export class Keeper {
 
   async #store(kept: Kept): Promise<void> {
     do {
-      await this.#copyAnew(kept)
+      kept.state.by = this.#by
+      let form: TenantState | Slip | null = formOf(kept)
+      if (sizeOf(form) > (this.#options.changesMax ?? NOTIFY_CHANGES_MAX)) {
+        await this.#copyAnew(kept)
+        form = null
+      }
       kept.life = 'storing'
       kept.storingFrom = kept.newFrom
       kept.newFrom = Infinity
-      kept.state.by = this.#by
-      const { copy } = kept
-      const bytes = encodeState(kept.state, copy === null ? {} : { form: (state) => copy.fair.slipOf(state, copy.ref) })
+      const bytes = encodeState(kept.state, () => {
+        const made = form ?? formOf(kept)
+        form = null
+        return made
+      })
       const stored = idsIn(kept.state)
       kept.revision = await this.#put(stateKey(kept.state.tenant), bytes, kept.revision)
       kept.storingFrom = Infinity
@@ -163,11 +173,9 @@ export class Keeper {
     kept.life = 'clean'
   }
 
-  /** F2: a copy in the other place, once much has changed since the one that there is. What changes meanwhile is on the slip. */
+  /** F2: a copy in the other place. What changes meanwhile is on the slip. */
   async #copyAnew(kept: Kept): Promise<void> {
-    const { changesMax = NOTIFY_CHANGES_MAX } = this.#options
     const { state, copy, revisions } = kept
-    if ((copy === null ? sizeOf(state) : copy.fair.changes(state)) <= changesMax) return
     const bytes = encodeState(state)
     const fair = new FairCopy(state)
     const place = copy?.ref.place === 0 ? 1 : 0

@@ -20,7 +20,7 @@ import type { Topology } from '../../runtime/topology.ts'
 import { decodeAlerts } from '../partition/effects.ts'
 import type { FollowerLogger } from '../store/follow.ts'
 import { readReader, writeReader } from '../store/readers.ts'
-import { dueOf, hear, passTime, sendableAt } from './desk.ts'
+import { dueOf, forgetOldest, hear, passTime, sendableAt } from './desk.ts'
 import { Keeper } from './keeper.ts'
 import type { Kept } from './keeper.ts'
 import type { NotifierMetrics } from './metrics.ts'
@@ -187,6 +187,7 @@ export class Notifier {
       const active = routes.active(tenant)
       const nowMs = clock.now()
       for (const told of list) hear(state, told, active, nowMs)
+      forgetOldest(state)
       passTime(state, active, nowMs)
       state.seq = seq
       if (active.size > 0) this.#keeper.changed(kept, fromSeq)

@@ -101,10 +101,10 @@ export const copyKey = (tenant: string, place: Place) => `${stateKey(tenant)}.${
 /** The tenant whose state, or copy of it, is there; null for the key of something else. */
 export const tenantOf = (key: string) => (key.startsWith(PREFIX) ? Buffer.from(key.slice(PREFIX.length).replace(/\..*/, ''), 'base64url').toString() : null)
 
-/** The bytes of a state, or of what `form` makes of it; where they are too many the oldest messages are given up until they fit. */
-export function encodeState(state: TenantState, { bytesMax = NOTIFY_STATE_BYTES_MAX, form = (whole: TenantState): object => whole } = {}): Uint8Array {
+/** The bytes of a state, or of the form that it has at each call; where they are too many the oldest messages are given up until they fit. */
+export function encodeState(state: TenantState, form: () => object = () => state, bytesMax = NOTIFY_STATE_BYTES_MAX): Uint8Array {
   for (;;) {
-    const bytes = new TextEncoder().encode(JSON.stringify(form(state)))
+    const bytes = new TextEncoder().encode(JSON.stringify(form()))
     if (bytes.byteLength <= bytesMax) return bytes
     const longest = Object.values(state.routes).sort((a, b) => b.queue.length - a.queue.length)[0]
     if (longest === undefined || longest.queue.length === 0) {
