@@ -10,7 +10,7 @@ import { copyFile, link, mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
 import { copiedLakeSql } from '../actors/store/catalog.ts'
-import { manifestPath, readNewestWhole, segmentsDir } from '../actors/store/manifest.ts'
+import { filesOf, manifestPath, readNewestWhole, segmentsDir, withWholeParts } from '../actors/store/manifest.ts'
 import type { Manifest } from '../actors/store/manifest.ts'
 import { readFlags } from '../runtime/config.ts'
 import type { Env, FlagSpec } from '../runtime/config.ts'
@@ -47,9 +47,9 @@ export async function copyLake(lakeDir: string, target: string): Promise<Manifes
   for (let left = TRIES; ; left--) {
     const found = await readNewestWhole(lakeDir)
     if (found === null) throw new OperatingError('config', `Cannot copy ${lakeDir} as it must hold a lake: it has no manifest`)
-    const { manifest } = found
+    const manifest = await withWholeParts(lakeDir, found.manifest)
     try {
-      for (const { file } of manifest.segments) await place(join(segmentsDir(lakeDir), file), join(segmentsDir(target), file))
+      for (const file of manifest.segments.flatMap(filesOf)) await place(join(segmentsDir(lakeDir), file), join(segmentsDir(target), file))
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || left === 0) throw error
       continue

@@ -260,6 +260,12 @@ export const DRIVEN_MAX = 2_000
 export const DRIVERS_BODY_BYTES_MAX = 16_384
 /** Rules of a tenant; beyond it 400. Bytes of one that is sent; beyond it 413. */
 export const RULES_MAX = 500
+/** Kept views of a tenant; beyond it 400. Each manifest names those of all. */
+export const VIEWS_MAX = 32
+/** Bytes of a view that is sent; beyond it 413. */
+export const VIEW_BODY_BYTES_MAX = 16_384
+/** How long one view may be computed over one segment. */
+export const VIEW_PARTS_MAX_MS = 600_000
 export const RULE_BODY_BYTES_MAX = 32_768
 /** What a trial of a rule on history looks at: its series, the first by name, and the readings of all of them; beyond it 400. */
 export const TRIAL_SERIES_MAX = 200

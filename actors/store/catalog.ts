@@ -13,9 +13,13 @@
 
 import { join, resolve } from 'node:path'
 import type { Disk } from '../../runtime/disk.ts'
+import { partialSql, partsTable, shownSql } from '../view/kept.ts'
+import type { KeptView } from '../view/kept.ts'
+import { sourceMacros } from '../view/sources.ts'
 import { segmentsDir } from './manifest.ts'
 import type { Manifest, Segment } from './manifest.ts'
 import { ownViewSql } from './own-views.ts'
+import { partsFileOf } from './parts.ts'
 import { PLAIN_TABLES } from './plain.ts'
 import type { Shelf } from './shelf.ts'
 import { fillSql, readSql } from './sql.ts'
@@ -32,24 +36,45 @@ export function windowsViewSql(relationOf: (size: number) => string): string {
 }
 
 /** What of a manifest its views depend on. */
-export type Shown = Pick<Manifest, 'segments' | 'ownViews'>
+export type Shown = Pick<Manifest, 'segments' | 'ownViews' | 'views'>
 
 /** The views as statements. `create` begins a view's statement, up to its name; `path` says where a segment lies. */
 export function lakeViews(manifest: Shown, { create, path }: { create: string; path: (file: string) => string }): string {
-  const relation = (table: TableName, size?: number) => {
-    const parts = listsOf(table, manifest.segments, size).map(({ name, tenant, segments }) => {
-      const files = segments.map(({ file }) => literal(path(file))).join(', ')
-      // Where all have the same columns, only one of them is opened to learn which.
-      const list = `read_duckdb([${files}], table_name = '${name}', union_by_name = ${segments.some(({ form }) => form !== FORM)})`
-      return ofSizeSql(name, pieceSql(name, list, tenant), size)
-    })
-    return parts.length === 0 ? emptySql(table) : unionSql(table, parts)
-  }
+  const relation = (table: TableName, size?: number) => relationOf(table, manifest.segments, path, size)
   const relations = Object.fromEntries(SHOWN.map((table) => [table, relation(table)]))
   const fixed = fillSql(TEMPLATE, { create, ...relations, windows: windowsViewSql((size) => relation('windows', size)) }).trimEnd()
   const rows = `(SELECT tenant, metric AS actor, device AS key, made_at AS "at", body FROM ${relations.own_rows})`
   const own = Object.entries(manifest.ownViews ?? {}).map(([actor, columns]) => `\n\n${create}${actor} AS\n${ownViewSql(actor, columns, rows)};`)
-  return `${fixed}${fixed.endsWith(';') ? '' : ';'}${own.join('')}\n`
+  const macros = Object.values(sourceMacros(create.replace('VIEW', 'MACRO'), relations.readings)).map((macro) => `\n\n${macro};`)
+  return `${fixed}${fixed.endsWith(';') ? '' : ';'}${own.join('')}${macros.join('')}${keptViews(manifest, { create, path }).join('')}\n`
+}
+
+/** The views that are kept. A name that two tenants have given is none here, as nobody could tell whose it is. */
+function keptViews({ views = {}, ownViews = {}, segments }: Shown, { create, path }: { create: string; path: (file: string) => string }): string[] {
+  const named = Object.entries(views).flatMap(([tenant, of]) => Object.entries(of).map(([name, view]) => ({ tenant, name, view })))
+  const isFree = (name: string) => !Object.hasOwn(ownViews, name) && named.filter((other) => other.name === name).length === 1
+  return named.filter(({ name }) => isFree(name)).map(({ tenant, name, view }) => `\n\n${create}"${name}" AS\n${shownSql(view, keptParts(tenant, view, segments, path))};`)
+}
+
+/** The parts of a view: those that are stored, and those of the segments that have none. */
+function keptParts(tenant: string, view: KeptView, segments: readonly Segment[], path: (file: string) => string): string[] {
+  const where = new Map(segments.map((segment) => [segment, partsFileOf(segment, view.id)]))
+  const files = [...new Set(where.values())].filter((file) => typeof file === 'string')
+  const stored = files.length === 0 ? [] : [`SELECT * FROM read_duckdb([${files.map((file) => literal(path(file))).join(', ')}], table_name = '${partsTable(view.id)}')`]
+  const open = segments.filter((segment) => where.get(segment) === undefined && (segment.tenant ?? tenant) === tenant)
+  const relation = relationOf('readings', open, path)
+  return open.length === 0 ? stored : [...stored, partialSql(view, `(SELECT * FROM ${relation} WHERE tenant = ${literal(tenant)})`)]
+}
+
+/** A table of some segments, as it follows FROM. */
+function relationOf(table: TableName, segments: readonly Segment[], path: (file: string) => string, size?: number): string {
+  const parts = listsOf(table, segments, size).map(({ name, tenant, segments }) => {
+    const files = segments.map(({ file }) => literal(path(file))).join(', ')
+    // Where all have the same columns, only one of them is opened to learn which.
+    const list = `read_duckdb([${files}], table_name = '${name}', union_by_name = ${segments.some(({ form }) => form !== FORM)})`
+    return ofSizeSql(name, pieceSql(name, list, tenant), size)
+  })
+  return parts.length === 0 ? emptySql(table) : unionSql(table, parts)
 }
 
 /** The segments that make up a table, in lists that are read alike: of one of its own tables, and of one tenant, where they are; older ones apart. */

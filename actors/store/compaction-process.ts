@@ -1,5 +1,6 @@
 /**
- * Runs one merge in a process of its own, below everybody else in priority: its job comes over IPC, its segment goes back, and it ends.
+ * Runs one merge, or makes parts of one segment, in a process of its own, below everybody else in priority: its job comes over IPC, what came of it goes
+ * back, and it ends.
  * It ends as well when its parent does.
  */
 
@@ -8,6 +9,8 @@ import process from 'node:process'
 import { compact } from './compaction.ts'
 import type { CompactionJob } from './compaction.ts'
 import { duckdbShelf } from './duckdb-shelf.ts'
+import { makeParts } from './parts.ts'
+import type { PartsJob } from './parts.ts'
 
 /** Of 19, which is the least. */
 const NICENESS = 10
@@ -20,10 +23,11 @@ try {
 } catch {
   // Where priorities can't be set the merge runs at the usual one.
 }
-process.once('message', (job: CompactionJob) => {
+process.once('message', (message: { merge: CompactionJob } | { parts: PartsJob }) => {
   const answer = (message: object) => process.send!(message, () => process.exit(0))
-  compact(job, { shelf: duckdbShelf }).then(
-    (segment) => answer({ segment }),
+  const made: Promise<unknown> = 'merge' in message ? compact(message.merge, { shelf: duckdbShelf }) : makeParts(message.parts, { shelf: duckdbShelf })
+  made.then(
+    (made) => answer({ made }),
     (error: unknown) => answer({ error: String(error) }),
   )
 })

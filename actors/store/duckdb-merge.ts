@@ -14,6 +14,7 @@ import type { CompactionJob } from './compaction.ts'
 import { LakeDatabase } from './database.ts'
 import { writeFile } from './duckdb-segment.ts'
 import type { SegmentSource } from './duckdb-segment.ts'
+import type { Segment } from './manifest.ts'
 import { ageOf, orderOf, PLAIN_TABLES } from './plain.ts'
 import type { PlainTable } from './plain.ts'
 import type { SegmentFacts } from './shelf.ts'
@@ -103,7 +104,19 @@ const MERGES: Record<(typeof MERGED)[number], (from: string, where: string) => s
 
 const WHOLE: Slice = { after: null, upTo: null, large: false }
 
-async function slicesOf(db: LakeDatabase, { inputs }: CompactionJob, before: string | null, sliceRows: number): Promise<Slice[]> {
+/** Conditions that cut the readings of a segment into slices; one that is empty where it is a slice itself. */
+export async function readingSlices(db: LakeDatabase, segment: Segment, sliceRows: number): Promise<string[]> {
+  const from = await db.relation('readings', [segment], '*')
+  if (from === null) return []
+  const slices: string[] = []
+  for (const slice of await slicesOf(db, { inputs: [segment] }, null, sliceRows)) {
+    const conditions = within(slice, 3)
+    for (const more of slice.large ? await timesOf(db, from, conditions, sliceRows) : [[]]) slices.push([...conditions, ...more].join(' AND '))
+  }
+  return slices
+}
+
+async function slicesOf(db: LakeDatabase, { inputs }: Pick<CompactionJob, 'inputs'>, before: string | null, sliceRows: number): Promise<Slice[]> {
   const rows = inputs.reduce((sum, s) => sum + WEIGHTS.reduce((of, [table, weight]) => of + weight * rowsOfTable(table, s.rows), 0), 0)
   if (rows <= sliceRows) return [WHOLE]
   const weights: string[] = []

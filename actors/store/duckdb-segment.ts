@@ -30,7 +30,7 @@ export interface SegmentSource {
  * The form of the files, which DuckDB 1.4 and later read: names of series are kept as a dictionary that filters are tried on, so that queries
  * are two to three times as fast as with the form that DuckDB writes unasked.
  */
-const STORAGE_VERSION = 'v1.4.0'
+export const STORAGE_VERSION = 'v1.4.0'
 
 /** What becomes a file. */
 export interface FileContent {

@@ -7,12 +7,14 @@
 
 import { WINDOW_SIZES_MS } from '../reading/window.ts'
 import { lakeViews } from './catalog.ts'
+import type { Shown } from './catalog.ts'
 import { LakeDatabase } from './database.ts'
 import type { StagedColumn } from './database.ts'
 import { mergeSegments } from './duckdb-merge.ts'
+import { writeParts } from './duckdb-parts.ts'
 import { writeSeal } from './duckdb-segment.ts'
 import { lockLake } from './lock.ts'
-import type { Manifest, Segment } from './manifest.ts'
+import type { Segment } from './manifest.ts'
 import type { DirtyWindow } from './recompute.ts'
 import type { Candidates, OwnedRow, SealContent, SealedReadings, SegmentFacts, Shelf, ShelfPort } from './shelf.ts'
 import { fillSql, readSql } from './sql.ts'
@@ -134,7 +136,7 @@ class DuckDbShelf implements Shelf {
     })
   }
 
-  async writeViews(path: string, manifest: Pick<Manifest, 'segments' | 'ownViews'>, folder: string): Promise<void> {
+  async writeViews(path: string, manifest: Shown, folder: string): Promise<void> {
     const alias = `catalog${++this.#catalogs}`
     await this.#db.run(`ATTACH ${literal(path)} AS ${alias} (BLOCK_SIZE 16384)`)
     try {
@@ -158,4 +160,5 @@ export const duckdbShelf: ShelfPort = {
   lock: (lakeDir, clock) => lockLake(lakeDir, clock),
   open: async (lakeDir, options) => new DuckDbShelf(await LakeDatabase.open(lakeDir, options)),
   merge: mergeSegments,
+  parts: writeParts,
 }

@@ -11,8 +11,18 @@ import { systemDisk } from '../../runtime/disk.ts'
 import type { Disk } from '../../runtime/disk.ts'
 import { OperatingError } from '../../runtime/errors.ts'
 import type { Position } from '../../runtime/journal.ts'
+import { isKeptView, isViewName } from '../view/kept.ts'
+import type { KeptViews } from '../view/kept.ts'
 import { isSoundView } from './own-views.ts'
 import type { OwnViews } from './own-views.ts'
+
+/** A file of parts of kept views, beside the segment whose readings they are of: `<lake>/segments/<file>`, never written again. */
+export interface Parts {
+  readonly file: string
+  readonly bytes: number
+  /** Rows by the view's id; of one without any there is no table. */
+  readonly rows: Readonly<Record<string, number>>
+}
 
 /** A sealed DuckDB file: `<lake>/segments/<file>`, mode 0444, never written again. */
 export interface Segment {
@@ -35,6 +45,10 @@ export interface Segment {
   readonly tenant?: string
   /** `FORM` of the version that wrote it: segments of one form have the same columns. Absent of those written before there was such. */
   readonly form?: string
+  /** Parts of its readings, each view in one of these files; absent where there are none yet. */
+  readonly parts?: readonly Parts[]
+  /** Of views whose parts could not be made of it, why, by their id. */
+  readonly failed?: Readonly<Record<string, string>>
 }
 
 /** How far one partition is in the lake. */
@@ -80,6 +94,8 @@ export interface Manifest {
   readonly floorMs?: number
   /** Views of own actors whose rows are in the lake; absent where there never was one. */
   readonly ownViews?: OwnViews
+  /** Views that are kept; absent where there never was one. */
+  readonly views?: KeptViews
   /** By partition number. */
   readonly covered: Readonly<Record<string, Covered>>
   readonly segments: readonly Segment[]
@@ -134,7 +150,7 @@ const isTime = (ms: unknown): boolean => Number.isFinite(ms)
 const isFileName = (name: unknown): boolean => typeof name === 'string' && name !== '' && !name.includes('/')
 
 /** Whether everything is there that a store goes on from: a file whose bytes turned on the disk may still be JSON. */
-function isWhole({ madeAt, resultsCreated, resultsBase, resultsFrom, inputFrom, settleUntil, floorMs = 0, ownViews = {}, covered, segments, superseded }: Manifest): boolean {
+function isWhole({ madeAt, resultsCreated, resultsBase, resultsFrom, inputFrom, settleUntil, floorMs = 0, ownViews = {}, views = {}, covered, segments, superseded }: Manifest): boolean {
   const heads = isTime(madeAt) && typeof resultsCreated === 'string' && isTime(resultsBase) && isCount(resultsFrom) && (settleUntil === null || isTime(settleUntil)) && isTime(floorMs)
   const place = (p: { created: string; seq: number }) => typeof p.created === 'string' && isCount(p.seq)
   const maybe = (ms: number | null) => ms === null || isTime(ms)
@@ -142,10 +158,12 @@ function isWhole({ madeAt, resultsCreated, resultsBase, resultsFrom, inputFrom, 
   const segment = (s: Segment) => {
     const spans = [s.tsMin, s.tsMax, s.readingsMin, s.readingsMax].every(maybe) && isTime(s.sealedFrom) && isTime(s.sealedTo)
     const said = [s.tenant, s.form].every((text) => text === undefined || typeof text === 'string')
-    return isFileName(s.file) && spans && said && [s.level, s.bytes, ...Object.values(s.rows)].every(isCount)
+    const parts = (s.parts ?? []).every(({ file, bytes, rows }) => isFileName(file) && [bytes, ...Object.values(rows)].every(isCount))
+    return isFileName(s.file) && spans && said && parts && [s.level, s.bytes, ...Object.values(s.rows)].every(isCount)
   }
   const lists = segments.every(segment) && superseded.every(({ file, until }) => isFileName(file) && isTime(until))
-  return heads && lists && Object.entries(ownViews).every(([actor, columns]) => isSoundView(actor, columns)) && Object.values(inputFrom).every(place) && Object.values(covered).every(partition)
+  const kept = Object.entries(views).every(([tenant, of]) => Object.entries(of).every(([name, view]) => isViewName(name) && isKeptView(tenant, view)))
+  return heads && lists && kept && Object.entries(ownViews).every(([actor, columns]) => isSoundView(actor, columns)) && Object.values(inputFrom).every(place) && Object.values(covered).every(partition)
 }
 
 /** The newest manifest that reads whole; null of a lake that has none yet. Throws `OperatingError` `config` where some are there and none reads. */
@@ -163,6 +181,29 @@ export async function readNewestManifest(lakeDir: string, disk: Disk = systemDis
     'config',
     `Cannot open the lake as one of its manifests must read whole: none in ${lakeDir} does. Restore the folder from a copy, or move it away so that a new lake is filled from the logs`,
   )
+}
+
+/** The files of a segment: its own, and those of its parts. */
+export function filesOf({ file, parts = [] }: Segment): string[] {
+  return [file, ...parts.map((of) => of.file)]
+}
+
+/** What its files take, bytes. */
+export function bytesOf({ bytes, parts = [] }: Segment): number {
+  return parts.reduce((sum, of) => sum + of.bytes, bytes)
+}
+
+/** A manifest without the parts whose files are not there whole: they are only a cache, and are made again. */
+export async function withWholeParts(lakeDir: string, manifest: Manifest, disk: Disk = systemDisk): Promise<Manifest> {
+  const isThere = async ({ file, bytes }: Parts) => (await disk.size(join(segmentsDir(lakeDir), file)).catch(() => null)) === bytes
+  const segments: Segment[] = []
+  for (const segment of manifest.segments) {
+    const { parts = [], ...rest } = segment
+    const whole: Parts[] = []
+    for (const of of parts) if (await isThere(of)) whole.push(of)
+    segments.push(whole.length === parts.length ? segment : { ...rest, ...(whole.length === 0 ? {} : { parts: whole }) })
+  }
+  return segments.every((segment, i) => segment === manifest.segments[i]) ? manifest : { ...manifest, segments }
 }
 
 /** Makes the folders of a lake where they are missing, such that a power cut can't take them with all that is in them. */
@@ -198,7 +239,7 @@ export async function sweep(lakeDir: string, disk: Disk = systemDisk): Promise<s
   for (const version of versions) {
     const manifest = await readManifest(lakeDir, version, disk)
     if (manifest === null) return []
-    for (const segment of manifest.segments) named.add(segment.file)
+    for (const segment of manifest.segments) for (const file of filesOf(segment)) named.add(file)
     for (const old of manifest.superseded) named.add(old.file)
   }
   if (versions.length === 0) return []

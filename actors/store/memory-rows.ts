@@ -120,3 +120,13 @@ export function seriesOf(readings: readonly LakeRow[], placed: Readonly<Record<(
     return row
   })
 }
+
+/** Of each series of some readings how many there are, and their sum, in order of the series. */
+export function countsOf(readings: readonly LakeRow[]): [series: string, count: number, sum: number][] {
+  const counts = new Map<string, [number, number]>()
+  for (const { device, metric, value } of readings) {
+    const [count, sum] = counts.get(`${device}\n${metric}`) ?? [0, 0]
+    counts.set(`${device}\n${metric}`, [count + 1, sum + Number(value)])
+  }
+  return [...counts].map(([series, [count, sum]]): [string, number, number] => [series, count, sum]).sort(([a], [b]) => (a < b ? -1 : 1))
+}

@@ -12,14 +12,16 @@ import type { Disk } from '../../runtime/disk.ts'
 import { STORE_LOCK_WAIT_MS } from '../../runtime/limits.ts'
 import { CLOSED_BY, WINDOW_SIZES_MS, windowStart } from '../reading/window.ts'
 import { LEDGER_COUNTS } from './buffer.ts'
+import type { Shown } from './catalog.ts'
 import type { CompactionJob } from './compaction.ts'
 import { lakeTaken, LOCK_RETRY_MS } from './lock.ts'
 import { segmentsDir } from './manifest.ts'
-import type { Manifest, Segment } from './manifest.ts'
-import { bySize, newestWindows, ofAllSizes, readingKey, seriesOf, statisticsOf, sumLedger, windowKey } from './memory-rows.ts'
+import type { Segment } from './manifest.ts'
+import { bySize, countsOf, newestWindows, ofAllSizes, readingKey, seriesOf, statisticsOf, sumLedger, windowKey } from './memory-rows.ts'
 import type { LakeRow, Point } from './memory-rows.ts'
 import { packSegment, readSegment } from './memory-segment.ts'
 import type { SegmentTables } from './memory-segment.ts'
+import type { PartsFacts, PartsJob } from './parts.ts'
 import type { DirtyWindow } from './recompute.ts'
 import type { Candidates, LakeLock, OwnedRow, SealContent, SealedReadings, SegmentFacts, Shelf, ShelfPort } from './shelf.ts'
 import { ageOf, namesOf, PLAIN_TABLES } from './plain.ts'
@@ -164,7 +166,7 @@ class MemoryShelf implements Shelf {
     }))
   }
 
-  async writeViews(path: string, manifest: Pick<Manifest, 'segments' | 'ownViews'>, folder: string): Promise<void> {
+  async writeViews(path: string, manifest: Shown, folder: string): Promise<void> {
     await this.#disk.write(path, pack(manifest.segments.map((s) => join(folder, s.file))))
   }
 
@@ -201,6 +203,15 @@ class MemoryShelf implements Shelf {
     })
   }
 
+  /** It knows no SQL: the parts of every view are how many readings there are of each series, and their sum. */
+  async parts({ segment, views }: PartsJob, path: string, signal?: AbortSignal): Promise<PartsFacts> {
+    const { readings } = await readSegment(this.#disk, join(segmentsDir(this.#lakeDir), segment.file))
+    signal?.throwIfAborted()
+    const made = Object.fromEntries(views.map(({ tenant, view }) => [view.id, countsOf(readings.filter((row) => row.tenant === tenant))]))
+    await this.#disk.write(path, pack(made))
+    return { rows: Object.fromEntries(Object.entries(made).map(([id, of]) => [id, of.length])), failed: {} }
+  }
+
   async #tables({ file }: Segment): Promise<SegmentTables> {
     const held = this.#held.get(file) ?? (await readSegment(this.#disk, join(segmentsDir(this.#lakeDir), file)))
     this.#held.set(file, held)
@@ -225,6 +236,7 @@ export function memoryShelf(disk: LockingDisk): ShelfPort {
     lock: (lakeDir, clock) => lock(disk, lakeDir, clock),
     open: async (lakeDir) => new MemoryShelf(disk, lakeDir),
     merge: (job, path, signal) => new MemoryShelf(disk, job.lakeDir).merge(job, path, signal),
+    parts: (job, path, signal) => new MemoryShelf(disk, job.lakeDir).parts(job, path, signal),
   }
 }
 

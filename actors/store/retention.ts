@@ -9,6 +9,7 @@
  */
 
 import { shareBefore } from './compaction.ts'
+import { bytesOf } from './manifest.ts'
 import type { Segment } from './manifest.ts'
 
 export const DAY_MS = 86_400_000
@@ -17,7 +18,7 @@ export const DAY_MS = 86_400_000
 export function floorToFit(segments: readonly Segment[], { bytesMax, floorMs }: { bytesMax: number; floorMs: number }): number {
   const times = segments.filter((s) => s.tsMin !== null && s.tsMax !== null)
   if (times.length === 0) return floorMs
-  const bytesBehind = (ms: number) => segments.reduce((sum, s) => sum + s.bytes * (1 - shareBefore(s, ms)), 0)
+  const bytesBehind = (ms: number) => segments.reduce((sum, s) => sum + bytesOf(s) * (1 - shareBefore(s, ms)), 0)
   if (bytesBehind(floorMs) <= bytesMax) return floorMs
   const days = (ms: number) => Math.floor(ms / DAY_MS)
   let low = days(Math.max(floorMs, Math.min(...times.map((s) => s.tsMin!))))

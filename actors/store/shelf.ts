@@ -15,8 +15,10 @@
 
 import type { Clock } from '../../runtime/clock.ts'
 import type { SealBuffer } from './buffer.ts'
+import type { Shown } from './catalog.ts'
 import type { CompactionJob } from './compaction.ts'
-import type { Manifest, Segment } from './manifest.ts'
+import type { Segment } from './manifest.ts'
+import type { PartsFacts, PartsJob } from './parts.ts'
 import type { DirtyWindow, OwnedWindow } from './recompute.ts'
 
 /** The lock of a lake: it dies with the process that holds it, however it dies. */
@@ -82,7 +84,7 @@ export interface Shelf {
   /** Owned windows in the list of `segments` whose newest row is not one that the actor closed. */
   owned(segments: readonly Segment[]): Promise<OwnedRow[]>
   /** Writes the views of a lake as a file at `path`; `folder` is where its segments lie. */
-  writeViews(path: string, manifest: Pick<Manifest, 'segments' | 'ownViews'>, folder: string): Promise<void>
+  writeViews(path: string, manifest: Shown, folder: string): Promise<void>
   /** Lets go of the segments that `keep` does not name. */
   letGo(keep: ReadonlySet<string>): Promise<void>
   close(): void
@@ -95,4 +97,6 @@ export interface ShelfPort {
   open(lakeDir: string, options?: { memoryMiB?: number }): Promise<Shelf>
   /** Merges the inputs of a job into one file at `path`, beside whatever else the lake does. Rejects soon after `signal` aborts. */
   merge(job: CompactionJob, path: string, signal?: AbortSignal): Promise<SegmentFacts>
+  /** Writes the parts of a segment's readings that a job asks for as a file at `path`, as `merge` does. One view's failure is not another's. */
+  parts(job: PartsJob, path: string, signal?: AbortSignal): Promise<PartsFacts>
 }

@@ -15,9 +15,9 @@ import { systemDisk } from '../../runtime/disk.ts'
 import type { Disk } from '../../runtime/disk.ts'
 import { KEEP_SUPERSEDED_MS, SEAL_INTERVAL_MS, SEAL_ROWS_MAX, WRITER_WAITING_BYTES } from '../../runtime/limits.ts'
 import type { Log } from '../../runtime/log.ts'
-import { RESULTS, inputStream, isOwn } from '../../runtime/topology.ts'
 import type { Topology } from '../../runtime/topology.ts'
 import { windowStart } from '../reading/window.ts'
+import type { KeptViews } from '../view/kept.ts'
 import { SealBuffer } from './buffer.ts'
 import { writeCatalog } from './catalog.ts'
 import { compact, planCompaction } from './compaction.ts'
@@ -25,11 +25,14 @@ import type { CompactionJob } from './compaction.ts'
 import { duckdbShelf } from './duckdb-shelf.ts'
 import { Follower } from './follow.ts'
 import type { CoveredCommit, FollowerLag, FollowerLogger, FollowerPositions } from './follow.ts'
-import { keptVersions, makeLake, MANIFESTS_KEPT, manifestVersions, readManifest, readNewestWhole, segmentsDir, sweep, writeManifest } from './manifest.ts'
+import { EMPTY, newestWhole, renewed } from './go-on.ts'
+import { keptVersions, makeLake, MANIFESTS_KEPT, manifestVersions, readManifest, segmentsDir, sweep, writeManifest, filesOf } from './manifest.ts'
 import type { Manifest, Segment, Superseded } from './manifest.ts'
 import { withView } from './own-views.ts'
 import type { OwnViews } from './own-views.ts'
 import { loadOwned } from './owned.ts'
+import { makeParts, partsName, planParts, missingViews, viewsById, withoutOthers } from './parts.ts'
+import type { Made, PartsJob } from './parts.ts'
 import type { OwnedWindows } from './recompute.ts'
 import { DAY_MS, floorToFit } from './retention.ts'
 import { sealBuffer } from './seal.ts'
@@ -58,6 +61,10 @@ export interface LakeWriterOptions {
   readonly compaction?: boolean
   /** Does the merging; in this process by default. */
   readonly compact?: (job: CompactionJob, signal: AbortSignal) => Promise<Segment>
+  /** The views that are to be kept, as they are now; none by default. */
+  readonly views?: () => KeptViews
+  /** Makes parts; in this process by default. */
+  readonly parts?: (job: PartsJob, signal: AbortSignal) => Promise<Made>
   /** Called when a manifest is the newest and its catalog is in place. */
   readonly onManifest?: (manifest: Manifest) => void
   /** Called once when the writer can't go on. */
@@ -105,6 +112,7 @@ export class LakeWriter {
   #compactions = 0
   #sealMs = 0
   #mergeAfterMs = 0
+  #partsAfterMs = 0
   /** Manifests that a restart may go back to, oldest first. */
   #kept: Manifest[]
 
@@ -144,7 +152,7 @@ export class LakeWriter {
     let shelf: Shelf | null = null
     try {
       await makeLake(lakeDir, disk)
-      const found = await newestWhole(options, disk)
+      const found = await newestWhole(lakeDir, { logger: options.logger, disk })
       if (found !== null) await sweep(lakeDir, disk)
       for (const leftover of (await disk.list(join(lakeDir, 'tmp'))) ?? []) await disk.removeAll(join(lakeDir, 'tmp', leftover))
       shelf = await port.open(lakeDir, { memoryMiB: options.memoryMiB })
@@ -259,7 +267,7 @@ export class LakeWriter {
   }
 
   /** Writes the next manifest and shows it. */
-  async #commit(segments: readonly Segment[], replaced: readonly Superseded[], changed: (FollowerPositions & Pick<Manifest, 'ownViews'>) | { readonly floorMs: number } | null): Promise<void> {
+  async #commit(segments: readonly Segment[], replaced: readonly Superseded[], changed: (FollowerPositions & Pick<Manifest, 'ownViews'>) | Pick<Manifest, 'floorMs' | 'views'> | null): Promise<void> {
     const { clock, lakeDir, onManifest } = this.#options
     const now = Math.floor(clock.now())
     const before = this.#manifest
@@ -269,19 +277,25 @@ export class LakeWriter {
     await writeManifest(lakeDir, next, this.#disk)
     this.#manifest = next
     this.#kept = [...this.#kept, next].slice(-MANIFESTS_KEPT)
-    if (segments !== before.segments || next.ownViews !== before.ownViews) {
+    if (segments !== before.segments || next.ownViews !== before.ownViews || next.views !== before.views) {
       await this.#shelf.letGo(new Set(segments.map((s) => s.file)))
       await writeCatalog(this.#shelf, { lakeDir, manifest: next, disk: this.#disk })
     }
     onManifest?.(next)
   }
 
-  /** Merges or drops what is due at `nowMs`, one step, and sweeps; gives whether there was anything to merge. */
+  /** Does what is due at `nowMs`, one step, and sweeps; gives whether there was anything to merge, or to make parts of. */
   async upkeep(nowMs: number): Promise<boolean> {
-    const { lakeDir, clock, logger, keepSupersededMs = KEEP_SUPERSEDED_MS } = this.#options
-    // Only here, where no merge is under way: what a merge has written is named by no manifest yet.
+    const { lakeDir } = this.#options
+    // Only here, where neither a merge nor parts are under way: what they have written is named by no manifest yet.
     await this.#exclusive(async () => void (await sweep(lakeDir, this.#disk)))
     await this.#exclusive(() => this.#fit())
+    await this.#exclusive(() => this.#takeViews())
+    return (await this.#merge(nowMs)) || (await this.#addParts(nowMs))
+  }
+
+  async #merge(nowMs: number): Promise<boolean> {
+    const { lakeDir, clock, logger, keepSupersededMs = KEEP_SUPERSEDED_MS } = this.#options
     const dropBeforeMs = this.#dropBefore(nowMs)
     const job = planCompaction(this.#manifest.segments, { nowMs, clock, lakeDir, dropBeforeMs })
     if (job === null || nowMs < this.#mergeAfterMs) return false
@@ -291,9 +305,11 @@ export class LakeWriter {
     try {
       const { compact: merge = (job, signal) => compact(job, { shelf: this.#port, disk: this.#disk, signal }) } = this.#options
       merged = await merge(job, this.#ending.signal)
+      const views = missingViews(merged, viewsById(this.#manifest.views ?? {}))
+      if (views.length > 0) merged = { ...merged, ...(await this.#makeParts({ lakeDir, file: partsName(merged, clock), segment: merged, views })) }
     } catch (error) {
       // A merge only saves files: the lake is whole without it. What it has written so far may be large, and it may fail again and again.
-      for (const leftover of [job.file, `${job.file}.wal`]) await this.#disk.removeAll(join(lakeDir, 'tmp', leftover)).catch(() => {})
+      await this.#clear(job.file)
       this.#mergeAfterMs = nowMs + MERGE_RETRY_MS
       if (!this.#ending.signal.aborted) logger.warn({ err: error, files: job.inputs.length }, 'segments could not be merged: trying again later')
       return false
@@ -303,9 +319,10 @@ export class LakeWriter {
       const kept = this.#manifest.segments.filter((s) => !inputs.has(s.file))
       const until = Math.floor(clock.now()) + keepSupersededMs
       const dropped = ({ tsMin }: Segment) => (dropBeforeMs !== null && tsMin !== null && tsMin < dropBeforeMs ? { dropped: true as const } : {})
-      const replaced = this.#manifest.segments.filter((s) => inputs.has(s.file)).map((s): Superseded => ({ file: s.file, until, ...dropped(s) }))
-      if (replaced.length !== inputs.size) {
-        await this.#disk.remove(join(lakeDir, 'segments', merged.file)).catch(() => {})
+      const gone = this.#manifest.segments.filter((s) => inputs.has(s.file))
+      const replaced = gone.flatMap((s) => filesOf(s).map((file): Superseded => ({ file, until, ...dropped(s) })))
+      if (gone.length !== inputs.size) {
+        for (const file of filesOf(merged)) await this.#disk.remove(join(segmentsDir(lakeDir), file)).catch(() => {})
         return
       }
       await this.#commit([merged, ...kept].sort((a, b) => a.sealedFrom - b.sealedFrom), replaced, null)
@@ -313,6 +330,56 @@ export class LakeWriter {
     })
     logger.info({ level: job.level, files: job.inputs.length, bytes: merged.bytes, ms: Math.round(clock.monotonic() - begun) }, 'segments merged')
     return true
+  }
+
+  /** Takes over which views are to be kept, and lets go of the parts of others. */
+  async #takeViews(): Promise<void> {
+    const { clock, views: current, keepSupersededMs = KEEP_SUPERSEDED_MS } = this.#options
+    const { segments, views = {} } = this.#manifest
+    const next = current?.() ?? views
+    if (JSON.stringify(next) === JSON.stringify(views)) return
+    const all = viewsById(next)
+    const changed = segments.map((segment) => withoutOthers(segment, all))
+    const kept = new Set(changed.flatMap(filesOf))
+    const until = Math.floor(clock.now()) + keepSupersededMs
+    const replaced = segments.flatMap(filesOf).filter((file) => !kept.has(file)).map((file) => ({ file, until }))
+    await this.#commit(replaced.length === 0 && changed.every((s, i) => s === segments[i]) ? segments : changed, replaced, { views: next })
+  }
+
+  /** Makes parts of views of segments that have none, for about as long as there is between two looks. */
+  async #addParts(nowMs: number): Promise<boolean> {
+    const { clock, lakeDir } = this.#options
+    const until = clock.monotonic() + UPKEEP_INTERVAL_MS
+    for (let made = false; ; made = true) {
+      const job = nowMs < this.#partsAfterMs ? null : planParts(this.#manifest.segments, this.#manifest.views ?? {}, { nowMs, clock, lakeDir })
+      if (job === null || this.#ending.signal.aborted || (made && clock.monotonic() >= until)) return made
+      const parts = await this.#makeParts(job)
+      if (parts === null) {
+        this.#partsAfterMs = nowMs + MERGE_RETRY_MS
+        return made
+      }
+      // Only upkeep takes segments away, so it is still there; but a seal may have added others.
+      await this.#exclusive(() => this.#commit(this.#manifest.segments.map((s) => (s.file === job.segment.file ? { ...s, ...parts } : s)), [], null))
+    }
+  }
+
+  /** Null where they could not be made: the lake is whole without them. */
+  async #makeParts(job: PartsJob): Promise<Made | null> {
+    const { logger, clock, parts: make = (job, signal) => makeParts(job, { shelf: this.#port, disk: this.#disk, signal }) } = this.#options
+    const begun = clock.monotonic()
+    try {
+      const made = await make(job, this.#ending.signal)
+      logger.info({ segment: job.segment.file, views: job.views.length, failed: made.failed, ms: Math.round(clock.monotonic() - begun) }, 'parts of views made')
+      return made
+    } catch (error) {
+      await this.#clear(job.file)
+      if (!this.#ending.signal.aborted) logger.warn({ err: error, segment: job.segment.file }, 'parts of views could not be made: trying again later')
+      return null
+    }
+  }
+
+  async #clear(file: string): Promise<void> {
+    for (const leftover of [file, `${file}.wal`]) await this.#disk.removeAll(join(this.#options.lakeDir, 'tmp', leftover)).catch(() => {})
   }
 
   /** The event time before which all is to be dropped; null: nothing is. Whole days, since a window across the edge would else count what is gone. */
@@ -371,40 +438,3 @@ export class LakeWriter {
 }
 
 const NO_VIEWS: OwnViews = {}
-
-const EMPTY: Manifest = {
-  format: 1,
-  version: 0,
-  madeAt: 0,
-  resultsCreated: '',
-  resultsBase: 0,
-  resultsFrom: 1,
-  inputFrom: {},
-  settleUntil: null,
-  covered: {},
-  segments: [],
-  superseded: [],
-}
-
-/** The manifest to go on from; null of a new lake. */
-async function newestWhole({ lakeDir, logger }: LakeWriterOptions, disk: Disk): Promise<Manifest | null> {
-  const found = await readNewestWhole(lakeDir, disk)
-  for (const { version, missing } of found?.passed ?? []) {
-    logger.error({ version, missing }, 'a manifest or a segment that it names is not whole: going back to the manifest before')
-  }
-  return found?.manifest ?? null
-}
-
-/** The manifest for the streams that are there: where one was made anew, versions go on above all that are in the lake, and what the lake holds is settled by it. */
-async function renewed(manifest: Manifest, { log, topology }: { log: Log; topology: Topology }): Promise<Manifest> {
-  if (manifest.version === 0) return manifest
-  const results = await log.info(RESULTS)
-  let changed = results.created !== manifest.resultsCreated
-  const resultsBase = changed ? manifest.resultsBase + Math.max(manifest.resultsFrom, ...Object.values(manifest.covered).map((c) => c.resultsSeq)) : manifest.resultsBase
-  for (const [partition, covered] of Object.entries(manifest.covered)) {
-    if (covered.input.seq > 0 && !isOwn(Number(partition)) && (await log.info(inputStream(topology, Number(partition)))).created !== covered.input.created) changed = true
-  }
-  if (!changed) return manifest
-  const times = manifest.segments.flatMap((s) => (s.tsMax === null ? [] : [s.tsMax]))
-  return { ...manifest, resultsBase, settleUntil: times.length === 0 ? manifest.settleUntil : Math.max(manifest.settleUntil ?? -Infinity, ...times) }
-}

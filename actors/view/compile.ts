@@ -12,7 +12,7 @@
 
 import { KEPT, keptName, whyNotKept } from './aggregates.ts'
 import type { Kept } from './aggregates.ts'
-import { shownSql, viewId } from './kept.ts'
+import { NO_READINGS, partialSql, shownSql, viewId } from './kept.ts'
 import type { Columns, KeptView } from './kept.ts'
 import { HOPPING, hoppingSql, SESSIONS, sessionsSql, SOURCE_COLUMNS, SOURCES, windowStarts } from './sources.ts'
 
@@ -167,7 +167,16 @@ export async function compileView(tenant: string, parsed: string, sql: string, d
 
   const grouped = isSessions ? SESSION_PARTS.map(column) : keys
   const written = await db.write(selectTree({ list: [...grouped.map((key, i) => named(storable(key), `k${i}`)), ...stored.map((part, i) => named(part, `a${i}`))], table: 'source', where: isSessions ? null : where, groups: grouped.length }))
-  const partial = `, source AS (${source.sql}) ${written}`
+  // A table of values of several columns each is not read back by all that DuckDB has to read tables: each stands in a column of its own.
+  const widths = stored.map((part) => (part.children as Node[])[0]).map((x) => (x?.class === 'FUNCTION' && x.function_name === 'struct_pack' ? (x.children as unknown[]).length : 0))
+  const each = (i: number, write: (v: number) => string) => Array.from({ length: widths[i] }, (_, v) => write(v))
+  const taken = stored.flatMap((_, i) => (widths[i] === 0 ? [`a${i}`] : each(i, (v) => `a${i}.v${v} AS a${i}_${v}`)))
+  const given = stored.map((_, i) => (widths[i] === 0 ? `a${i}` : `{${each(i, (v) => `'v${v}': a${i}_${v}`).join(', ')}} AS a${i}`))
+  const gs = grouped.map((_, i) => `k${i}`)
+  const partial = `, source AS (${source.sql}) SELECT ${[...gs, ...taken].join(', ')} FROM (${written})`
+  for (const [, type] of await db.describe(partialSql({ partial }, NO_READINGS))) {
+    if (!/^[A-Z]+( WITH TIME ZONE)?(\([0-9,]+\))?$/.test(type)) throw refuse(`each value that it stores must be one, and none is a ${type}. Several, as in (ts, value), may stand for the order of arg_min and arg_max`)
+  }
 
   const sums: string[] = []
   const values: string[] = []
@@ -178,9 +187,9 @@ export async function compileView(tenant: string, parsed: string, sql: string, d
   }
   if (matched !== null) sums.push(`sum(a${matched}) AS matched`)
   const ks = keys.map((_, i) => `k${i}`)
-  const groupedSql = isSessions ? joinedSessions(keys, source.arguments[0], sums) : `SELECT ${[...ks, ...sums].join(', ') || '1'} FROM parts${ks.length === 0 ? '' : ` GROUP BY ${ks.join(', ')}`}`
+  const groupedSql = isSessions ? joinedSessions(keys, source.arguments[0], sums) : `SELECT ${[...ks, ...sums].join(', ') || '1'} FROM whole${ks.length === 0 ? '' : ` GROUP BY ${ks.join(', ')}`}`
   const last = await db.write(selectTree({ list, table: 'merged', where: filter }))
-  const body = `, grouped AS (${groupedSql}), merged AS (SELECT ${[...ks, ...values].join(', ') || '1'} FROM grouped${matched === null ? '' : ' WHERE matched > 0'}) `
+  const body = `, whole AS (SELECT ${[...gs, ...given].join(', ') || '1'} FROM parts), grouped AS (${groupedSql}), merged AS (SELECT ${[...ks, ...values].join(', ') || '1'} FROM grouped${matched === null ? '' : ' WHERE matched > 0'}) `
   const view = { id: viewId(tenant, partial), sql, partial, shown: `${body}${last}`, shows }
   const types = await db.describe(shownSql(view, []))
   if (types.every(([, type], i) => type === shows[i][1])) return view
@@ -369,7 +378,7 @@ function checkUnbound(node: Node): void {
 /** Sessions of parts, joined where no gap is between them. */
 function joinedSessions(keys: readonly Node[], gap: string, sums: readonly string[]): string {
   const series = 'tenant, device, metric'
-  const named = `SELECT * RENAME (${SESSION_PARTS.map((name, i) => `k${i} AS ${name}`).join(', ')}) FROM parts`
+  const named = `SELECT * RENAME (${SESSION_PARTS.map((name, i) => `k${i} AS ${name}`).join(', ')}) FROM whole`
   const begins = `SELECT *, CASE WHEN session_start - max(session_end) OVER (PARTITION BY ${series} ORDER BY session_start ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) <= ${gap} THEN 0 ELSE 1 END AS begins FROM (${named})`
   const numbered = `SELECT *, sum(begins) OVER (PARTITION BY ${series} ORDER BY session_start) AS session FROM (${begins})`
   const bounds: Readonly<Record<string, string>> = { session_start: 'min(session_start)', session_end: 'max(session_end)' }
