@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises'
 import process from 'node:process'
 import { CONDITIONS_HELP } from '../actors/alert/document-conditions.ts'
-import { readAdminKey } from '../runtime/admin-key.ts'
+import { askApi, columnsOf } from '../runtime/ask-api.ts'
 import { readFlags } from '../runtime/config.ts'
 import type { Env, Flags, FlagSpec } from '../runtime/config.ts'
 import { isOperating, OperatingError } from '../runtime/errors.ts'
@@ -57,18 +57,18 @@ export async function main(argv: string[], env: Env): Promise<void> {
 
 async function act(action: string, [id, file]: readonly string[], flags: Flags<typeof SPEC>): Promise<string> {
   const path = `/v1/rules/${encodeURIComponent(id ?? '')}`
-  if (action === 'list') return listed((await ask(flags, 'GET', '/v1/rules')) as Listed, flags.json)
+  if (action === 'list') return listed((await askApi(flags, 'GET', '/v1/rules')) as Listed, flags.json)
   if (action === 'delete') {
-    await ask(flags, 'DELETE', path)
+    await askApi(flags, 'DELETE', path)
     return flags.json ? JSON.stringify({ id, deleted: true }) : `Rule ${id} is gone; what it had open is resolved.`
   }
   const body = file === undefined ? undefined : await readRule(file)
   if (action === 'put') {
-    const stored = (await ask(flags, 'PUT', path, body)) as { revision: number }
+    const stored = (await askApi(flags, 'PUT', path, body)) as { revision: number }
     return flags.json ? JSON.stringify(stored) : `Rule ${id} is stored as revision ${stored.revision}.`
   }
   const range = new URLSearchParams({ from: flags.from, ...(flags.to === '' ? {} : { to: flags.to }) })
-  const tried = (await ask(flags, 'POST', `${path}/try?${range}`, body)) as Tried
+  const tried = (await askApi(flags, 'POST', `${path}/try?${range}`, body)) as Tried
   if (flags.json) return JSON.stringify(tried)
   const { alerts, series, readings, known, met, events } = tried
   const lines = events.map(({ at, device, event, severity, message }) => `${at}  ${event.padEnd(12)} ${severity.padEnd(9)} ${device}  ${message}`)
@@ -78,8 +78,7 @@ async function act(action: string, [id, file]: readonly string[], flags: Flags<t
 function listed(answer: Listed, asJson: boolean): string {
   if (asJson) return JSON.stringify(answer)
   const rows = [['ID', 'REVISION', 'IN FORCE', 'NAME', 'SELECTS'], ...answer.rules.map((r) => [r.id, String(r.revision), r.in_force ? 'yes' : 'not yet', r.rule.name ?? '-', JSON.stringify(r.rule.select)])]
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)))
-  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column])).join('  ').trimEnd()).join('\n')
+  return columnsOf(rows)
 }
 
 async function readRule(file: string): Promise<string> {
@@ -90,30 +89,6 @@ async function readRule(file: string): Promise<string> {
     return Buffer.concat(parts).toString()
   } catch (cause) {
     throw new OperatingError('config', `Cannot read the rule as ${file} must be readable: ${(cause as Error).message}`, { cause })
-  }
-}
-
-async function ask({ url, key, data, revision }: Flags<typeof SPEC>, method: string, path: string, body?: string): Promise<unknown> {
-  const headers: Record<string, string> = { authorization: `Bearer ${key ?? (await readAdminKey(data))}` }
-  if (body !== undefined) headers['content-type'] = 'application/json'
-  if (revision === 0) headers['if-none-match'] = '*'
-  else if (revision !== null) headers['if-match'] = `"${revision}"`
-  let answer: Response
-  try {
-    answer = await fetch(new URL(path, url), { method, headers, body })
-  } catch (cause) {
-    throw new OperatingError('config', `Cannot reach ${url} as a system must run there: ${String((cause as Error).cause ?? cause)}`, { cause })
-  }
-  const text = await answer.text()
-  if (answer.ok) return text === '' ? null : JSON.parse(text)
-  throw new OperatingError('config', problemIn(text) ?? `${url} answered ${answer.status}`)
-}
-
-function problemIn(text: string): string | null {
-  try {
-    return (JSON.parse(text) as { detail?: string }).detail ?? null
-  } catch {
-    return null
   }
 }
 

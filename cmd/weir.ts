@@ -21,6 +21,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   notifier: { summary: 'tells people of alerts, as their routes say', load: () => import('./notifier.ts') },
   lake: { summary: 'copies the lake, whole, while its store runs', load: () => import('./lake.ts') },
   keys: { summary: 'creates, lists, rotates and revokes API keys', load: () => import('./keys.ts') },
+  views: { summary: 'lists and edits SELECTs whose rows are kept up to date', load: () => import('./views.ts') },
   rules: { summary: 'lists, edits and tries the rules by which alerts are raised', load: () => import('./rules.ts') },
   backfill: { summary: 'loads history from CSV, Parquet or JSON files, beside what is live', load: () => import('./backfill.ts') },
   simulate: { summary: 'feeds real weather and a simulated farm with faults in it', load: () => import('./simulate.ts') },

@@ -73,7 +73,7 @@ const MAY_PUBLISH: Readonly<Record<NatsRole, readonly string[]>> = {
     `$O.${BUCKET_SNAPSHOTS}.>`,
     purging(SNAPSHOTS),
   ],
-  // Stores purge what every reader has behind it, register themselves as readers, keep the units, drivers and rules that were named and what is usual for
+  // Stores purge what every reader has behind it, register themselves as readers, keep the units, drivers, rules and views that were named and what is usual for
   // kinds, where alerts are sent, and append what people answer and do about alerts, what is usual, rules, and hours of drivers to the input.
   store: [
     ...COMMON,
@@ -85,6 +85,7 @@ const MAY_PUBLISH: Readonly<Record<NatsRole, readonly string[]>> = {
     `$KV.${BUCKET_META}.drivers.>`,
     `$KV.${BUCKET_META}.rules.>`,
     `$KV.${BUCKET_META}.ruled.>`,
+    `$KV.${BUCKET_META}.views.>`,
     `$KV.${BUCKET_NOTIFY}.route.>`,
     `$KV.${BUCKET_META}.documents.>`,
     'own.>',

@@ -55,6 +55,11 @@ export class TenantValues<T> {
     this.#unwatch()
   }
 
+  /** What is known of all tenants. */
+  all(): readonly T[] {
+    return [...this.#known.values()].map(({ value }) => value)
+  }
+
   of(tenant: string): Revised<T> {
     return this.#known.get(this.#keyOf(tenant)) ?? { revision: 0, value: this.#options.none }
   }

@@ -27,6 +27,7 @@ import { CourseTeller } from '../fleet/courses.ts'
 import { DriverRegistry, DriverRelay } from '../fleet/drivers.ts'
 import { RuleRelay } from '../fleet/rule-relay.ts'
 import { RuleRegistry } from '../fleet/rules.ts'
+import { ViewRegistry } from '../view/registry.ts'
 import { FleetLearner } from '../fleet/learner.ts'
 import { Errands } from '../notify/errands.ts'
 import { RouteRegistry } from '../notify/routes.ts'
@@ -144,14 +145,15 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
   // A stream that was made anew under this process is not the one that was read: the process starts again, from the manifest.
   const offReconnect = connection.onReconnect(() => void follower.check().catch(fail))
 
-  const sql = new SqlPool({ tail, lakeDir: folder, clock, logger, ...options.sql })
+  const views = await ViewRegistry.open(meta)
+  const sql = new SqlPool({ tail, keptOf: (tenant) => views.of(tenant).views, lakeDir: folder, clock, logger, ...options.sql })
   const members = () => (['edge', 'worker', 'store', 'notifier'] as const).flatMap((role) => [...membership.view(role)])
   const units = await UnitRegistry.open(meta)
   const plots = await PlotRegistry.open(meta)
   const presences = new ActorPresences(connection.bus, clock)
   const ownNames = await OwnNames.open(meta)
   const documents: AnalyticsSources['documents'] = { get: (place) => getDocument(meta, place), put: (document) => putDocument(meta, document) }
-  const { app } = createAnalytics({ tail, sql, hub, log, topology, keyring, units, learner, drivers, rules, ruleRelay, plots, routes, errands: new Errands(connection.bus, clock), clock, logger, progress: follower, members, actors: () => presences.view(), ownPartitionOf: (actor) => ownNames.partitionOf(actor), documents })
+  const { app } = createAnalytics({ tail, sql, hub, log, topology, keyring, units, learner, drivers, rules, ruleRelay, plots, routes, views, errands: new Errands(connection.bus, clock), clock, logger, progress: follower, members, actors: () => presences.view(), ownPartitionOf: (actor) => ownNames.partitionOf(actor), documents })
   app.route('/', dashboardRoutes())
   if (metrics !== undefined) registerMetrics(metrics, { connection, topology, dataDir, clock, tail, sql, hub, follower, members })
 
@@ -187,6 +189,7 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
       await relay.stop()
       await ruleRelay.stop()
       rules.close()
+      views.close()
       routes?.registry.close()
       drivers.close()
       await follower.stop()

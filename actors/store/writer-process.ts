@@ -16,7 +16,9 @@ import { STATUS_INTERVAL_MS } from '../../runtime/limits.ts'
 import { connectNats } from '../../runtime/nats-log.ts'
 import { readInstallation } from '../../runtime/installation.ts'
 import { createLogger } from '../../runtime/telemetry.ts'
-import { compactAside } from './compaction-client.ts'
+import { BUCKET_META } from '../../runtime/topology.ts'
+import { ViewRegistry } from '../view/registry.ts'
+import { compactAside, makePartsAside } from './compaction-client.ts'
 import { Janitor } from './janitor.ts'
 import { LakeWriter } from './writer.ts'
 import type { LakeWriterStatus } from './writer.ts'
@@ -71,6 +73,7 @@ async function main(options: WriterProcessOptions): Promise<void> {
   })
   const connection = await connectNats({ servers: options.nats, name: `weir-store-writer ${options.name}`, clock })
   const topology = await readInstallation(connection, { clock })
+  const views = await ViewRegistry.open(await connection.kv(BUCKET_META, { create: false }))
   let failed: (error: unknown) => void = () => {}
   const failure = new Promise<never>((_, reject) => (failed = reject))
   failure.catch(() => {})
@@ -87,6 +90,8 @@ async function main(options: WriterProcessOptions): Promise<void> {
     retentionBytes: options.retentionBytes,
     memoryMiB: options.memoryMiB,
     compact: compactAside,
+    views: () => views.all(),
+    parts: makePartsAside,
     onManifest: ({ version }) => tell({ type: 'manifest', version }),
     onFailure: failed,
   })
@@ -113,6 +118,7 @@ async function main(options: WriterProcessOptions): Promise<void> {
     await report
     await janitor.stop()
     await writer.stop()
+    views.close()
     await connection.close().catch(() => {})
   }
   process.exit(0)

@@ -16,6 +16,7 @@ const PROMISED: Record<string, string[]> = {
   notifier: ['nats', 'host', 'port', 'notify-allow'],
   lake: ['data'],
   keys: ['nats', 'data', 'role', 'tenant'],
+  views: ['url', 'key', 'data', 'revision', 'json'],
   rules: ['url', 'key', 'data', 'from', 'to', 'revision', 'json'],
   backfill: ['url', 'key', 'map', 'device', 'metric', 'prefix', 'tz', 'order', 'rate', 'from-row', 'state', 'rejects', 'dry-run'],
   simulate: ['url', 'key', 'seed', 'speed', 'probes'],

@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { lawBreakers, withLake } from '../support/law.ts'
+import { lawBreakers, viewBreakers, withLake } from '../support/law.ts'
 import { Account, disorderedStream } from '../support/stream.ts'
 import type { Sent } from '../support/stream.ts'
 import { eventually, settled, startSystem } from '../support/system.ts'
@@ -86,6 +86,12 @@ describe('a reading goes from a POST to the lake exactly once', () => {
       while (next < batches.length) await send(next++)
     }
 
+    const keep = async (name: string, sql: string) => {
+      const answer = await system.fetch(`/v1/views/${name}`, { method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ sql }) })
+      expect(answer.status, await answer.text()).toBe(200)
+    }
+    await keep('by_hour', "SELECT device, metric, time_bucket(INTERVAL '1 hour', ts) AS hour, count(*) AS n, avg(value) AS mean, max(value) AS top FROM readings GROUP BY ALL")
+    await keep('overlapping', "SELECT metric, window_start, count(*) AS n FROM readings_hopping(INTERVAL '20 minutes', INTERVAL '1 hour') GROUP BY ALL HAVING count(*) > 3")
     const analyst = startAnalyst(system.dataDir)
     const killing = (async () => {
       const plan = ['weir-worker', 'weir-edge', 'weir-store', 'weir-store-writer', 'nats-server', 'weir-worker']
@@ -106,6 +112,13 @@ describe('a reading goes from a POST to the lake exactly once', () => {
     expect(account.acknowledged + unanswered).toBeGreaterThan(200_000)
 
     expect(await lawBreakers(system.dataDir)).toEqual([])
+    // One more comes when readings are there already, some of them with their parts.
+    await keep('runs', "SELECT device, metric, session_start, count(*) AS n FROM readings_sessions(INTERVAL '5 minutes') GROUP BY ALL")
+    await eventually('parts of all three are stored', async () => {
+      const { views } = await system.get<{ views: { parts: { made: number } }[] }>('/v1/views')
+      return views.length === 3 && views.every(({ parts }) => parts.made > 0)
+    }, 120_000)
+    expect((await viewBreakers(system.dataDir)).broken).toEqual([])
 
     const [{ found }] = await withLake(system.dataDir, (query) => query('SELECT count(*) AS found FROM readings'))
     const ledger = await system.get<Record<string, number>>('/v1/ledger')
@@ -131,6 +144,9 @@ describe('a reading goes from a POST to the lake exactly once', () => {
     const status = await settled(system)
     expect(status.accepted).toBe(before.accepted + 1)
     expect(await lawBreakers(system.dataDir)).toEqual([])
+    const views = await viewBreakers(system.dataDir)
+    expect(views.broken).toEqual([])
+    expect(views.stored).toBeGreaterThan(0)
   })
 })
 

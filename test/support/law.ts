@@ -5,6 +5,8 @@
 
 import { DuckDBInstance } from '@duckdb/node-api'
 import { join } from 'node:path'
+import { readNewestManifest } from '../../actors/store/manifest.ts'
+import { sameRows } from './same-rows.ts'
 
 export type Row = Record<string, unknown>
 
@@ -52,4 +54,20 @@ export async function lawBreakers(dataDir: string): Promise<Row[]> {
     )
   }
   return broken
+}
+
+/** Kept views whose rows are not those of their SELECT over the readings of the lake, with what is first amiss; and how many readings have their parts stored. */
+export async function viewBreakers(dataDir: string): Promise<{ broken: string[]; stored: number }> {
+  const lakeDir = join(dataDir, 'lake')
+  const { views = {}, segments } = (await readNewestManifest(lakeDir))!
+  const broken = await withLake(dataDir, async (query) => {
+    const rows = async (sql: string) => (await query(sql)).map((row) => Object.values(row))
+    const found: string[] = []
+    for (const [name, { sql }] of Object.values(views).flatMap((of) => Object.entries(of))) {
+      const why = sameRows(await rows(`SELECT * FROM ${name}`), await rows(sql))
+      if (why !== null) found.push(`${name}: ${why}`)
+    }
+    return found
+  })
+  return { broken, stored: segments.reduce((sum, { parts, rows }) => sum + (parts === undefined ? 0 : rows.readings), 0) }
 }

@@ -30,6 +30,7 @@ import { notifyRoutes } from './routes-notify.ts'
 import { plotRoutes } from './routes-plots.ts'
 import { ruleRoutes } from './routes-rules.ts'
 import { targetsRoute } from './routes-targets.ts'
+import { viewRoutes } from './routes-views.ts'
 import * as shapes from './schemas.ts'
 import { status } from '../data/status.ts'
 import { formatTime } from '../data/times.ts'
@@ -56,6 +57,7 @@ export function createAnalytics(sources: AnalyticsSources): { app: OpenAPIHono<K
   targetsRoute(get, sources)
   alertRoutes(app, get, sources)
   ruleRoutes(app, get, sources)
+  viewRoutes(app, get, sources)
   actorRoutes(app, sources)
   plotRoutes(app, get, sources)
   notifyRoutes(app, sources)

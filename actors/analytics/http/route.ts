@@ -21,6 +21,7 @@ import type { Errands } from '../../notify/errands.ts'
 import type { RouteRegistry } from '../../notify/routes.ts'
 import type { RuleRelay } from '../../fleet/rule-relay.ts'
 import type { RuleRegistry } from '../../fleet/rules.ts'
+import type { ViewRegistry } from '../../view/registry.ts'
 import type { FleetLearner } from '../../fleet/learner.ts'
 import type { LiveHub } from '../live/live.ts'
 import { timeMsOf } from './parameters.ts'
@@ -45,6 +46,7 @@ export interface AnalyticsSources {
   readonly learner: Pick<FleetLearner, 'kinds'>
   readonly drivers: Pick<DriverRegistry, 'of' | 'set'>
   readonly rules: Pick<RuleRegistry, 'of' | 'find' | 'put' | 'delete'>
+  readonly views: Pick<ViewRegistry, 'of' | 'put' | 'delete'>
   readonly ruleRelay: Pick<RuleRelay, 'isInForce'>
   readonly plots: Pick<PlotRegistry, 'of' | 'find' | 'put' | 'delete'>
   /** Routes of alerts, and the bucket that also holds what the notifier says of them; null where the installation has no place for them yet. */

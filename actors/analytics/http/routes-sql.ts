@@ -30,13 +30,14 @@ const FAILURES: Readonly<Record<SqlFailureCode, Pick<ProblemOptions, 'status' | 
   broken: { status: 500, title: 'Query broken' },
 }
 
-export function sqlRoutes({ get, post }: { get: Get; post: Post }, { sql, tail, logger }: AnalyticsSources): void {
+export function sqlRoutes({ get, post }: { get: Get; post: Post }, { sql, tail, views, logger }: AnalyticsSources): void {
   post(
     '/v1/sql',
     {
       summary: 'Rows of any read-only query of DuckDB',
       description:
-        'One SELECT over the views that /v1/sql/tables names: all sealed and all fresh rows of the tenant of the key, as of one moment. Answers ' +
+        'One SELECT over the views that /v1/sql/tables names, and readings_hopping(slide, size) and readings_sessions(gap), which are readings with window_start and ' +
+        'window_end, session_start and session_end: all sealed and all fresh rows of the tenant of the key, as of one moment. Answers ' +
         'stream. In JSON, numbers beyond 2^53 are texts, INTERVAL is as DuckDB shows it, of two columns of one name the second is called name_1, and ' +
         'truncated says that there were more than maxRows. The other formats can not say so: there a query of more rows fails, before the first ' +
         'byte by 400, and behind it by a connection that is cut. A problem has a code (refused, invalid, failed, rows, memory, time, busy) and, ' +
@@ -72,9 +73,11 @@ export function sqlRoutes({ get, post }: { get: Get; post: Post }, { sql, tail, 
   )
 
   const tables = VIEWS.map((name) => ({ name, columns: VIEW_COLUMNS[name].map(([column, type]) => ({ name: column, type })) }))
-  get('/v1/sql/tables', { summary: 'The tables of POST /v1/sql, and their columns', query: {}, answer: shapes.SqlTables }, ({ c }) => {
+  get('/v1/sql/tables', { summary: 'The tables of POST /v1/sql, and their columns', query: {}, answer: shapes.SqlTables }, ({ c, principal }) => {
     const own = Object.entries(tail.ownViews).map(([name, columns]) => ({ name, columns: ownViewColumns(columns).map(([column, type]) => ({ name: column, type })) }))
-    return c.json({ tables: [...tables, ...own] })
+    const kept = Object.entries(views.of(principal.tenant).views).filter(([name]) => !Object.hasOwn(tail.ownViews, name))
+    const ofKept = kept.map(([name, { shows }]) => ({ name, columns: shows.map(([column, type]) => ({ name: column, type })) }))
+    return c.json({ tables: [...tables, ...own, ...ofKept] })
   })
 }
 

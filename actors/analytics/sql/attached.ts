@@ -15,15 +15,17 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { join } from 'node:path'
 import type { Segment } from '../../store/manifest.ts'
+import { partsFileOf } from '../../store/parts.ts'
 import { TABLES, TABLE_NAMES, WINDOW_SIZES_SQL, WINDOW_TABLES, literal, ofSizeSql, tablesOf, unionSql } from '../../store/tables.ts'
 import type { TableName } from '../../store/tables.ts'
+import { partsTable } from '../../view/kept.ts'
 
 /** What is told of a segment; all of it is in the manifest. */
-export type SegmentFacts = Pick<Segment, 'file' | 'rows' | 'tsMin' | 'tsMax' | 'tenant'>
+export type SegmentFacts = Pick<Segment, 'file' | 'rows' | 'tsMin' | 'tsMax' | 'tenant' | 'parts'>
 
 interface Attached {
   readonly alias: string
-  readonly facts: SegmentFacts
+  facts: SegmentFacts
   /** By table, the least and the greatest tenant; asked for once, where the manifest does not say that there is but one. */
   readonly tenants: Map<TableName, readonly [least: string, greatest: string]>
 }
@@ -38,6 +40,8 @@ export class AttachedSegments {
   readonly #folder: string
   #known = new Map<string, SegmentFacts>()
   #attached = new Map<string, Attached>()
+  /** Aliases by file of parts. */
+  #parts = new Map<string, string>()
   #names = 0
 
   /** @param folder where the segments lie; the connection must be used by nobody else meanwhile. */
@@ -55,11 +59,40 @@ export class AttachedSegments {
       await this.#connection.run(`DETACH ${alias}`)
       this.#attached.delete(file)
     }
+    const parts = new Set([...this.#known.values()].flatMap((facts) => (facts.parts ?? []).map((of) => of.file)))
+    for (const [file, alias] of this.#parts) {
+      if (parts.has(file)) continue
+      await this.#connection.run(`DETACH ${alias}`)
+      this.#parts.delete(file)
+    }
     for (const facts of this.#known.values()) await this.#attach(facts)
   }
 
+  /**
+   * The parts of a view that are stored, as SELECTs, and the segments that have none of it yet. Files of parts are attached when a view is first asked
+   * for; they hold rows of its tenant alone.
+   */
+  async parts(id: string, tenant: string): Promise<{ readonly stored: string[]; readonly open: ReadonlySet<string> }> {
+    const stored: string[] = []
+    const open = new Set<string>()
+    for (const facts of this.#known.values()) {
+      const file = partsFileOf(facts, id)
+      if (file === undefined && (facts.tenant ?? tenant) === tenant) open.add(facts.file)
+      if (typeof file !== 'string') continue
+      let alias = this.#parts.get(file)
+      if (alias === undefined) {
+        alias = `s${++this.#names}`
+        await this.#connection.run(`ATTACH ${literal(join(this.#folder, file))} AS ${alias} (READ_ONLY)`)
+        this.#parts.set(file, alias)
+      }
+      stored.push(`SELECT * FROM ${alias}.main.${partsTable(id)}`)
+    }
+    return { stored, open }
+  }
+
   async #attach(facts: SegmentFacts): Promise<void> {
-    if (this.#attached.has(facts.file)) return
+    const known = this.#attached.get(facts.file)
+    if (known !== undefined) return void (known.facts = facts)
     const alias = `s${++this.#names}`
     await this.#connection.run(`ATTACH ${literal(join(this.#folder, facts.file))} AS ${alias} (READ_ONLY)`)
     const { tenant } = facts
@@ -68,12 +101,12 @@ export class AttachedSegments {
 
   /**
    * One tenant's rows of a table, as SELECTs to be united; the columns are those of the table, `tenant` a constant. `within` (epoch ms) leaves
-   * out segments whose times lie wholly outside; `size`, an index, is of windows; `plainTimes`: times are shown as they are.
+   * out segments whose times lie wholly outside; `only`: of these segments; `size`, an index, is of windows; `plainTimes`: times are shown as they are.
    */
-  async relation(table: TableName, tenant: string, options: { within?: { from: number; to: number }; size?: number; plainTimes: boolean }): Promise<string[]> {
-    const { within, size, plainTimes } = options
+  async relation(table: TableName, tenant: string, options: { within?: { from: number; to: number }; only?: ReadonlySet<string>; size?: number; plainTimes: boolean }): Promise<string[]> {
+    const { within, only, size, plainTimes } = options
     const reached = [...this.#attached.values()].filter(
-      ({ facts }) => within === undefined || facts.tsMin === null || facts.tsMax === null || (facts.tsMax >= within.from && facts.tsMin <= within.to),
+      ({ facts }) => (only === undefined || only.has(facts.file)) && (within === undefined || facts.tsMin === null || facts.tsMax === null || (facts.tsMax >= within.from && facts.tsMin <= within.to)),
     )
     const having = reached.flatMap((segment) => tablesOf(table, segment.facts.rows, size).map((name) => ({ segment, name })))
     await this.#learnTenants(having)

@@ -9,6 +9,7 @@ import { pack, unpack } from '../../../runtime/codec.ts'
 import type { SegmentFacts } from './attached.ts'
 import type { FreshRows } from './fresh-rows.ts'
 import type { OwnViews } from '../../store/own-views.ts'
+import type { KeptView } from '../../view/kept.ts'
 import type { ViewName } from './views.ts'
 
 export type SqlFormat = 'json' | 'ndjson' | 'csv' | 'arrow' | 'parquet'
@@ -25,6 +26,8 @@ export interface Ask {
   readonly rowsMax: number
   /** Views of own actors that there are. */
   readonly own?: OwnViews
+  /** The tenant's kept views that may be meant, by name. */
+  readonly kept?: Readonly<Record<string, KeptView>>
 }
 
 /** What the store says. */
@@ -33,6 +36,8 @@ export type ToProcess =
   | { readonly k: 'ask'; readonly ask: Ask }
   | { readonly k: 'go'; readonly tenant: string; readonly fresh: FreshRows }
   | { readonly k: 'stop' }
+  /** Asks for a kept view, which is answered as JSON. */
+  | { readonly k: 'compile'; readonly tenant: string; readonly sql: string }
 
 /**
  * Why a query has no answer, or no whole one.

@@ -14,6 +14,7 @@
  */
 
 import { SQL_DEPTH_MAX, SQL_NODES_MAX } from '../../../runtime/limits.ts'
+import { SOURCES } from '../../view/sources.ts'
 import { ALLOWED_CALLS, ALLOWED_TABLES, SYNTAX_CALLS } from './functions.ts'
 import { SqlError } from './frames.ts'
 import { VIEWS } from './views.ts'
@@ -96,6 +97,14 @@ const called =
     throw new Refusal(`Cannot run the query as ${what} must be one that a public query may call: current value is ${told(value)}`, placeOf(node))
   }
 
+/** A function of a FROM: one of DuckDB's, or one that is made of the readings. */
+const calledTable: Look = (walk, value, scope, node) => {
+  if (typeof value !== 'string' || !Object.hasOwn(SOURCES, folded(value))) return called(TABLES, 'a table function')(walk, value, scope, node)
+  walk.sources.add(folded(value))
+  walk.calls.add(folded(value))
+  walk.views.add('readings')
+}
+
 const typeInfo = fieldsOf({
   type: plain, alias: plain, extension_info: none, child_type: (walk, value, scope) => type(walk, value, scope, {}), size: plain, width: plain, scale: plain,
   child_types: listOf(fieldsOf({ first: plain, second: (walk, value, scope) => type(walk, value, scope, {}) })),
@@ -176,7 +185,7 @@ const TABLE_REFERENCES: Readonly<Record<string, Fields>> = {
   SUBQUERY: { subquery: query, column_name_alias: plain },
   TABLE_FUNCTION: {
     function: (walk, value, scope, node) => {
-      walk.fields(value, { ...EXPRESSION, ...EXPRESSIONS.FUNCTION.fields, function_name: called(TABLES, 'a table function') }, scope, node)
+      walk.fields(value, { ...EXPRESSION, ...EXPRESSIONS.FUNCTION.fields, function_name: calledTable }, scope, node)
     },
     column_name_alias: plain, with_ordinality: plain,
   },
@@ -213,12 +222,18 @@ class Walk {
   /** Views of own actors, which show rows of `own_rows`. */
   readonly own = new Set<string>()
   readonly calls = new Set<string>()
+  /** Kept views, whose rows are made of readings. */
+  readonly kept = new Set<string>()
+  /** Functions of view/sources.ts. */
+  readonly sources = new Set<string>()
   readonly #ownNames: readonly string[]
+  readonly #keptNames: readonly string[]
   #nodes = 0
   #depth = 0
 
-  constructor(ownNames: readonly string[]) {
-    this.#ownNames = ownNames
+  constructor({ own = [], kept = [] }: OtherNames) {
+    this.#ownNames = own
+    this.#keptNames = kept
   }
 
   /** Looks at each field of a node; one that is not among `fields` is refused. */
@@ -257,8 +272,15 @@ class Walk {
       this.views.add('own_rows')
       return
     }
+    if (view === undefined && this.#keptNames.includes(name)) {
+      this.kept.add(name)
+      // What it calls is the parts' affair, and not looked at here.
+      this.calls.add(`view ${name}`)
+      this.views.add('readings')
+      return
+    }
     if (view === undefined) {
-      throw new Refusal(`Cannot run the query as a table must be one of ${[...VIEWS, ...this.#ownNames].join(', ')}, or of its own WITH: current value is ${told(value)}`, placeOf(node))
+      throw new Refusal(`Cannot run the query as a table must be one of ${[...VIEWS, ...this.#ownNames, ...this.#keptNames].join(', ')}, or of its own WITH: current value is ${told(value)}`, placeOf(node))
     }
     this.views.add(view)
   }
@@ -284,10 +306,21 @@ export interface Passed {
   readonly calls: ReadonlySet<string>
   /** Those of own actors, by name. */
   readonly own: ReadonlySet<string>
+  /** Those that are kept, by name. */
+  readonly kept: ReadonlySet<string>
+  /** Functions of view/sources.ts that it stands on. */
+  readonly sources: ReadonlySet<string>
 }
 
-/** Checks what `json_serialize_sql` gave, parsed. `ownNames` are the views of own actors. Throws `Refusal`, and nothing else. */
-export function passGate(tree: unknown, ownNames: readonly string[] = []): Passed {
+/** Names of views beside `VIEWS`. */
+export interface OtherNames {
+  /** Those of own actors. */
+  readonly own?: readonly string[]
+  readonly kept?: readonly string[]
+}
+
+/** Checks what `json_serialize_sql` gave, parsed. Throws `Refusal`, and nothing else. */
+export function passGate(tree: unknown, others: OtherNames = {}): Passed {
   if (!isNode(tree)) throw unknownShape('a statement', {})
   if (tree.error !== false) {
     const message = String(tree.error_message)
@@ -298,7 +331,7 @@ export function passGate(tree: unknown, ownNames: readonly string[] = []): Passe
   if (!Array.isArray(tree.statements) || tree.statements.length !== 1) {
     throw new Refusal(`Cannot run the query as it must be exactly one statement: current number is ${Array.isArray(tree.statements) ? tree.statements.length : 0}`)
   }
-  const walk = new Walk(ownNames)
+  const walk = new Walk(others)
   query(walk, tree.statements[0], new Set(), {})
   return walk
 }

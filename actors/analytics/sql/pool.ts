@@ -7,9 +7,11 @@
  * - O2 Nobody's query harms another's: each has a process to itself, and one that was killed is replaced by another, which starts at once.
  */
 
+import { strict as assert } from 'node:assert'
 import type { Clock } from '../../../runtime/clock.ts'
-import { SQL_PROCESSES, SQL_WAIT_MAX_MS, SQL_WAITING_MAX, SQL_WAITING_TENANT_MAX } from '../../../runtime/limits.ts'
+import { SQL_PROCESSES, SQL_TIME_MS, SQL_WAIT_MAX_MS, SQL_WAITING_MAX, SQL_WAITING_TENANT_MAX } from '../../../runtime/limits.ts'
 import { segmentsDir } from '../../store/manifest.ts'
+import type { KeptView } from '../../view/kept.ts'
 import type { Tail, TailLogger } from '../data/tail.ts'
 import { FairQueue } from './fair-queue.ts'
 import { freshRowsOf } from './fresh-rows.ts'
@@ -17,7 +19,7 @@ import type { Ask } from './frames.ts'
 import { SqlError } from './frames.ts'
 import type { ViewName } from './views.ts'
 import { QueryProcess } from './process-client.ts'
-import type { Moment } from './process-client.ts'
+import type { Asked, Moment, RunOptions } from './process-client.ts'
 
 export interface SqlRequest {
   readonly tenant: string
@@ -33,6 +35,8 @@ const FAILED_STARTS_MAX = 3
 
 export interface SqlPoolOptions {
   readonly tail: Pick<Tail, 'view' | 'manifest' | 'ownViews'>
+  /** Kept views of a tenant by name; none by default. */
+  readonly keptOf?: (tenant: string) => Readonly<Record<string, KeptView>>
   /** `<data>/lake` */
   readonly lakeDir: string
   readonly clock: Clock
@@ -84,13 +88,26 @@ export class SqlPool {
   }
 
   /** The answer of a query, as it comes. Rejects with `SqlError` where none of it came yet; else the stream fails. */
-  async run({ tenant, ask, timeMs, signal }: SqlRequest): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
-    const leave = await this.#queue.enter(tenant, signal)
+  run({ tenant, ask, timeMs, signal }: SqlRequest): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+    const { tail, keptOf } = this.#options
+    const text = ask.sql.toLowerCase()
+    const kept = Object.fromEntries(Object.entries(keptOf?.(tenant) ?? {}).filter(([name]) => text.includes(name)))
+    return this.#run({ k: 'ask', ask: { ...ask, own: tail.ownViews, kept } }, { tenant, timeMs, signal, momentOf: (views) => this.#moment(tenant, views) })
+  }
+
+  /** A view of a SELECT. Rejects with `SqlError`: `refused` where it can't be kept. */
+  async compile(tenant: string, sql: string): Promise<KeptView> {
+    const momentOf = () => assert.fail('a view is compiled over no readings')
+    return (await new Response(await this.#run({ k: 'compile', tenant, sql }, { tenant, timeMs: SQL_TIME_MS, momentOf })).json()) as KeptView
+  }
+
+  async #run(asked: Asked, options: RunOptions): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+    const leave = await this.#queue.enter(options.tenant, options.signal)
     let left = false
     try {
       for (let tries = 1; ; tries++) {
         const free = await this.#free()
-        const { answer, over } = free.run({ ...ask, own: this.#options.tail.ownViews }, { tenant, timeMs, signal, momentOf: (views) => this.#moment(tenant, views) })
+        const { answer, over } = free.run(asked, options)
         this.#taken.delete(free)
         try {
           const stream = await answer

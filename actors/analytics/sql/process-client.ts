@@ -21,7 +21,7 @@ import { SQL_KILL_AFTER_MS, SQL_MEMORY_MIB, SQL_NICENESS, SQL_RSS_MAX_MIB, SQL_S
 import type { Segment } from '../../store/manifest.ts'
 import type { SegmentFacts } from './attached.ts'
 import type { FreshRows } from './fresh-rows.ts'
-import type { Ask, FromProcess } from './frames.ts'
+import type { FromProcess, ToProcess } from './frames.ts'
 import { receive, send, SqlError } from './frames.ts'
 import type { ViewName } from './views.ts'
 import type { SessionOptions } from './session.ts'
@@ -40,6 +40,9 @@ export interface RunOptions {
   /** Aborts where nobody wants the answer any more. */
   readonly signal?: AbortSignal
 }
+
+/** How a run begins. */
+export type Asked = Extract<ToProcess, { readonly k: 'ask' | 'compile' }>
 
 /** Chunks that wait for a reader before the process is held back. */
 const CHUNKS_WAITING = 4
@@ -67,7 +70,8 @@ export class QueryProcess {
   readonly #socket: Duplex
   readonly #clock: Clock
   readonly #rssMax: number
-  #knows = new Set<string>()
+  /** By file, which files of parts are beside it. */
+  #knows = new Map<string, string>()
   #run: Run | null = null
   #gone = false
   #becameReady: (ready: boolean) => void = () => {}
@@ -120,23 +124,26 @@ export class QueryProcess {
 
   /** Tells it which segments there are, so that they are attached before they are asked for. */
   know(segments: readonly Segment[]): void {
-    const files = new Set(segments.map(({ file }) => file))
+    const files = new Map(segments.map(({ file, parts = [] }) => [file, parts.map((of) => of.file).join()]))
     const add: SegmentFacts[] = []
-    for (const { file, rows, tsMin, tsMax, tenant } of segments) if (!this.#knows.has(file)) add.push({ file, rows, tsMin, tsMax, ...(tenant === undefined ? {} : { tenant }) })
-    const drop = [...this.#knows].filter((file) => !files.has(file))
+    for (const { file, rows, tsMin, tsMax, tenant, parts } of segments) {
+      if (this.#knows.get(file) === files.get(file)) continue
+      add.push({ file, rows, tsMin, tsMax, ...(tenant === undefined ? {} : { tenant }), ...(parts === undefined ? {} : { parts }) })
+    }
+    const drop = [...this.#knows.keys()].filter((file) => !files.has(file))
     this.#knows = files
     if (add.length + drop.length > 0) send(this.#socket, { k: 'lake', add, drop })
   }
 
-  /** Runs a query; the process must be ready and free. `over` resolves when it is free again, or gone. */
-  run(ask: Ask, options: RunOptions): { answer: Promise<ReadableStream<Uint8Array<ArrayBuffer>>>; over: Promise<void> } {
+  /** Runs a query, or has a view compiled; the process must be ready and free. `over` resolves when it is free again, or gone. */
+  run(asked: Asked, options: RunOptions): { answer: Promise<ReadableStream<Uint8Array<ArrayBuffer>>>; over: Promise<void> } {
     let over: () => void = () => {}
     const isOver = new Promise<void>((resolve) => (over = resolve))
     const answer = new Promise<ReadableStream<Uint8Array<ArrayBuffer>>>((begun, failed) => {
       this.#run = { options, begun, failed, over, controller: null, parsed: false, ending: null }
     })
     if (this.#gone) this.#finish(endOf('before', false))
-    else this.#begin(ask, options, isOver)
+    else this.#begin(asked, options, isOver)
     return { answer, over: isOver }
   }
 
@@ -145,8 +152,8 @@ export class QueryProcess {
     this.#child.kill('SIGKILL')
   }
 
-  #begin(ask: Ask, { timeMs, signal }: RunOptions, over: Promise<void>): void {
-    send(this.#socket, { k: 'ask', ask })
+  #begin(asked: Asked, { timeMs, signal }: RunOptions, over: Promise<void>): void {
+    send(this.#socket, asked)
     const watching = new AbortController()
     const late = this.#clock.after(timeMs, () => this.#end(new SqlError('time', `The query took longer than ${timeMs} ms. Narrow it down, or raise timeoutMs.`)))
     const leave = () => this.#end(unwanted())

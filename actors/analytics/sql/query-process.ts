@@ -65,20 +65,29 @@ function say(message: FromProcess): boolean {
 async function take(message: Exclude<ToProcess, { k: 'stop' }>): Promise<void> {
   if (message.k === 'lake') await session.segments.change(message).catch(() => Promise.reject(new SqlError('gone', 'A segment of the lake is gone.')))
   else if (message.k === 'ask') await ask(message.ask)
+  else if (message.k === 'compile') await compile(message)
   else if (current !== null) await run(current, message)
 }
 
 async function ask(of: Ask): Promise<void> {
-  const asked: Current = { ask: of, passed: { views: new Set(), calls: new Set(), own: new Set() }, query: null, stopped: false }
+  const asked: Current = { ask: of, passed: { views: new Set(), calls: new Set(), own: new Set(), kept: new Set(), sources: new Set() }, query: null, stopped: false }
   current = asked
-  asked.passed = passGate(await session.parse(of.sql), Object.keys(of.own ?? {}))
+  asked.passed = passGate(JSON.parse(await session.parse(of.sql)), { own: Object.keys(of.own ?? {}), kept: Object.keys(of.kept ?? {}) })
   if (!asked.stopped) say({ k: 'views', views: [...asked.passed.views] })
 }
 
+async function compile({ tenant, sql }: Extract<ToProcess, { k: 'compile' }>): Promise<void> {
+  const parsed = await session.parse(sql)
+  passGate(JSON.parse(parsed))
+  say({ k: 'data', bytes: new TextEncoder().encode(JSON.stringify(await session.compile(tenant, parsed, sql))) })
+  say({ k: 'end' })
+}
+
 async function run(of: Current, { tenant, fresh }: Extract<ToProcess, { k: 'go' }>): Promise<void> {
-  const { views, calls, own } = of.passed
+  const { views, calls, own, kept, sources } = of.passed
+  const keptViews = Object.fromEntries(Object.entries(of.ask.kept ?? {}).filter(([name]) => kept.has(name)))
   const ownViews = Object.fromEntries(Object.entries(of.ask.own ?? {}).filter(([name]) => own.has(name)))
-  const query = await session.begin({ tenant, fresh, views, ownViews, plainTimes: [...calls].every((name) => SAFE_OVER_TIMES.has(name)) })
+  const query = await session.begin({ tenant, fresh, views, ownViews, keptViews, sources, plainTimes: [...calls].every((name) => SAFE_OVER_TIMES.has(name)) })
   of.query = query
   try {
     if (of.stopped) interrupt(of)

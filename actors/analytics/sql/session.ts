@@ -13,6 +13,9 @@ import type { DuckDBConnection, DuckDBPreparedStatement } from '@duckdb/node-api
 import { join } from 'node:path'
 import { SQL_SPILL_MIB } from '../../../runtime/limits.ts'
 import { literal } from '../../store/tables.ts'
+import { compileView, ViewError } from '../../view/compile.ts'
+import { emptyDatabase } from '../../view/database.ts'
+import type { KeptView } from '../../view/kept.ts'
 import { answerBytes, BrokenOff, TooManyRows } from './answer.ts'
 import { AttachedSegments } from './attached.ts'
 import { SqlError } from './frames.ts'
@@ -31,11 +34,13 @@ export interface SessionOptions {
 
 export class Session {
   readonly segments: AttachedSegments
+  readonly #parsing: DuckDBInstance
   readonly #parser: DuckDBConnection
   readonly #instance: DuckDBInstance
   readonly #tmpDir: string
 
-  private constructor(parser: DuckDBConnection, instance: DuckDBInstance, segments: AttachedSegments, tmpDir: string) {
+  private constructor({ parsing, parser }: { parsing: DuckDBInstance; parser: DuckDBConnection }, instance: DuckDBInstance, segments: AttachedSegments, tmpDir: string) {
+    this.#parsing = parsing
     this.#parser = parser
     this.#instance = instance
     this.segments = segments
@@ -45,16 +50,28 @@ export class Session {
   static async open({ segmentsDir, tmpDir, memoryMiB, threads }: SessionOptions): Promise<Session> {
     const parsing = await lockedInstance({ threads: 1, memoryMiB: 128 })
     const instance = await lockedInstance({ threads, memoryMiB, segmentsDir, spillDir: join(tmpDir, 'spill') })
-    return new Session(await parsing.connect(), instance, new AttachedSegments(await instance.connect(), segmentsDir), tmpDir)
+    return new Session({ parsing, parser: await parsing.connect() }, instance, new AttachedSegments(await instance.connect(), segmentsDir), tmpDir)
   }
 
-  /** The syntax tree of a text, or what is wrong with it. */
-  async parse(sql: string): Promise<unknown> {
+  /** The syntax tree of a text, or what is wrong with it, as JSON. */
+  async parse(sql: string): Promise<string> {
     try {
       const reader = await this.#parser.runAndReadAll('SELECT json_serialize_sql($1::VARCHAR)', [sql])
-      return JSON.parse(String(reader.getRows()[0][0])) as unknown
+      return String(reader.getRows()[0][0])
     } catch (error) {
       throw planningError(error)
+    }
+  }
+
+  /** A view of what was parsed, and has passed the gate. Throws `SqlError`. */
+  async compile(tenant: string, parsed: string, sql: string): Promise<KeptView> {
+    const connection = await this.#parsing.connect()
+    try {
+      return await compileView(tenant, parsed, sql, await emptyDatabase(connection))
+    } catch (error) {
+      throw error instanceof ViewError ? new SqlError('refused', error.message, error.position) : planningError(error)
+    } finally {
+      connection.closeSync()
     }
   }
 

@@ -20,6 +20,9 @@ import type { PlainTable } from '../../store/plain.ts'
 import { fillSql, readSql } from '../../store/sql.ts'
 import { TABLES, WINDOW_SIZES_SQL, emptySql, literal, timestampSql } from '../../store/tables.ts'
 import type { TableName } from '../../store/tables.ts'
+import { partialSql, shownSql } from '../../view/kept.ts'
+import type { KeptView } from '../../view/kept.ts'
+import { sourceMacros } from '../../view/sources.ts'
 import type { AttachedSegments } from './attached.ts'
 import { FRESH_WINDOW_NUMBERS } from './fresh-rows.ts'
 import type { FreshPlain, FreshRows } from './fresh-rows.ts'
@@ -48,21 +51,27 @@ export interface ViewsOf {
   readonly fresh: FreshRows
   /** Those of own actors that the query reads; `own_rows` is among `views` then. */
   readonly ownViews?: OwnViews
+  /** Kept views that the query reads, by name; `readings` is among `views` then. */
+  readonly keptViews?: Readonly<Record<string, KeptView>>
+  /** Functions of view/sources.ts that it calls; `readings` is among `views` then. */
+  readonly sources?: ReadonlySet<string>
 }
 
 /** Makes the views on a connection of their own. */
 export async function makeViews(connection: DuckDBConnection, segments: AttachedSegments, options: ViewsOf): Promise<void> {
-  const { tenant, views, plainTimes, fresh, ownViews = {} } = options
+  const { tenant, views, plainTimes, fresh, ownViews = {}, keptViews = {}, sources = new Set() } = options
   const { device, metric } = fresh.names
   const names: StagedColumn[] = [{ name: 'series', kind: 'int', data: Int32Array.from(device.keys()) }, text('device', device), text('metric', metric)]
   if (device.length > 0) await stage(connection, { catalog: 'temp', name: 'fresh_names' }, names, device.length)
   const constant = `${literal(tenant)}::VARCHAR AS tenant`
   const named = (table: string, columns: string) => `SELECT ${constant}, n.device, n.metric, ${columns} FROM temp.main.${table} f JOIN temp.main.fresh_names n ON n.series = f.series`
 
+  const freshReadings: string[] = []
   for (const view of views) {
     const statement = TEMPLATES.get(view)!
     const parts: string[] = []
-    if (view === 'readings' && (await stageReadings(connection, segments, tenant, fresh.readings!))) parts.push(named('fresh_readings', 'f.ts, f.value, f.received_at'))
+    if (view === 'readings' && (await stageReadings(connection, segments, tenant, fresh.readings!))) freshReadings.push(named('fresh_readings', 'f.ts, f.value, f.received_at'))
+    if (view === 'readings') parts.push(...freshReadings)
     for (const plain of PLAIN_TABLES) if (view === plain && (await stagePlain(connection, plain, fresh[plain]!))) parts.push(named(`fresh_${plain}`, shownColumns(plain)))
     if (view === 'rejects' && (await stageRejects(connection, fresh.rejects!))) parts.push(`SELECT ${constant}, received_at, reason, reading FROM temp.main.fresh_rejects`)
     const values: Record<string, string> = { create: 'CREATE TEMP VIEW ' }
@@ -78,6 +87,14 @@ export async function makeViews(connection: DuckDBConnection, segments: Attached
     await connection.run(fillSql(statement, values))
   }
   for (const [actor, columns] of Object.entries(ownViews)) await connection.run(`CREATE TEMP VIEW ${actor} AS ${ownViewSql(actor, columns, 'own_rows')}`)
+  const macros = sourceMacros('CREATE TEMP MACRO ', 'readings')
+  for (const source of sources) await connection.run(macros[source])
+  for (const [name, view] of Object.entries(keptViews)) {
+    const { stored, open } = await segments.parts(view.id, tenant)
+    // What has no parts yet, and what no segment holds, is computed now.
+    const readings = [...(await segments.relation('readings', tenant, { only: open, plainTimes: false })), ...freshReadings]
+    await connection.run(`CREATE TEMP VIEW "${name}" AS ${shownSql(view, readings.length === 0 ? stored : [...stored, partialSql(view, united('readings', readings))])}`)
+  }
 }
 
 const united = (table: TableName, parts: readonly string[]) => (parts.length === 0 ? emptySql(table) : `(${parts.join(' UNION ALL ')})`)

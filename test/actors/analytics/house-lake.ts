@@ -7,8 +7,11 @@ import { rowsOf } from '../../../actors/partition/forecasts.ts'
 import { WINDOW_SIZES_MS } from '../../../actors/reading/window.ts'
 import { readNewestManifest, segmentsDir, writeManifest } from '../../../actors/store/manifest.ts'
 import type { Covered, Manifest, Segment } from '../../../actors/store/manifest.ts'
+import { duckdbShelf } from '../../../actors/store/duckdb-shelf.ts'
+import { makeParts, missingViews, viewsById } from '../../../actors/store/parts.ts'
 import { TABLES, TABLE_NAMES, WINDOW_TABLES, columnsSql, literal } from '../../../actors/store/tables.ts'
 import type { TableName } from '../../../actors/store/tables.ts'
+import type { KeptViews } from '../../../actors/view/kept.ts'
 import type { Committed } from './house-log.ts'
 import { MINUTE, T0 } from './named-rows.ts'
 import type { NamedWindow } from './named-rows.ts'
@@ -125,6 +128,18 @@ export class HouseLake {
       tsMin: Math.min(...ranged.map((s) => s.tsMin!)), tsMax: Math.max(...ranged.map((s) => s.tsMax!)), readingsMin: null, readingsMax: null,
     }
     return this.#publish({ ...before, segments: [] }, before.covered, [segment])
+  }
+
+  /** Makes the parts of views of some segments, as the store does. */
+  async keep(views: KeptViews, of: (segment: Segment, i: number) => boolean = () => true): Promise<Manifest> {
+    const before = (await readNewestManifest(this.#dir))!
+    const segments: Segment[] = []
+    for (const [i, segment] of before.segments.entries()) {
+      const missing = of(segment, i) ? missingViews(segment, viewsById(views)) : []
+      const job = { lakeDir: this.#dir, file: `parts-${i}-${before.version}.duckdb`, segment, views: missing }
+      segments.push(missing.length === 0 ? segment : { ...segment, ...(await makeParts(job, { shelf: duckdbShelf })) })
+    }
+    return this.#publish({ ...before, segments }, before.covered, [])
   }
 
   async #known(manifest: Manifest | null): Promise<Set<string>> {

@@ -147,6 +147,10 @@ export class House {
     return this.#lake.fillSeries(...series)
   }
 
+  keep(...kept: Parameters<HouseLake['keep']>): Promise<Manifest> {
+    return this.#lake.keep(...kept)
+  }
+
   rewrite(keep?: string): Promise<Manifest> {
     return this.#lake.rewrite(keep)
   }

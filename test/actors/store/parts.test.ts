@@ -20,7 +20,7 @@ import { MemoryWorld } from '../../../runtime/memory-log.ts'
 import { topologyOf } from '../../../runtime/topology.ts'
 import { withLake } from '../../support/law.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
-import { sameRows } from '../view/same-rows.ts'
+import { sameRows } from '../../support/same-rows.ts'
 import { disorderedStream, Feed, makeStreams, TENANT } from './feed.ts'
 
 const BEGIN_MS = 1_767_225_600_000

@@ -11,7 +11,7 @@ import type { KeptView } from '../../../actors/view/kept.ts'
 import { sourceMacros } from '../../../actors/view/sources.ts'
 import { drawReadings, drawSelect, randomOf } from './generated.ts'
 import type { DrawnReading } from './generated.ts'
-import { sameRows } from './same-rows.ts'
+import { sameRows } from '../../support/same-rows.ts'
 
 const TENANT = 'farm'
 let compiler: SqlDatabase

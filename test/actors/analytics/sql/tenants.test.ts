@@ -47,7 +47,7 @@ afterAll(() => rm(dir, { recursive: true, force: true }))
 async function outcome(session: Session, sql: string): Promise<string> {
   let passed: Passed
   try {
-    passed = passGate(await session.parse(sql))
+    passed = passGate(JSON.parse(await session.parse(sql)))
   } catch {
     return 'invalid'
   }
