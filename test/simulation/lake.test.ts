@@ -10,7 +10,8 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { DuckDBInstance } from '@duckdb/node-api'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { partitionActor } from '../../actors/partition/actor.ts'
 import type { PartitionState } from '../../actors/partition/actor.ts'
 import type { EffectsBuilder } from '../../actors/partition/effects.ts'
@@ -18,6 +19,9 @@ import { FLAGS } from '../../actors/partition/flags.ts'
 import { decodeInput, encodeBlock, encodeRejects } from '../../actors/reading/input.ts'
 import type { Block, Reading } from '../../actors/reading/input.ts'
 import { LakeWriter } from '../../actors/store/writer.ts'
+import { compileView } from '../../actors/view/compile.ts'
+import { emptyDatabase } from '../../actors/view/database.ts'
+import type { KeptViews } from '../../actors/view/kept.ts'
 import { decodeJournal } from '../../runtime/journal.ts'
 import { PartitionHost } from '../../runtime/host.ts'
 import { MemoryWorld } from '../../runtime/memory-log.ts'
@@ -25,7 +29,7 @@ import type { MemoryConnection } from '../../runtime/memory-log.ts'
 import { BUCKET_SNAPSHOTS, inputStream, inputStreams, inputSubject, partitionFor, RESULTS, topologyOf } from '../../runtime/topology.ts'
 import { blockOf, makeStreams } from '../actors/store/feed.ts'
 import { failingDisk } from '../support/failing-disk.ts'
-import { lawBreakers, withLake } from '../support/law.ts'
+import { lawBreakers, viewBreakers, withLake } from '../support/law.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { quietLogger } from '../support/quiet-logger.ts'
 import { seeded } from '../support/random.ts'
@@ -40,6 +44,19 @@ const SECOND_MS = 1_000
 const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000
 const quiet = { info() {}, warn() {}, error() {} }
+
+/** Choices of kept views: those of the first tenant alone, since only these have the readings that an analyst's SELECT over all would have. */
+let kept: readonly KeptViews[] = [{}]
+beforeAll(async () => {
+  const instance = await DuckDBInstance.create(':memory:', { threads: '1' })
+  const connection = await instance.connect()
+  const compiler = await emptyDatabase(connection)
+  const of = async (sql: string) => compileView(TENANTS[0], String((await connection.runAndReadAll('SELECT json_serialize_sql($1::VARCHAR)', [sql])).getRows()[0][0]), sql, compiler)
+  const hourly = await of("SELECT device, metric, time_bucket(INTERVAL '1 hour', ts) AS hour, count(*) AS n, avg(value) AS mean FROM readings WHERE tenant = 'default' GROUP BY ALL")
+  const sessions = await of("SELECT device, metric, session_start, session_end, count(*) AS n FROM readings_sessions(INTERVAL '2 minutes') WHERE tenant = 'default' GROUP BY ALL")
+  kept = [{}, { [TENANTS[0]]: { hourly } }, { [TENANTS[0]]: { hourly, sessions } }, { [TENANTS[0]]: { sessions } }]
+  instance.closeSync()
+})
 
 type Host = PartitionHost<PartitionState, EffectsBuilder>
 
@@ -69,6 +86,8 @@ async function simulate(seed: number, told: string[]): Promise<void> {
   }
   for (let p = 0; p < PARTITIONS; p++) own(p)
 
+  // Kept from some moment on, others from a later one.
+  let views: KeptViews = {}
   let writer: LakeWriter
   let failure: unknown = null
   let dieAtPoint = Infinity
@@ -84,6 +103,7 @@ async function simulate(seed: number, told: string[]): Promise<void> {
       sealIntervalMs: 1e12,
       sealRowsMax: pick([40, 1e6]),
       keepSupersededMs: pick([0, HOUR_MS]),
+      views: () => views,
       onFailure: (error) => void (failure = error),
       disk: failingDisk(() => {
         if (--dieAtPoint <= 0) throw new Error('killed on purpose')
@@ -164,6 +184,7 @@ async function simulate(seed: number, told: string[]): Promise<void> {
     const got = await withLake(dataDir, (query) => query(`SELECT tenant || ' ' || device || ' ' || metric AS series, epoch_ms(ts)::VARCHAR AS ts, value FROM readings`))
     expect(got.map((r) => `${r.series} ${r.ts} ${Number(r.value)}`).sort()).toEqual([...all.readings.keys()].sort())
     expect(await lawBreakers(dataDir)).toEqual([])
+    expect((await viewBreakers(dataDir)).broken).toEqual([])
     const files = writer.manifest.segments.filter((s) => (s.rows.ledger ?? 0) > 0).map((s) => `'${join(dataDir, 'lake', 'segments', s.file)}'`)
     const [ledger] = await withLake(dataDir, (query) =>
       query(`SELECT sum(accepted)::INT AS accepted, sum(rejected)::INT AS rejected, sum(on_time + late)::INT AS kept, sum(expired)::INT AS expired, sum(on_time + late + duplicate + expired)::INT AS fates
@@ -207,6 +228,7 @@ async function simulate(seed: number, told: string[]): Promise<void> {
       await writer.upkeep(clock.now() + pick([0, 2 * MINUTE_MS, 2 * HOUR_MS, 50 * HOUR_MS])).catch(() => {})
       if (failure !== null) await reopen(false)
     },
+    keep: () => void (views = pick(kept)),
     restart: () => reopen(true),
     crash: () => reopen(false),
     crashSoon: () => void (dieAtPoint = 1 + upTo(70)),

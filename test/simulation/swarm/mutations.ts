@@ -154,4 +154,14 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     favours: { rules: true, deeds: { workerKill: 8 } },
     edits: [['actors/alert/watch.ts', '    this.life.restore(state.subarray(1, at))\n', '']],
   },
+  'parts-swept': {
+    what: 'files of parts are swept while a manifest names them',
+    favours: { stores: 1, sealIntervalMs: 500, deeds: { merge: 12 } },
+    edits: [['actors/store/manifest.ts', 'for (const file of filesOf(segment)) named.add(file)', 'named.add(segment.file)']],
+  },
+  'parts-inherited': {
+    what: 'a merged segment takes over the parts of one that was merged',
+    favours: { stores: 1, sealIntervalMs: 500, deeds: { merge: 12 } },
+    edits: [['actors/store/writer.ts', '(await this.#makeParts({ lakeDir, file: partsName(merged, clock), segment: merged, views }))', '(await this.#makeParts({ lakeDir, file: partsName(merged, clock), segment: job.inputs[0], views }))']],
+  },
 }

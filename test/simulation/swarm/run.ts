@@ -66,6 +66,7 @@ export async function run(options: Options, onSystem: (system: SimSystem) => voi
   const closedUntilMs = ({ tenant, device }: { tenant: string; device: string }) => {
     return system.recorder.partition(partitionFor(system.topology, tenant, device)).logTimeMs - latenessMs - idleMs - WHEEL_MS
   }
+  for (const store of system.stores) await store.checkParts()
   for (const store of system.stores) assertLake(await store.shown(), { expected, anomalies: system.recorder.anomalies, alerts: system.recorder.alerts, closedUntilMs })
   return { readings: expected.readings.size, counts: system.counts, deeds, hash: hash.digest('hex') }
 }

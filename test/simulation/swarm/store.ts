@@ -4,15 +4,21 @@
  * Owns the machine's disk and the process on it. A store that fails, as on a full disk, ends as its process would, and is started again.
  */
 
+import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { Janitor } from '../../../actors/store/janitor.ts'
 import { manifestPath, manifestVersions, readManifest, segmentsDir } from '../../../actors/store/manifest.ts'
 import type { Manifest } from '../../../actors/store/manifest.ts'
-import { lakeRows, lakeWindows } from '../../../actors/store/memory-segment.ts'
+import { lakeRows, lakeWindows, readSegment } from '../../../actors/store/memory-segment.ts'
+import { countsOf } from '../../../actors/store/memory-rows.ts'
 import type { LakeRow } from '../../../actors/store/memory-rows.ts'
+import { viewsById } from '../../../actors/store/parts.ts'
 import { memoryShelf } from '../../../actors/store/memory-shelf.ts'
 import { LakeWriter } from '../../../actors/store/writer.ts'
 import { WINDOW_SIZES_MS } from '../../../actors/reading/window.ts'
+import { viewId } from '../../../actors/view/kept.ts'
+import type { KeptView, KeptViews } from '../../../actors/view/kept.ts'
+import { unpack } from '../../../runtime/codec.ts'
 import { MemoryDisk } from '../../../runtime/memory-disk.ts'
 import type { DiskView } from '../../../runtime/memory-disk.ts'
 import type { Topology } from '../../../runtime/topology.ts'
@@ -22,6 +28,14 @@ import type { Process } from './process.ts'
 
 const LAKE = '/data/lake'
 const quiet = { info() {}, warn() {}, error() {} }
+
+const view = (tenant: string, partial: string): Readonly<Record<string, KeptView>> => ({ [partial]: { id: viewId(tenant, partial), sql: '', partial, shown: '', shows: [] } })
+/** Choices of kept views; the shelf knows no SQL (memory-shelf.ts). */
+const VIEWS: readonly KeptViews[] = [
+  { default: view('default', 'one') },
+  { default: { ...view('default', 'one'), ...view('default', 'two') }, other: view('other', 'one') },
+  {},
+]
 
 export class SimStore {
   readonly name: string
@@ -35,7 +49,7 @@ export class SimStore {
   /** Its machine is off until then, by the monotonic clock. */
   awayUntilMs = 0
   /** What its processes did. */
-  readonly counts = { starts: 0, failures: 0, seals: 0, merges: 0, harms: 0 }
+  readonly counts = { starts: 0, failures: 0, seals: 0, merges: 0, harms: 0, parts: 0 }
   #options: Options
   #topology: Topology
 
@@ -59,6 +73,7 @@ export class SimStore {
     const { connection, clock } = process
     const { sealIntervalMs, sealRowsMax, keepSupersededMs, keepLogMs } = this.#options
     const topology = this.#topology
+    const { starts } = this.counts
     const writer = await LakeWriter.open({
       lakeDir: LAKE,
       log: connection.log,
@@ -70,7 +85,9 @@ export class SimStore {
       sealIntervalMs,
       sealRowsMax,
       keepSupersededMs,
-      onManifest: ({ segments }) => this.#count(segments.length),
+      // Each process finds other views than the one before.
+      views: () => VIEWS[starts % VIEWS.length],
+      onManifest: ({ segments }) => this.#count(segments),
       onFailure: (error) => this.#end(process, error),
     })
     this.#segments = writer.manifest.segments.length
@@ -82,12 +99,14 @@ export class SimStore {
     this.janitor = janitor
   }
 
-  #count(segments: number): void {
-    if (segments < this.#segments) this.counts.merges++
-    else this.counts.seals++
-    this.#segments = segments
+  #count(segments: Manifest['segments']): void {
+    if (segments.length < this.#segments) this.counts.merges++
+    else if (segments.length > this.#segments) this.counts.seals++
+    this.#segments = segments.length
+    for (const { parts = [] } of segments) for (const { file } of parts) if (!this.#parts.has(file)) this.counts.parts = this.#parts.add(file).size
   }
   #segments = 0
+  readonly #parts = new Set<string>()
 
   /** SIGTERM: seals what is covered and ends. */
   async stop(): Promise<void> {
@@ -186,6 +205,20 @@ export class SimStore {
       if (covered < seq) return `store ${this.name} has sealed partition ${partition} up to ${covered} of ${seq}`
     }
     return null
+  }
+
+  /** Throws where parts are not of the readings of their segment. */
+  async checkParts(): Promise<void> {
+    const disk = this.disk.open()
+    const { segments } = this.writer!.manifest
+    const all = new Map(VIEWS.flatMap((views) => [...viewsById(views)]))
+    for (const segment of segments) {
+      for (const { file, rows } of segment.parts ?? []) {
+        const made = unpack<Record<string, [string, number, number][]>>((await disk.read(join(segmentsDir(LAKE), file)))!)
+        const { readings } = await readSegment(disk, join(segmentsDir(LAKE), segment.file))
+        for (const id of Object.keys(rows)) assert.deepEqual(made[id], countsOf(readings.filter((row) => row.tenant === all.get(id)!.tenant)), `parts of ${segment.file}`)
+      }
+    }
   }
 
   /** What an analyst would see. */

@@ -327,7 +327,7 @@ export class SimSystem {
     const stored = this.inputMessages + this.recorder.results
     const held = [...inputStreams(this.topology), RESULTS].reduce((sum, name) => sum + this.world.messages(name).length, 0)
     const sum = (name: keyof SimStore['counts']) => this.stores.reduce((total, store) => total + store.counts[name], 0)
-    return { claims: this.recorder.claims, commits: this.recorder.commits, purged: stored - held, starts: sum('starts'), failures: sum('failures'), seals: sum('seals'), merges: sum('merges'), harms: sum('harms'), alerts: this.recorder.alerts.length }
+    return { claims: this.recorder.claims, commits: this.recorder.commits, purged: stored - held, starts: sum('starts'), failures: sum('failures'), seals: sum('seals'), merges: sum('merges'), harms: sum('harms'), parts: sum('parts'), alerts: this.recorder.alerts.length }
   }
 
   /** Messages of the input so far, of all partitions. */

@@ -13,7 +13,7 @@ describe('the OpenAPI document', () => {
     expect(answer.status).toBe(200)
     const doc: any = await answer.json()
     expect(doc.openapi).toMatch(/^3\.1/)
-    const names = ['actors/{name}/documents/{id}', 'alerts', 'alerts/{id}/ack', 'alerts/{id}/resolve', 'alerts/{id}/shelve', 'alerts/{id}/unshelve', 'anomalies', 'anomalies/feedback', 'devices', 'drivers', 'fleet', 'forecast', 'graph', 'latest', 'ledger', 'ledger/devices', 'ledger/times', 'live', 'plots', 'plots/{id}', 'readings', 'routes', 'routes/{id}', 'routes/{id}/test', 'rules', 'rules/{id}', 'rules/{id}/try', 'series', 'sql', 'sql/tables', 'status', 'targets', 'units', 'units/{metric}', 'windows']
+    const names = ['actors/{name}/documents/{id}', 'alerts', 'alerts/{id}/ack', 'alerts/{id}/resolve', 'alerts/{id}/shelve', 'alerts/{id}/unshelve', 'anomalies', 'anomalies/feedback', 'devices', 'drivers', 'fleet', 'forecast', 'graph', 'latest', 'ledger', 'ledger/devices', 'ledger/times', 'live', 'plots', 'plots/{id}', 'readings', 'routes', 'routes/{id}', 'routes/{id}/test', 'rules', 'rules/{id}', 'rules/{id}/try', 'series', 'sql', 'sql/tables', 'status', 'targets', 'units', 'units/{metric}', 'views', 'views/{name}', 'windows']
     const lists = names.map((name) => `/v1/${name}`)
     expect(Object.keys(doc.paths).sort()).toEqual(['/api/v2/write', ...lists])
     expect(Object.keys(doc.paths['/v1/readings']).sort()).toEqual(['get', 'post'])
