@@ -214,7 +214,9 @@ export class SimStore {
     const all = new Map(VIEWS.flatMap((views) => [...viewsById(views)]))
     for (const segment of segments) {
       for (const { file, rows } of segment.parts ?? []) {
-        const made = unpack<Record<string, [string, number, number][]>>((await disk.read(join(segmentsDir(LAKE), file)))!)
+        const bytes = await disk.read(join(segmentsDir(LAKE), file))
+        assert.ok(bytes !== null, `${file}, parts of ${segment.file}, is gone`)
+        const made = unpack<Record<string, [string, number, number][]>>(bytes)
         const { readings } = await readSegment(disk, join(segmentsDir(LAKE), segment.file))
         for (const id of Object.keys(rows)) assert.deepEqual(made[id], countsOf(readings.filter((row) => row.tenant === all.get(id)!.tenant)), `parts of ${segment.file}`)
       }
