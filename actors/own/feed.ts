@@ -20,7 +20,7 @@ import type { Topology } from '../../runtime/topology.ts'
 import type { BlockFates } from '../partition/effects.ts'
 import type { Block } from '../reading/input.ts'
 import { Follower } from '../store/follow.ts'
-import type { CoveredCommit, FollowerLogger } from '../store/follow.ts'
+import type { CoveredCommit, FollowerLogger, FollowerPositions } from '../store/follow.ts'
 import type { Covered } from '../store/manifest.ts'
 import { readReader, writeReader } from '../store/readers.ts'
 import type { ReaderEntry } from '../store/readers.ts'
@@ -38,6 +38,8 @@ const MESSAGE_ROWS = 32_768
 /** Rows that wait for the log before the feed stops reading. */
 const WAITING_ROWS = 131_072
 const NOTE_MS = 2_000
+/** So often, under load, a message notes how far it goes. */
+const PLACE_MS = 500
 /** A tick is sent so long after its time, since the log's clock may be another one. */
 const TICK_AFTER_MS = 500
 const LOOK_MS = 60_000
@@ -62,6 +64,14 @@ interface Letter {
   readonly data: Uint8Array
   readonly pieces: readonly OwnPiece[]
   readonly upTo: number
+  /** How far all is told once this is in the log; null where something waits behind it, or where that was asked a moment ago. */
+  readonly place: FollowerPositions | null
+}
+
+/** A place before which everything is in the log. */
+interface Told {
+  readonly positions: FollowerPositions
+  readonly told: number
 }
 
 export class OwnFeed {
@@ -75,6 +85,8 @@ export class OwnFeed {
   #upTo = 0
   /** Up to here the log has been told. */
   #told = 0
+  #safe: Told | null = null
+  #askedMs = -Infinity
   #created = ''
   #others: Uint8Array[] = []
   #sending: Promise<void> | null = null
@@ -176,6 +188,7 @@ export class OwnFeed {
             throw error
           }
           this.#told = letter.upTo
+          if (letter.place !== null) this.#safe = { positions: letter.place, told: letter.upTo }
         }
       }
     } catch (error) {
@@ -200,7 +213,11 @@ export class OwnFeed {
     this.#rows -= rows
     const upTo = this.#pieces.length > 0 ? pieces.at(-1)!.seq : this.#upTo
     const [after, created] = [this.#told, this.#created]
-    return { pieces, upTo, data: encodeOwnReadings({ created, after, upTo, pieces }) }
+    const nowMs = this.#options.clock.monotonic()
+    const isLast = this.#pieces.length === 0 && nowMs - this.#askedMs >= PLACE_MS
+    if (isLast) this.#askedMs = nowMs
+    const place = isLast ? this.#follower!.positions() : null
+    return { pieces, upTo, place, data: encodeOwnReadings({ created, after, upTo, pieces }) }
   }
 
   #tickLater(): void {
@@ -226,16 +243,19 @@ export class OwnFeed {
     }
   }
 
-  /** Notes how far all is told, where all is. */
+  /** Notes how far all is told: here and now where nothing is under way, else as far as a message went that has been taken. */
   async #note(last: string): Promise<string> {
     const { kv, clock, logger, actor } = this.#options
     await this.#sending
-    if (this.#pieces.length > 0) return last
-    const { resultsCreated, resultsFrom, inputFrom, covered: from } = this.#follower!.positions()
+    // By now more may be under way again: what was read for that is not told.
+    if (this.#sending === null && this.#pieces.length === 0) this.#safe = { positions: this.#follower!.positions(), told: this.#told }
+    if (this.#safe === null) return last
+    const { positions, told } = this.#safe
+    const { resultsCreated, resultsFrom, inputFrom, covered: from } = positions
     const covered = Object.fromEntries(Object.entries(from).map(([p, { input, resultsSeq }]) => [p, { created: input.created, seq: input.seq, resultsSeq }]))
     const place = JSON.stringify([resultsCreated, resultsFrom, inputFrom])
     if (place === last) return last
-    const entry: FeedEntry = { name: this.name, atMs: Math.floor(clock.now()), resultsCreated, resultsFrom, inputFrom, covered, marks: {}, feed: { from, told: this.#told } }
+    const entry: FeedEntry = { name: this.name, atMs: Math.floor(clock.now()), resultsCreated, resultsFrom, inputFrom, covered, marks: {}, feed: { from, told } }
     try {
       await writeReader(kv, entry)
       return place
