@@ -39,6 +39,7 @@ import { createAnalytics } from './http/app.ts'
 import type { AnalyticsSources } from './http/route.ts'
 import { dashboardRoutes } from './dashboard/routes.ts'
 import { countFates } from './data/fates.ts'
+import { isOwnSettled } from './data/own-settled.ts'
 import { Lake } from './data/lake.ts'
 import { LiveHub } from './live/live.ts'
 import { registerMetrics } from './metrics.ts'
@@ -151,9 +152,10 @@ export async function startAnalytics(options: AnalyticsOptions): Promise<Analyti
   const units = await UnitRegistry.open(meta)
   const plots = await PlotRegistry.open(meta)
   const presences = new ActorPresences(connection.bus, clock)
+  const actors = () => presences.view()
   const ownNames = await OwnNames.open(meta)
   const documents: AnalyticsSources['documents'] = { get: (place) => getDocument(meta, place), put: (document) => putDocument(meta, document) }
-  const { app } = createAnalytics({ tail, sql, hub, log, topology, keyring, units, learner, drivers, rules, ruleRelay, plots, routes, views, errands: new Errands(connection.bus, clock), clock, logger, progress: follower, members, actors: () => presences.view(), ownPartitionOf: (actor) => ownNames.partitionOf(actor), documents })
+  const { app } = createAnalytics({ tail, sql, hub, log, topology, keyring, units, learner, drivers, rules, ruleRelay, plots, routes, views, errands: new Errands(connection.bus, clock), clock, logger, progress: follower, members, actors, ownSettled: () => isOwnSettled({ tail, progress: follower, log, meta, actors }), ownPartitionOf: (actor) => ownNames.partitionOf(actor), documents })
   app.route('/', dashboardRoutes())
   if (metrics !== undefined) registerMetrics(metrics, { connection, topology, dataDir, clock, tail, sql, hub, follower, members })
 

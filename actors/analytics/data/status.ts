@@ -4,7 +4,7 @@
  * - S1 `accepted`, `processed` and `sealed` are never equal while a stream is ahead of what this process has read: the ends of the
  *   streams are asked for first, the tail gets a moment to reach them, and what it has not read then counts as accepted, a message as
  *   one reading at least.
- * - S2 `settled` says that everything acknowledged before the request is in the lake, and that no window row is owed.
+ * - S2 `settled` says that everything acknowledged before the request is in the lake, that no window row is owed, and no row of an own actor that runs.
  */
 
 import type { Clock } from '../../../runtime/clock.ts'
@@ -29,7 +29,7 @@ export interface MemberView {
 export interface Progress {
   read(): readonly { stream: string; created: string; seq: number }[]
   lag(): readonly FollowerLag[]
-  positions(): { resultsCreated: string; resultsFrom: number }
+  positions(): { resultsCreated: string; resultsFrom: number; covered?: Readonly<Record<string, { readonly input: { readonly created: string; readonly seq: number } }>> }
 }
 
 export interface StatusSources {
@@ -41,11 +41,14 @@ export interface StatusSources {
   readonly info: (stream: string) => Promise<StreamInfo>
   readonly members: () => readonly MemberView[]
   readonly actors: () => readonly ActorView[]
+  /** Whether all that own actors make of it is in the lake as well (own-settled.ts). */
+  readonly ownSettled: () => Promise<boolean>
 }
 
 /** What a status says of an own actor; `ActorPresence` of own/presence.ts fits. */
 export interface ActorView {
   readonly actor: string
+  readonly partition: number
   readonly state: string
   readonly why: string
   readonly worker: string
@@ -111,11 +114,12 @@ export async function status(sources: StatusSources): Promise<Status> {
     const { epoch, position } = state
     partitions.push({ partition, owner: state.owner, runtime: owner?.runtime ?? null, epoch, position, behind: lag.waitingRows, pending })
   }
+  const settled = done && accepted === processed && processed === sealed && (await sources.ownSettled())
   return {
     accepted,
     processed,
     sealed,
-    settled: done && accepted === processed && processed === sealed,
+    settled,
     lagMs: oldest === Infinity ? 0 : Math.max(0, now - oldest),
     partitions,
     actors: sources.actors().map(({ actor, state, why, worker }) => ({ name: actor, state, why, worker })),

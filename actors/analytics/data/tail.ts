@@ -80,6 +80,8 @@ export class Tail {
   /** Readings in the lake, by the catalog's own count. */
   #sealed = 0
   #ownViews: OwnViews = {}
+  /** By own partition, the newest commit that has something for the lake. */
+  readonly #ownContent = new Map<number, number>()
   /** By partition, the newest of the fresh commits that were let go before a manifest covered them. */
   #shedSeq: number[]
   /** When it was last said that some were. */
@@ -144,6 +146,11 @@ export class Tail {
     return manifest === null || manifest.resultsCreated !== this.resultsCreated ? 0 : (manifest.covered[partition]?.resultsSeq ?? 0)
   }
 
+  /** Newest commit of an own actor that has something for the lake, as far as this process has read any; else 0. */
+  ownContentSeq(partition: number): number {
+    return this.#ownContent.get(partition) ?? 0
+  }
+
   /** A message of the input, as the log gives it. */
   onInput(partition: number, message: InputSeen): void {
     let entries: SeriesEntry[] | null = null
@@ -163,6 +170,7 @@ export class Tail {
     const { partition, commit, effects } = covered
     this.#ownViews = withView(this.#ownViews, effects.ownView)
     if (isOwn(partition)) {
+      if (effects.own.length + effects.alerts.length > 0) this.#ownContent.set(partition, commit.seq)
       if (commit.seq > this.coveredSeq(partition)) this.#take(covered)
       this.#listener?.commit(covered)
       return

@@ -103,12 +103,12 @@ function ledgerRoute(get: Get, { tail }: AnalyticsSources): void {
   )
 }
 
-function statusRoute(get: Get, { tail, progress, topology, clock, members, actors, log }: AnalyticsSources): void {
+function statusRoute(get: Get, { tail, progress, topology, clock, members, actors, ownSettled, log }: AnalyticsSources): void {
   get(
     '/v1/status',
     { summary: 'How far the system is, counted from the log', query: shapes.forms, answer: shapes.Status },
     async ({ c, timeMs }) => {
-      const found = await status({ tail, progress, topology, clock, members, actors, info: (stream) => log.info(stream) })
+      const found = await status({ tail, progress, topology, clock, members, actors, ownSettled, info: (stream) => log.info(stream) })
       const shown = found.members.map((member) => ({ ...member, startedAt: timeMs ? member.startedAt : formatTime(member.startedAt) }))
       return c.json({ ...found, members: shown }, 200, NO_STORE)
     },

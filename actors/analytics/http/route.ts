@@ -58,6 +58,7 @@ export interface AnalyticsSources {
   readonly progress: StatusSources['progress']
   readonly members: StatusSources['members']
   readonly actors: StatusSources['actors']
+  readonly ownSettled: StatusSources['ownSettled']
   /** The own partition of an own actor; null where nobody has run it. */
   readonly ownPartitionOf: (actor: string) => number | null
   /** Documents of own actors. */

@@ -4,18 +4,20 @@ import { DuckDBInstance } from '@duckdb/node-api'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { decodeOwnInput } from '../../../actors/own/input.ts'
+import { decodeOwnInput, encodeOwnTick } from '../../../actors/own/input.ts'
 import { ownPartition } from '../../../actors/own/names.ts'
+import { tellActors } from '../../../actors/own/presence.ts'
 import { EffectsBuilder } from '../../../actors/partition/effects.ts'
 import type { OwnView } from '../../../actors/partition/effects.ts'
 import { isReservedName } from '../../../actors/reading/reserved-names.ts'
 import { VIEWS } from '../../../actors/analytics/sql/views.ts'
 import { withView } from '../../../actors/store/own-views.ts'
 import { PLAIN_TABLES } from '../../../actors/store/plain.ts'
+import { writeReader } from '../../../actors/store/readers.ts'
 import { LakeWriter } from '../../../actors/store/writer.ts'
 import { systemClock } from '../../../runtime/clock.ts'
 import { encodeJournal } from '../../../runtime/journal.ts'
-import { BUCKET_META, inputSubject, OWN, OWN_FIRST, resultsSubject } from '../../../runtime/topology.ts'
+import { BUCKET_META, inputSubject, OWN, OWN_FIRST, RESULTS, resultsSubject } from '../../../runtime/topology.ts'
 import { House, until } from '../analytics/house.ts'
 
 const quiet = { info: () => {}, warn: () => {}, error: (fields: object, message: string) => console.error(message, fields) }
@@ -35,7 +37,9 @@ beforeEach(async () => {
   house = await House.open()
   await openWriter()
 })
+const ends: (() => void)[] = []
 afterEach(async () => {
+  for (const end of ends.splice(0)) end()
   await writer.stop({ seal: false })
   await house.close()
 })
@@ -126,6 +130,62 @@ test('documents are put by admins, and what people do about an alert of an actor
   expect(decodeOwnInput((await log.last(OWN, inputSubject(partition)))!.data)).toMatchObject({ kind: 'action', alert: alerts[0].id, action: 'ack', note: 'soon' })
   expect(await ask('POST', `/v1/alerts/${alerts[0].id}/shelve`, { for: '1h' })).toMatchObject({ status: 200, json: { state: 'shelved' } })
   expect(decodeOwnInput((await log.last(OWN, inputSubject(partition)))!.data)).toMatchObject({ kind: 'action', action: 'shelve', until: expect.closeTo(Date.now() + 3_600_000, -5) })
+})
+
+test('the status is settled once the rows of actors that run are sealed: told, covered and in the lake, in this order', async () => {
+  const { log, bus } = house.connection
+  const kv = await house.connection.kv(BUCKET_META)
+  await log.ensureStream({ name: OWN, subjects: ['own.*'], replicas: 1, bytesMax: -1 })
+  const { created } = await log.info(OWN)
+  const isSettled = async () => ((await house.json('/v1/status')) as { settled: boolean }).settled
+  const seal = async () => {
+    await until('the writer has it', async () => writer.status().bufferedRows > 0)
+    await writer.seal()
+    await house.analytics.onManifest(writer.manifest)
+  }
+  await house.post([{ device: 'd', ts: T, value: 1 }])
+  await house.commit()
+  await seal()
+  expect(await isSettled()).toBe(true)
+
+  // A worker says again and again what its actors do.
+  let state: 'running' | 'stopped' = 'running'
+  const beat = setInterval(() => tellActors(bus, 'w', [{ actor: 'advice', partition: OWN_FIRST, state, why: '', seq: 0 }]), 200)
+  ends.push(() => clearInterval(beat))
+  await until('it is heard', async () => ((await house.json('/v1/status')) as { actors: { state: string }[] }).actors[0]?.state === 'running')
+  expect(await isSettled()).toBe(false)
+  const { created: resultsCreated, lastSeq } = await log.info(RESULTS)
+  const note = (resultsFrom: number) => writeReader(kv, { name: 'own-advice', atMs: 0, resultsCreated, resultsFrom, inputFrom: {}, covered: {}, marks: {} })
+  await note(lastSeq)
+  expect(await isSettled()).toBe(false)
+  // The feed has read all of it, and the actor was told nothing.
+  await note(lastSeq + 1)
+  expect(await isSettled()).toBe(true)
+  const { seq } = await log.publish(inputSubject(OWN_FIRST), encodeOwnTick())
+  expect(await isSettled()).toBe(false)
+  const told = async (of: string, at: number, rows: readonly object[]) => {
+    const effects = new EffectsBuilder()
+    const series = effects.addSeries({ tenant: 'default', device: 'north', metric: 'advice' })
+    for (const [i, body] of rows.entries()) effects.own.push({ series, at: T + i, number: i + 1, body: JSON.stringify(body) })
+    effects.ownView = VIEW
+    const header = { kind: 'commit', partition: OWN_FIRST, epoch: 1, owner: 'w', nonce: `s${at}${of}`, position: { created: of, seq: at, timeMs: T }, snapshots: [], part: 0 } as const
+    await log.publish(resultsSubject(OWN_FIRST), encodeJournal(header, effects.encode({ accepted: 0, pending: 0, logTimeMs: T })))
+  }
+  await told('another stream', seq, [])
+  expect(await isSettled()).toBe(false)
+  await told(created, seq, [])
+  await until('it is settled', isSettled)
+  const next = await log.publish(inputSubject(OWN_FIRST), encodeOwnTick())
+  await told(created, next.seq, [{ mm: 1 }])
+  await until('the row is there', async () => (await sql('SELECT mm FROM advice')).length === 1)
+  expect(await isSettled()).toBe(false)
+  await seal()
+  expect(await isSettled()).toBe(true)
+  // Who is stopped is waited for by nobody.
+  await log.publish(inputSubject(OWN_FIRST), encodeOwnTick())
+  expect(await isSettled()).toBe(false)
+  state = 'stopped'
+  await until('it is settled', isSettled)
 })
 
 test('a view that would be in the way of one of Weir, or of SQL itself, is none, whoever says so in the log', async () => {
