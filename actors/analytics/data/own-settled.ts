@@ -25,8 +25,9 @@ export interface OwnSettledSources {
 export async function isOwnSettled({ tail, progress, log, meta, actors }: OwnSettledSources): Promise<boolean> {
   const running = actors().filter(({ state }) => state === 'running' || state === 'starting')
   if (running.length === 0) return true
-  // Everything of partitions that can matter to an actor is in RESULTS up to here.
-  const needed = Math.max(0, ...tail.partitions.map(({ contentSeq }, partition) => Math.max(contentSeq, tail.coveredSeq(partition))))
+  // Everything of partitions that can matter to an actor is in RESULTS up to here: readings that came, or, where this process has begun behind all of them,
+  // what it began with.
+  const needed = Math.max(0, ...tail.partitions.map(({ inputSeq }, partition) => (inputSeq > 0 ? inputSeq : tail.coveredSeq(partition))))
   const { created } = await log.info(OWN)
   for (const { actor, partition } of running) {
     const entry = await readReader(meta, `own-${actor}`)

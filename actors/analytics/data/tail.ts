@@ -53,6 +53,8 @@ export interface PartitionState {
   resultsSeq: number
   /** Newest commit that holds something for the lake: others only move the position. */
   contentSeq: number
+  /** Newest commit that this process has read with messages of the input; else 0. */
+  inputSeq: number
   /** Accepted readings up to there. */
   accepted: number
   pending: number
@@ -108,7 +110,7 @@ export class Tail {
     this.#listener = options.listener ?? null
     this.#fresh = new FreshRows(options.topology.partitions, options.freshRowsMax ?? FRESH_ROWS_MAX)
     this.#shedSeq = new Array<number>(options.topology.partitions).fill(0)
-    const unknown = () => ({ owner: null, epoch: 0, position: 0, resultsSeq: 0, contentSeq: 0, accepted: 0, pending: 0 })
+    const unknown = () => ({ owner: null, epoch: 0, position: 0, resultsSeq: 0, contentSeq: 0, inputSeq: 0, accepted: 0, pending: 0 })
     this.partitions = Array.from({ length: options.topology.partitions }, unknown)
   }
 
@@ -179,6 +181,7 @@ export class Tail {
     this.#learn(commit.header)
     state.resultsSeq = commit.seq
     if (covered.messages.length + effects.windows.length + effects.anomalies.length + effects.forecasts.length + effects.feedback.length + effects.profiles.length + effects.drivers.length + effects.alerts.length > 0) state.contentSeq = commit.seq
+    if (covered.messages.length > 0) state.inputSeq = commit.seq
     state.accepted = effects.accepted
     state.pending = effects.pending
     // The writer may be ahead of this reader: what a manifest covers already is in the lake, and in its counts.
