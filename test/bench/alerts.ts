@@ -13,7 +13,6 @@
 import { createHash } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { decodeAlerts } from '../../actors/partition/effects.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import { JournalReader } from '../../runtime/journal.ts'
@@ -25,7 +24,7 @@ import type { System } from '../support/system.ts'
 import type { Bench, BenchRow } from './bench.ts'
 import { load } from './load-client.ts'
 import { percentile } from './probe.ts'
-import { busySeconds, cpuSecondsOf, named, waitedSecondsOf } from './watch.ts'
+import { cpuSecondsOf, MachineWatch } from './watch.ts'
 
 const PAUSE_MS = 50
 /** Half of what this machine takes, as the bench `system` has it; readings a second. */
@@ -110,35 +109,8 @@ async function measure(system: System, receiver: Receiver, { name, seconds }: { 
   return { came, lost: sent.length - came.length }
 }
 
+const notifierSeconds = (system: System) => descendants(system.pid).filter(({ title }) => title === 'weir-notifier').reduce((sum, { pid }) => sum + (cpuSecondsOf(pid) ?? 0), 0)
 const ascending = (values: readonly number[]) => [...values].sort((a, b) => a - b)
-
-/** What the machine did meanwhile: begin it, and have the rows at the end. */
-function watchMachine(system: System): (label: string, hash: string) => BenchRow[] {
-  const delay = monitorEventLoopDelay({ resolution: 5 })
-  delay.enable()
-  const began = performance.now()
-  const look = () => {
-    const ours = named(descendants(system.pid)).filter(({ name }) => /^(nats-server|weir-(edge|worker|notifier))/.test(name))
-    const waited = new Map(ours.map(({ name, pid }) => [name, waitedSecondsOf(pid, name === 'nats-server' ? 'all' : 'first')]))
-    const own = [process.pid, ...descendants(process.pid).map(({ pid }) => pid)].reduce((sum, pid) => sum + (cpuSecondsOf(pid) ?? 0), 0)
-    const notifier = ours.filter(({ name }) => name === 'weir-notifier').reduce((sum, { pid }) => sum + (cpuSecondsOf(pid) ?? 0), 0)
-    return { waited, own, notifier, busy: busySeconds() }
-  }
-  const before = look()
-  return (label, hash) => {
-    const after = look()
-    const share = (seconds: number) => (seconds * 1e5) / (performance.now() - began)
-    const rows = [{ name: `${label}: CPU of weir-notifier`, value: share(after.notifier - before.notifier), unit: '% of a core', hash }]
-    for (const [name, seconds] of after.waited) {
-      const from = before.waited.get(name) ?? null
-      if (seconds !== null && from !== null) rows.push({ name: `${label}: ${name} waits for a core`, value: share(seconds - from), unit: '% of the time', hash })
-    }
-    const others = Math.max(0, after.busy - before.busy - (after.own - before.own))
-    rows.push({ name: `${label}: CPU of others on this machine`, value: share(others), unit: '% of a core', hash })
-    rows.push({ name: `${label}: own event loop, max`, value: delay.max / 1e6, unit: 'ms', hash })
-    return rows
-  }
-}
 
 export const run: Bench = async ({ size }) => {
   const seconds = size === 'real' ? 30 : 2
@@ -154,10 +126,12 @@ export const run: Bench = async ({ size }) => {
     for (const [label, rate] of shapes) {
       const background = rate === 0 ? null : load(system.url, { kind: 'columns', seconds: seconds + 3, connections: 8, rate })
       if (background !== null) await new Promise((resolve) => setTimeout(resolve, 1_500))
-      const machine = watchMachine(system)
+      const machine = new MachineWatch(system.pid, ['nats-server', 'weir-edge', 'weir-worker', 'weir-notifier'])
+      const cpu = notifierSeconds(system)
       const { came, lost } = await measure(system, receiver, { name: label.replaceAll(' ', '-'), seconds })
       const hash = createHash('sha256').update(came.map(({ device }) => device).sort().join()).digest('hex').slice(0, 12)
-      const ofMachine = machine(label, hash)
+      const ofMachine = machine.rows(label, hash)
+      const used = notifierSeconds(system) - cpu
       const loaded = await background
       const stored = await storedTimes(system)
       const unit = loaded === null ? 'ms' : `ms at ${Math.round(loaded.accepted / loaded.seconds / 1_000)}k/s`
@@ -173,6 +147,7 @@ export const run: Bench = async ({ size }) => {
       tell('of it, the alert in the log to webhook', onTheWay.map(({ sentMs, tookMs, alertMs }) => sentMs + tookMs - alertMs))
       row('alerts that came', came.length)
       row('lost', lost)
+      row('CPU of weir-notifier', (used / seconds) * 100, '% of a core')
       rows.push(...ofMachine)
     }
     rows.push({ name: 'deduplicated', value: receiver.again(), unit: '', hash: '' })

@@ -23,7 +23,7 @@ import { heaps, linesOf } from './memory.ts'
 import type { LiveOrder, LiveReport } from './live-client.ts'
 import { percentile } from './probe.ts'
 import { storeUrl, storm } from './storm.ts'
-import { cpuSecondsOf, MemoryWatch, metricOf, named } from './watch.ts'
+import { cpuSecondsOf, MachineWatch, MemoryWatch, metricOf, named } from './watch.ts'
 
 const DEVICES = Array.from({ length: 5_000 }, (_, d) => `gateway-${Math.floor(d / 50)}/probe-${d}`)
 
@@ -137,6 +137,7 @@ async function measure({ name, streams, rate, probes, seconds, everything = fals
     const before = new Map(watched().map(({ name: n, pid }) => [n, cpuSecondsOf(pid) ?? 0]))
     const began = performance.now()
     const watch = new MemoryWatch(watched)
+    const machine = new MachineWatch(system.pid, ['nats-server', 'weir-edge', 'weir-store'])
     const told: Map<string, number>[] = []
     for (let step = 0; step < MEMORY_STEPS; step++) {
       await new Promise((resolve) => setTimeout(resolve, (seconds * 1_000) / MEMORY_STEPS))
@@ -144,6 +145,7 @@ async function measure({ name, streams, rate, probes, seconds, everything = fals
       if (seconds >= 120) told.push(await heaps(system).catch(() => new Map<string, number>()))
     }
     watch.stop()
+    const ofMachine = machine.rows(name)
     if (seconds >= 120) for (const line of [...watch.lines(), ...linesOf(told)]) console.log(line)
     const { agesMs, bytes, open } = await clients.report()
     const tookSeconds = (performance.now() - began) / 1_000
@@ -154,7 +156,7 @@ async function measure({ name, streams, rate, probes, seconds, everything = fals
     for (const { name: n, pid } of watched()) {
       row(`CPU of ${n}`, (((cpuSecondsOf(pid) ?? 0) - before.get(n)!) / tookSeconds) * 100, '% of a core')
     }
-    rows.push(...watch.rows(name))
+    rows.push(...ofMachine, ...watch.rows(name))
     row('delivered', bytes / tookSeconds / 2 ** 20, 'MiB/s since the start')
     const gauges = await (await fetch(`${await storeUrl(system)}/metrics`)).text()
     if (stuck > 0) row('let go', metricOf(gauges, 'weir_live_let_go'), 'streams')

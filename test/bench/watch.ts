@@ -5,6 +5,9 @@
  */
 
 import { readdirSync, readFileSync } from 'node:fs'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import process from 'node:process'
+import { descendants } from '../support/system.ts'
 import type { BenchRow } from './bench.ts'
 
 export interface Watched {
@@ -115,6 +118,54 @@ export class MemoryWatch {
       const picked = Array.from({ length: Math.min(points, samples.length) }, (_, i) => samples[Math.floor((i * (samples.length - 1)) / Math.max(1, points - 1))])
       return `${name.padEnd(18)} ${picked.map((s) => (s === undefined ? '' : String(Math.round(s.bytes / 2 ** 20)))).join(' ')}`
     })
+  }
+}
+
+/** Seconds so far: that processes waited, and that those of the bench and all of the machine used. */
+interface Look {
+  readonly waited: ReadonlyMap<string, number | null>
+  readonly own: number
+  readonly busy: number
+}
+
+/** Whether what was measured is of Weir or of a machine that had no time for it. Make it at the beginning, and ask for its rows at the end. */
+export class MachineWatch {
+  readonly #pid: number
+  readonly #titles: readonly string[]
+  readonly #beganMs = performance.now()
+  readonly #delay = monitorEventLoopDelay({ resolution: 5 })
+  readonly #before: Look
+
+  /** `pid`: the system; `titles`: those of its processes whose waiting is told. */
+  constructor(pid: number, titles: readonly string[]) {
+    this.#pid = pid
+    this.#titles = titles
+    this.#delay.enable()
+    this.#before = this.#look()
+  }
+
+  #look(): Look {
+    const waited = new Map<string, number | null>()
+    // Go runs what it has on whatever thread there is; a process of Node waits where its first one does.
+    for (const { name, pid } of named(descendants(this.#pid))) {
+      if (this.#titles.some((title) => name.startsWith(title))) waited.set(name, waitedSecondsOf(pid, name === 'nats-server' ? 'all' : 'first'))
+    }
+    const own = [process.pid, ...descendants(process.pid).map(({ pid }) => pid)].reduce((sum, pid) => sum + (cpuSecondsOf(pid) ?? 0), 0)
+    return { waited, own, busy: busySeconds() }
+  }
+
+  rows(label: string, hash = ''): BenchRow[] {
+    const after = this.#look()
+    const share = (seconds: number) => (seconds * 1e5) / (performance.now() - this.#beganMs)
+    const rows: BenchRow[] = []
+    for (const [name, seconds] of after.waited) {
+      const from = this.#before.waited.get(name) ?? null
+      if (seconds !== null && from !== null) rows.push({ name: `${label}: ${name} waits for a core`, value: share(seconds - from), unit: '% of the time', hash })
+    }
+    const others = Math.max(0, after.busy - this.#before.busy - (after.own - this.#before.own))
+    rows.push({ name: `${label}: CPU of others on this machine`, value: share(others), unit: '% of a core', hash })
+    rows.push({ name: `${label}: own event loop, max`, value: this.#delay.max / 1e6, unit: 'ms', hash })
+    return rows
   }
 }
 
