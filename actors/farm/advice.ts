@@ -4,7 +4,7 @@
  * Owns the outlook of the next days, the choice of the evening and the amount with its interval. No rain is foretold: if it comes, the next morning's advice
  * says so. Leaves its words to words.ts. Pure.
  *
- * The choice: water on the last evening before the crop would begin to thirst (depletion beyond RAW), and give back what is lacking then.
+ * The choice: water on the last evening before the crop would begin to thirst (depletion beyond RAW), and give back what is lacking then, less some room where it is not sure.
  */
 
 import { coefficientMax, coverOf, dayOfSurface, depletionFraction, totalAvailableMm, totalEvaporableMm } from './balance.ts'
@@ -17,8 +17,15 @@ import { dayOf } from './plot.ts'
 import type { Plot } from './plot.ts'
 
 export const OUTLOOK_DAYS = 7
-/** Thirst is avoided with this many standard deviations to spare. */
-const SAFETY = 0.5
+/** Thirst is avoided with so many standard deviations to spare, and with no more than this part of RAW: nobody waters each day because the soil is not known. */
+const SAFETY = 0.8
+const SAFETY_MOST = 0.15
+/**
+ * A watering stops short of full by so many standard deviations of what is lacking, and by no more than this part of it: what runs over is lost, and what is not given now
+ * is given next time. So whoever is sure of a field fills it, and whoever is not leaves room.
+ */
+const ROOM_DEVIATIONS = 0.6
+const ROOM_MOST = 0.3
 /** How alike the errors of two days' foretold weather are. */
 const ALIKE = 0.4
 /** A watering below this is not worth the walk: net mm. */
@@ -45,6 +52,8 @@ export interface Advice {
   readonly grossMm: number
   readonly leastMm: number
   readonly mostMm: number
+  /** By how much it stops short of what is believed to fill it; gross. */
+  readonly roomMm: number
   readonly litres: number
   readonly hours: number | null
   readonly outlook: readonly Outlook[]
@@ -102,12 +111,12 @@ export function adviseOn(plot: Plot, belief: Belief, given: Given): Advice {
   const { after } = given
   const outlook = outlookOf(plot, belief, given)
   const { stage } = cropOn(plot.crop, after + 1 - dayOf(plot.planted))
-  const none: Advice = { madeOn: after, stage, waterOn: null, grossMm: 0, leastMm: 0, mostMm: 0, litres: 0, hours: null, outlook }
+  const none: Advice = { madeOn: after, stage, waterOn: null, grossMm: 0, leastMm: 0, mostMm: 0, roomMm: 0, litres: 0, hours: null, outlook }
   if (stage === 'before planting' || stage === 'harvested') return none
-  const thirsty = outlook.findIndex(({ depletionMm, deviationMm, readyMm }) => depletionMm + SAFETY * deviationMm > readyMm)
+  const thirsty = outlook.findIndex(({ depletionMm, deviationMm, readyMm }) => depletionMm + Math.min(SAFETY * deviationMm, SAFETY_MOST * readyMm) > readyMm)
   if (thirsty === -1) return none
   const evening = outlook[Math.max(0, thirsty - 1)]!
-  const netMm = Math.max(LEAST_MM, evening.depletionMm)
+  const netMm = Math.max(LEAST_MM, evening.depletionMm - Math.min(ROOM_DEVIATIONS * evening.deviationMm, ROOM_MOST * Math.max(0, evening.depletionMm)))
   const grossOf = (netMm: number) => Math.min(plot.mostMm ?? Infinity, Math.min(evening.totalMm, Math.max(0, netMm)) / plot.efficiency)
   const grossMm = grossOf(netMm)
   return {
@@ -117,6 +126,7 @@ export function adviseOn(plot: Plot, belief: Belief, given: Given): Advice {
     grossMm,
     leastMm: Math.min(grossMm, grossOf(evening.depletionMm - WITHIN_95 * evening.deviationMm)),
     mostMm: grossOf(evening.depletionMm + WITHIN_95 * evening.deviationMm),
+    roomMm: Math.max(0, grossOf(evening.depletionMm) - grossMm),
     litres: grossMm * plot.areaHa * 10_000,
     hours: plot.rateMmHour === null ? null : grossMm / plot.rateMmHour,
     outlook,

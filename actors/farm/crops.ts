@@ -2,6 +2,8 @@
  * What crops need, by FAO-56: lengths of stages (table 11), single and basal crop coefficients and heights (tables 12, 17), depth of roots and the part of the
  * available water that may be used without stress (table 22). Owns the tables and a crop's course through its season; imports nothing.
  *
+ * Every number was compared with the tables as pyfao56 (K. R. Thorp, USDA-ARS; 1.4.3, tools/tables.py) has them.
+ *
  * Of the ranges of root depths it is the lesser one, which the paper names for scheduling irrigation. Stages are those of one region each, which `place`
  * names: whoever knows better gives a plot its own.
  */

@@ -5,8 +5,10 @@
  * - Maize: the equation of the University of Nebraska-Lincoln, EC117 "Nutrient Management Suggestions for Corn", as its editions to 2021 print it; checked
  *   against the university's own extension text of March 2021. Since December 2023 the circular points to a web tool that was made of it.
  *   It is for Nebraska's soils: elsewhere a first guess.
- * - Any other crop: Stanford's balance (1973, J. Environ. Qual. 2:159): the crop's need, less the soil's, over the part of fertiliser that crops recover, 50 to 70 % by
- *   its abstract. What the crop takes up and what the soil gives are asked of the farmer, not made up.
+ * - Any other crop: Stanford's balance (1973, J. Environ. Qual. 2:159). Its abstract names its four terms: what the crop takes up at the yield that can be expected, what the soil
+ *   mineralises in the season, what mineral N the root zone holds early in it, and the part that the crop recovers, often 50 to 70 %; the University of Nebraska (CropWatch,
+ *   "1.2 lb N per Bushel: Where Did That Come From?") prints his equation as Nf = Ny − Ns. Over recovery, that is what stands here: recovery is asked of fertiliser alone. The
+ *   paper's full text was not at hand. What the crop takes up and what the soil gives are asked of the farmer, not made up.
  *
  * Not counted, as no rate of it was measured here: what leaches, denitrifies or volatilises. That water drained through since the last application is said in words.
  */

@@ -245,6 +245,8 @@ function endDay(state: PlotState, plot: Plot, day: number): PlotDay {
   const surface = surfaceOn(plot, state.surface, { day, ...weather, rainMm: known.rainMm, irrigationMm: known.irrigationMm * plot.efficiency })
   const { kc, cropUseMm } = surface
   state.surface = { depletionMm: surface.depletionMm, wetted: surface.wetted }
+  // What an older version believed of a plot is of another form: it is learned anew.
+  if (state.belief?.members === undefined) state.belief = null
   const before = (state.belief ??= firstBelief({ readyMm: plot.crop.depletionFraction * totalMm, capacity: plot.fieldCapacity, capacityDeviation: plot.soilDeviation }))
   const fraction = depletionFraction(plot.crop.depletionFraction, before.use * cropUseMm)
   const readyMm = fraction * totalMm
@@ -259,7 +261,7 @@ function endDay(state: PlotState, plot: Plot, day: number): PlotDay {
   let seenMm: number | null = null
   let surprise: PlotDay['surprise'] = null
   if (moisture !== null) {
-    const seen = moistureSeen(step.belief, moisture, { rootM, totalMm, wet: step.belief.depletionMm < -2 })
+    const seen = moistureSeen(step.belief, moisture, { rootM, totalMm, wet: rainMm + netMm > 5 })
     state.belief = seen.belief
     seenMm = seen.seenMm
     surprise = seen.surprise

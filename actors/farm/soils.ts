@@ -2,6 +2,9 @@
  * What soils hold, by FAO-56, table 19: water content at field capacity and at the wilting point, in m³/m³, and the water that leaves the bare top 0.1 m
  * before evaporation slows (REW). Owns the table and the middles of its ranges; imports nothing.
  *
+ * All 27 ranges are as the paper prints them on its page 144 (R. G. Allen and others 1998, ISBN 92-5-104219-5), compared line by line with its text; those of water content also with
+ * the table `DataForSWC` of the package CropWaterBalance of CRAN (0.2.0), which cites the paper. "Silty clay loam" is its "silt clay loam".
+ *
  * The ranges are wide: half of each is the standard deviation with which advice begins, until the plot's own moisture has told more.
  */
 

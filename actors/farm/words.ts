@@ -49,7 +49,10 @@ export function reasonsOf(state: PlotState): string[] {
   if (last.depletionMm > last.readyMm) reasons.push(`The crop is thirsty: the roots lack ${whole(last.depletionMm)} mm, and thirst begins at ${whole(last.readyMm)} (${holds}).`)
   else if (last.depletionMm < 0.5) reasons.push(`The soil about the roots is full (${holds}).`)
   else reasons.push(`The roots lack ${whole(last.depletionMm)} mm of the ${whole(last.readyMm)} mm that they may draw without thirst (${holds}).`)
-  if (advice.waterOn !== null && advice.grossMm > 0) reasons.push(`Between ${whole(advice.leastMm)} and ${whole(advice.mostMm)} mm will fill them, 95 times in 100; ${whole(plot.efficiency * 100)} % of what is given reaches them.`)
+  if (advice.waterOn !== null && advice.grossMm > 0) {
+    const room = advice.roomMm < 1 ? '' : `; this stops ${whole(advice.roomMm)} mm short, as what runs over is lost`
+    reasons.push(`Between ${whole(advice.leastMm)} and ${whole(advice.mostMm)} mm will fill them, 95 times in 100${room}. ${whole(plot.efficiency * 100)} % of what is given reaches them.`)
+  }
   reasons.push(`${capital(plot.crop.name)} in ${last.stage === 'mid-season' || last.stage === 'late season' ? last.stage : `the ${last.stage} stage`} used ${tenth(sum((day) => day.usedMm) / recent.length)} mm a day this week.`)
   const [rain, given] = [sum((day) => day.rainMm), sum((day) => day.irrigationMm)]
   reasons.push(`${rain < 0.5 ? 'No rain' : `${whole(rain)} mm of rain`} and ${given < 0.5 ? 'no watering' : `${whole(given)} mm of watering`} in the last ${recent.length === 1 ? 'day' : `${recent.length} days`}; no rain is foretold here, so wait if you expect some.`)

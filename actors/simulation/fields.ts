@@ -166,7 +166,12 @@ export interface HourOfField {
   /** What the crop would have drunk of plenty, and did drink, mm. */
   readonly wantedMm: number
   readonly drunkMm: number
+  /** Of the ground. */
+  readonly evaporatedMm: number
   readonly drainedMm: number
+  readonly ranOffMm: number
+  /** Of what was given, on its way. */
+  readonly lostMm: number
 }
 
 /** One hour of truth. `givenMm` is what left the pump, over the field. Changes the field. */
@@ -186,7 +191,8 @@ export function hourOf(field: Field, sky: HourOfSky, ms: number, givenMm: number
   const evaporable = Math.max(0, (0.82 * (slope / (slope + 0.066)) * net) / 2.45 + 0.0266 * (0.6 + 0.5 * sky.wind) * deficit)
 
   // Water comes: beyond what an hour can take in it runs off.
-  const came = Math.min(30, sky.rainMm) + givenMm * field.efficiency
+  const ranOffMm = Math.max(0, sky.rainMm - 30)
+  const came = sky.rainMm - ranOffMm + givenMm * field.efficiency
   field.surfaceMm = Math.min(SURFACE_MM, field.surfaceMm + came)
   field.waitingMm += came
   const entering = Math.min(field.waitingMm, 15)
@@ -222,7 +228,7 @@ export function hourOf(field: Field, sky: HourOfSky, ms: number, givenMm: number
   }
   field.top = Math.max(field.top, 0.5 * wilting)
   field.deep = Math.max(field.deep, 0.5 * wilting)
-  return { wantedMm, drunkMm, drainedMm }
+  return { wantedMm, drunkMm, evaporatedMm: bare, drainedMm, ranOffMm, lostMm: givenMm * (1 - field.efficiency) }
 }
 
 /** What is truly lacking to field capacity within a depth, mm. */

@@ -1,6 +1,7 @@
 /**
- * A season of a field whose truth is known (actors/simulation/fields.ts), watered by one of several ways; and what the advisor said meanwhile, held against the truth.
- * The advisor hears the field's sensors alone, by the hour.
+ * A season of a field whose truth is known, watered by one of several ways; and what the advisor said meanwhile, held against the truth. The advisor hears the field's
+ * sensors alone, by the hour.
+ * There are two truths, made unlike each other: 'layers' (actors/simulation/fields.ts) and 'columns' (farm-columns.ts).
  */
 
 import { totalAvailableMm } from '../../actors/farm/balance.ts'
@@ -13,7 +14,8 @@ import type { PlotState } from '../../actors/farm/season.ts'
 import { middleOf, SOILS } from '../../actors/farm/soils.ts'
 import type { SoilName } from '../../actors/farm/soils.ts'
 import { fieldOf, gaugeSays, hourOf, lackingMm, meterSays, probeSays } from '../../actors/simulation/fields.ts'
-import type { HourOfSky } from '../../actors/simulation/fields.ts'
+import type { FieldPlan, HourOfSky } from '../../actors/simulation/fields.ts'
+import { columnsOf } from './farm-columns.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
@@ -30,12 +32,58 @@ export interface Place {
   sky(ms: number): HourOfSky
 }
 
+export interface HourOfTruth {
+  /** What the crop would have drunk of plenty, and did drink, mm. */
+  readonly wantedMm: number
+  readonly drunkMm: number
+  /** Of the ground. */
+  readonly evaporatedMm: number
+  readonly drainedMm: number
+  readonly ranOffMm: number
+  /** Of what was given, before it reached the ground. */
+  readonly lostMm: number
+}
+
+/** A field whose water is known, and its sensors. */
+export interface Truth {
+  readonly probes: readonly { readonly depthM: number }[]
+  /** `givenMm` is what left the pump, over the field. */
+  hour(sky: HourOfSky, ms: number, givenMm: number): HourOfTruth
+  /** To field capacity, within a depth. */
+  lackingMm(depthM: number): number
+  /** Percent. */
+  probeSays(probe: number, ms: number): number
+  gaugeSays(rainMm: number): number
+  meterSays(givenMm: number): number
+}
+
+export const TRUTHS = {
+  layers(plan: FieldPlan, seed: number): Truth {
+    const field = fieldOf(plan, seed)
+    return {
+      probes: field.probes.map(({ layer }) => ({ depthM: layer === 0 ? 0.15 : 0.5 })),
+      hour: (sky, ms, givenMm) => hourOf(field, sky, ms, givenMm),
+      lackingMm: (depthM) => lackingMm(field, depthM),
+      probeSays: (probe, ms) => probeSays(field, probe, ms),
+      gaugeSays: (rainMm) => gaugeSays(field, rainMm),
+      meterSays: (givenMm) => meterSays(field, givenMm),
+    }
+  },
+  columns: columnsOf,
+} as const satisfies Record<string, (plan: FieldPlan, seed: number) => Truth>
+export type TruthName = keyof typeof TRUTHS
+
 export type Way = 'advice' | 'fixed schedule' | 'moisture threshold' | 'nothing'
 
 export interface Season {
   readonly givenMm: number
   readonly rainMm: number
   readonly drainedMm: number
+  /** What the crop would have drunk of plenty, with what the ground gave beside it: what the field needed of rain and watering together. */
+  readonly needMm: number
+  /** Of what was given, before it reached the ground; and what ran off of rain and watering. */
+  readonly lostMm: number
+  readonly ranOffMm: number
   /** Days on which the crop drank less than 90 % of what it would have drunk of plenty. */
   readonly stressDays: number
   /** Part of what it wanted that it did not get. */
@@ -50,18 +98,18 @@ export interface Season {
 /** Where thirst begins to tell in the true field, as part of its available water, for a crop that FAO lets use `p` of it. */
 const thirstOf = (p: number): number => (1 - p) * 0.78
 
-export function livedSeason(place: Place, { crop: cropName, soil: soilName, way, seed, probes = true }: { crop: CropName; soil: SoilName; way: Way; seed: number; probes?: boolean }): Season {
+export function livedSeason(place: Place, { crop: cropName, soil: soilName, way, seed, probes = true, truth = 'layers' }: { crop: CropName; soil: SoilName; way: Way; seed: number; probes?: boolean; truth?: TruthName }): Season {
   const crop = CROPS[cropName]
   const soil = SOILS[soilName]
   const [fieldCapacity, wiltingPoint] = [middleOf(soil.fieldCapacity), middleOf(soil.wiltingPoint)]
   const plantedDay = dayOf(place.planted)
-  const field = fieldOf({ fieldCapacity, wiltingPoint, rootM: crop.rootM, stageDays: crop.stageDays, fullUse: crop.kc[1] * 1.02, endShare: Math.min(1, crop.kcb[2] / crop.kcb[1]), thirst: thirstOf(crop.depletionFraction), plantedDay, efficiency: EFFICIENCY }, seed)
+  const field = TRUTHS[truth]({ fieldCapacity, wiltingPoint, rootM: crop.rootM, stageDays: crop.stageDays, fullUse: crop.kc[1] * 1.02, endShare: Math.min(1, crop.kcb[2] / crop.kcb[1]), thirst: thirstOf(crop.depletionFraction), plantedDay, efficiency: EFFICIENCY }, seed)
   const station = (metric: string) => ({ device: 'station', metric })
   const plot = parsePlot({
     name: 'North', crop: cropName, planted: place.planted, soil: soilName, areaHa: 1, latitude: place.latitude, longitude: 0, elevationM: place.elevationM, irrigation: { efficiency: EFFICIENCY },
     measures: {
       temperature: station('temperature'), humidity: place.hasRadiation ? station('humidity') : undefined, wind: station('wind'), radiation: place.hasRadiation ? station('radiation') : undefined, rain: station('rain'),
-      irrigation: station('irrigation'), moisture: probes ? field.probes.map(({ layer }, i) => ({ ...station(`moisture-${i}`), depthM: layer === 0 ? 0.15 : 0.5 })) : [],
+      irrigation: station('irrigation'), moisture: probes ? field.probes.map(({ depthM }, i) => ({ ...station(`moisture-${i}`), depthM })) : [],
     },
   })
   const state = firstState()
@@ -69,10 +117,10 @@ export function livedSeason(place: Place, { crop: cropName, soil: soilName, way,
   const days = seasonDays(crop)
   const [firstDay, lastDay] = [plantedDay - 2, plantedDay + days]
   const usual = way === 'fixed schedule' ? usualOf(place, plantedDay, days) : null
-  const truth: number[] = []
+  const lacking: number[] = []
   const wet: number[] = []
   const told: { day: number; ahead: number; depletionMm: number; deviationMm: number }[] = []
-  const sums = { givenMm: 0, rainMm: 0, drainedMm: 0, stressDays: 0, wanted: 0, drunk: 0, waterings: 0 }
+  const sums = { givenMm: 0, rainMm: 0, drainedMm: 0, needMm: 0, lostMm: 0, ranOffMm: 0, stressDays: 0, wanted: 0, drunk: 0, waterings: 0 }
   let [wantedMm, drunkMm] = [0, 0]
 
   for (let ms = firstDay * DAY_MS; ms < lastDay * DAY_MS; ms += HOUR_MS) {
@@ -85,7 +133,7 @@ export function livedSeason(place: Place, { crop: cropName, soil: soilName, way,
       const readyMm = crop.depletionFraction * totalAvailableMm(fieldCapacity, wiltingPoint, rootM)
       if (way === 'advice') givenMm = state.advice !== null && state.advice.waterOn !== null && state.advice.waterOn <= day ? state.advice.grossMm : 0
       else if (way === 'moisture threshold') {
-        const moisture = field.probes.reduce((sum, _, i) => sum + probeSays(field, i, ms) / 100 / field.probes.length, 0)
+        const moisture = field.probes.reduce((sum, _, i) => sum + field.probeSays(i, ms) / 100 / field.probes.length, 0)
         const threshold = fieldCapacity - crop.depletionFraction * (fieldCapacity - wiltingPoint)
         givenMm = moisture < threshold ? readyMm / EFFICIENCY : 0
       } else if (way === 'fixed schedule') {
@@ -96,15 +144,18 @@ export function livedSeason(place: Place, { crop: cropName, soil: soilName, way,
       }
       if (givenMm > 0) sums.waterings++
     }
-    const hour = hourOf(field, sky, ms, givenMm)
+    const hour = field.hour(sky, ms, givenMm)
     wantedMm += hour.wantedMm
     drunkMm += hour.drunkMm
     sums.givenMm += givenMm
     sums.rainMm += sky.rainMm
     sums.drainedMm += hour.drainedMm
+    sums.needMm += hour.wantedMm + hour.evaporatedMm
+    sums.lostMm += hour.lostMm
+    sums.ranOffMm += hour.ranOffMm
     wet[day] = (wet[day] ?? 0) + sky.rainMm + givenMm
     if ((ms / HOUR_MS) % 24 === 23) {
-      truth[day] = lackingMm(field, cropOn(crop, age).rootM)
+      lacking[day] = field.lackingMm(cropOn(crop, age).rootM)
       if (wantedMm > 0.3 && drunkMm < 0.9 * wantedMm) sums.stressDays++
       sums.wanted += wantedMm
       sums.drunk += drunkMm
@@ -123,16 +174,16 @@ export function livedSeason(place: Place, { crop: cropName, soil: soilName, way,
     if (place.hasRadiation) say('radiation', sky.radiation)
     if (place.hasRadiation) say('humidity', sky.humidity)
     say('wind', sky.wind)
-    say('rain', gaugeSays(field, sky.rainMm))
-    say('irrigation', meterSays(field, givenMm))
-    if (probes) for (const i of field.probes.keys()) say(`moisture-${i}`, probeSays(field, i, ts))
+    say('rain', field.gaugeSays(sky.rainMm))
+    say('irrigation', field.meterSays(givenMm))
+    if (probes) for (const i of field.probes.keys()) say(`moisture-${i}`, field.probeSays(i, ts))
   }
 
   const errors = told.flatMap(({ day, ahead, depletionMm, deviationMm }) => {
     const age = day + ahead - plantedDay
     if (age < 14 || age >= days) return []
     for (let d = day + 1; d <= day + ahead; d++) if (!(wet[d]! <= 1)) return []
-    const errorMm = depletionMm - truth[day + ahead]!
+    const errorMm = depletionMm - lacking[day + ahead]!
     return [{ ahead, errorMm, within: Math.abs(errorMm) <= 1.96 * deviationMm }]
   })
   const { wanted, drunk, ...rest } = sums
