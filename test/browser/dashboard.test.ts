@@ -11,6 +11,7 @@ import { exploreTests } from './pages/explore.ts'
 import { fleetTests } from './pages/fleet.ts'
 import { freshTests } from './pages/fresh.ts'
 import { patternsTests } from './pages/patterns.ts'
+import { plotsTests } from './pages/plots.ts'
 import { rulesTests } from './pages/rules.ts'
 import { systemTests } from './pages/system.ts'
 import { unitsTests } from './pages/units.ts'
@@ -76,5 +77,6 @@ describe('with readings in it', () => {
   describe('the explorer', () => exploreTests(of))
   describe('the system', () => systemTests(of))
   describe('the units', () => unitsTests(of))
+  describe('the plots', () => plotsTests(of))
   describe('every page', () => everyPageTests(of))
 })

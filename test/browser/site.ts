@@ -45,7 +45,7 @@ export class Site {
   static async start(): Promise<Site> {
     const browser = await startBrowser()
     try {
-      return new Site(await startSystem(), browser)
+      return new Site(await startSystem({ flags: ['--actors', 'farm'] }), browser)
     } catch (error) {
       await browser.close()
       throw error

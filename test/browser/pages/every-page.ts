@@ -3,6 +3,7 @@ import type { Page } from 'playwright-core'
 import { accessibilityFaults, colourFaults, overflows } from '../browser.ts'
 import { PROBE, eventually, has, inBothSizes } from '../site.ts'
 import type { Site } from '../site.ts'
+import { seedPlot } from './plots.ts'
 
 /** Each page with what is there once it is filled. */
 const PAGES = [
@@ -11,7 +12,7 @@ const PAGES = [
   { name: 'alerts', path: '/alerts?state=all', filled: '.alert .alert-steps li' },
   { name: 'rules', path: '/rules', filled: '.rule h2' },
   { name: 'rule', path: '/rules?id=no-flow&try=1d', filled: '#trial rect' },
-  { name: 'plots', path: '/plots', filled: '.plot-card h2' },
+  { name: 'plots', path: '/plots', filled: '.plot-card .plot-reasons li' },
   { name: 'patterns', path: '/patterns', filled: '.kind-outliers li' },
   { name: 'explore', path: '/explore', filled: '.tables h3' },
   { name: 'explore-table', path: `/explore?sql=${encodeURIComponent('SELECT ts, device, metric, value FROM readings ORDER BY ts DESC LIMIT 400')}`, filled: '.result-table td' },
@@ -30,14 +31,12 @@ function smallTargets(page: Page): Promise<string[]> {
 }
 
 export function everyPageTests(site: () => Site): void {
-  /** A plot; a rule, and an alert of it. */
+  /** A plot with its advice; a rule, and an alert of it. */
   beforeAll(async () => {
-    const asJson = { 'content-type': 'application/json' }
-    const plot = { name: 'North', crop: 'maize', planted: '2026-04-10', soil: 'loam', areaHa: 0.2, latitude: 48.2, longitude: 16.4, measures: { rain: { device: 'field-0/station', metric: 'rain' } } }
-    expect((await site().system.fetch('/v1/plots/north', { method: 'PUT', headers: asJson, body: JSON.stringify(plot) })).status).toBe(200)
+    await seedPlot(site)
     const [device, metric] = ['field-0/valve-0', 'flow_rate']
     const rule = { name: 'No water flows', select: { device, metric }, when: { below: 1 }, severity: 'info' }
-    await site().system.fetch('/v1/rules/no-flow', { method: 'PUT', headers: asJson, body: JSON.stringify(rule) })
+    await site().system.fetch('/v1/rules/no-flow', { method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify(rule) })
     await eventually('it is in force', async () => (await site().system.get<{ in_force: boolean }>('/v1/rules/no-flow')).in_force)
     await site().post([{ device, metric, value: 0.5 }])
     await eventually('it has raised something', async () => (await site().system.get<{ alerts: unknown[] }>('/v1/alerts?rule=no-flow')).alerts.length > 0)
