@@ -35,7 +35,7 @@ export function kindCard(kind: FleetKind, units: Units, { id, alone, nowMs }: { 
   function oddOnes(): HTMLElement | null {
     if (outliers.length === 0) return null
     const shown = alone ? outliers : outliers.slice(0, OUTLIERS_MAX)
-    return h('section', { class: 'kind-part', 'aria-labelledby': `${id}-odd` },
+    return h('div', { class: 'kind-part', role: 'group', 'aria-labelledby': `${id}-odd` },
       h('h3', { id: `${id}-odd` }, 'Unlike the others ', h('span', { class: 'count' }, count(outliers.length))),
       h('ul', { class: 'kind-outliers' }, ...shown.map(outlierOf)),
       shown.length < outliers.length && h('p', { class: 'small' }, h('a', { href: kindAddress(kind) }, `All ${count(outliers.length)} of them`)))
@@ -46,7 +46,7 @@ export function kindCard(kind: FleetKind, units: Units, { id, alone, nowMs }: { 
     const words = dayWords(metric, days[i], units)
     const title = groups.length === 1 ? 'The usual day' : `Pattern ${i + 1} of ${groups.length}`
     const who = devices === 0 ? 'no device now' : `${count(devices)} device${devices === 1 ? '' : 's'}`
-    return h('section', { class: 'kind-part', 'aria-labelledby': `${id}-${i}` },
+    return h('div', { class: 'kind-part', role: 'group', 'aria-labelledby': `${id}-${i}` },
       h('h3', { id: `${id}-${i}` }, title, h('span', { class: 'muted' }, ` · ${who}`)),
       dayChart(days[i], scale, { label: `${name}, ${title.toLowerCase()}. ${words}`, tick: (v) => units.bare(metric, v) }),
       h('p', { class: 'small' }, words),
@@ -54,12 +54,12 @@ export function kindCard(kind: FleetKind, units: Units, { id, alone, nowMs }: { 
       members.length < devices && h('p', { class: 'small' }, alone ? `and ${count(devices - members.length)} more.` : h('a', { href: kindAddress(kind) }, `and ${count(devices - members.length)} more`)))
   }
 
-  // Kinds of one part stand side by side.
+  // Kinds of one part stand side by side. A card is a landmark, named by what it measures and of whom, as several kinds measure the same; its parts are called alike in all, and are none.
   const small = outliers.length === 0 && groups.length < 2 && !alone
-  return h('section', { class: small ? 'card kind is-small' : 'card kind', 'aria-labelledby': id, 'data-metric': metric, 'data-sort': kind.sort },
+  return h('section', { class: small ? 'card kind is-small' : 'card kind', 'aria-labelledby': `${id} ${id}-which`, 'data-metric': metric, 'data-sort': kind.sort },
     h('div', { class: 'kind-head' },
       h('h2', { id }, name, units.symbol(metric) && h('span', { class: 'muted' }, ` in ${units.symbol(metric)}`)),
-      h('p', { class: 'muted small' }, kindWords(kind))),
+      h('p', { class: 'muted small', id: `${id}-which` }, kindWords(kind))),
     h('div', { class: 'kind-parts' },
       oddOnes(),
       ...groups.map(groupOf),
