@@ -9,6 +9,7 @@
  * - skew         even load beside one hot device, and beside one hot partition
  * - backlog      an hour's outage caught up
  * - sql          public SQL: latencies, rows a second in each format
+ * - views        kept views: parts made, stored and read, against the same SELECT over all readings
  * - live         thousands of live streams: at the store, through the edge, on everything, beside clients that never read
  * - alerts       from the POST of a reading that raises an alert to the webhook that hears of it, at rest and at half load
  * - backfill     history of living series by weir backfill, beside a live load
@@ -48,6 +49,7 @@ const benches: Record<string, () => Promise<{ run: Bench }>> = {
   queries: () => import('./queries.ts'),
   graph: () => import('./graph.ts'),
   sql: () => import('./sql.ts'),
+  views: () => import('./views.ts'),
   retention: () => import('./retention.ts'),
   memory: () => import('./memory.ts'),
   series: () => import('./series.ts'),
