@@ -19,7 +19,7 @@ import { sourceMacros } from '../view/sources.ts'
 import { segmentsDir } from './manifest.ts'
 import type { Manifest, Segment } from './manifest.ts'
 import { ownViewSql } from './own-views.ts'
-import { partsFileOf } from './parts.ts'
+import { partsFilesOf } from './parts.ts'
 import { PLAIN_TABLES } from './plain.ts'
 import type { Shelf } from './shelf.ts'
 import { fillSql, readSql } from './sql.ts'
@@ -58,10 +58,9 @@ function keptViews({ views = {}, ownViews = {}, segments }: Shown, { create, pat
 
 /** The parts of a view: those that are stored, and those of the segments that have none. */
 function keptParts(tenant: string, view: KeptView, segments: readonly Segment[], path: (file: string) => string): string[] {
-  const where = new Map(segments.map((segment) => [segment, partsFileOf(segment, view.id)]))
-  const files = [...new Set(where.values())].filter((file) => typeof file === 'string')
+  const files = segments.flatMap((segment) => partsFilesOf(segment, view.id) ?? [])
   const stored = files.length === 0 ? [] : [`SELECT * FROM read_duckdb([${files.map((file) => literal(path(file))).join(', ')}], table_name = '${partsTable(view.id)}')`]
-  const open = segments.filter((segment) => where.get(segment) === undefined && (segment.tenant ?? tenant) === tenant)
+  const open = segments.filter((segment) => partsFilesOf(segment, view.id) === null && (segment.tenant ?? tenant) === tenant)
   const relation = relationOf('readings', open, path)
   return open.length === 0 ? stored : [...stored, partialSql(view, `(SELECT * FROM ${relation} WHERE tenant = ${literal(tenant)})`)]
 }

@@ -7,8 +7,9 @@ import type { Log } from '../../runtime/log.ts'
 import { RESULTS, inputStream, isOwn } from '../../runtime/topology.ts'
 import type { Topology } from '../../runtime/topology.ts'
 import type { FollowerLogger } from './follow.ts'
-import { readNewestWhole, withWholeParts } from './manifest.ts'
+import { readNewestWhole } from './manifest.ts'
 import type { Manifest } from './manifest.ts'
+import { withWholeParts } from './parts.ts'
 
 /** That of a new lake. */
 export const EMPTY: Manifest = {

@@ -16,7 +16,7 @@ import type { KeptViews } from '../view/kept.ts'
 import { isSoundView } from './own-views.ts'
 import type { OwnViews } from './own-views.ts'
 
-/** A file of parts of kept views, beside the segment whose readings they are of: `<lake>/segments/<file>`, never written again. */
+/** A file of parts of kept views, beside a segment some or all of whose readings they are of: `<lake>/segments/<file>`, never written again. */
 export interface Parts {
   readonly file: string
   readonly bytes: number
@@ -45,7 +45,7 @@ export interface Segment {
   readonly tenant?: string
   /** `FORM` of the version that wrote it: segments of one form have the same columns. Absent of those written before there was such. */
   readonly form?: string
-  /** Parts of its readings, each view in one of these files; absent where there are none yet. */
+  /** Parts of its readings: those of a view in one or several of these files; absent where there are none yet. */
   readonly parts?: readonly Parts[]
   /** Of views whose parts could not be made of it, why, by their id. */
   readonly failed?: Readonly<Record<string, string>>
@@ -193,19 +193,6 @@ export function bytesOf({ bytes, parts = [] }: Segment): number {
   return parts.reduce((sum, of) => sum + of.bytes, bytes)
 }
 
-/** A manifest without the parts whose files are not there whole: they are only a cache, and are made again. */
-export async function withWholeParts(lakeDir: string, manifest: Manifest, disk: Disk = systemDisk): Promise<Manifest> {
-  const isThere = async ({ file, bytes }: Parts) => (await disk.size(join(segmentsDir(lakeDir), file)).catch(() => null)) === bytes
-  const segments: Segment[] = []
-  for (const segment of manifest.segments) {
-    const { parts = [], ...rest } = segment
-    const whole: Parts[] = []
-    for (const of of parts) if (await isThere(of)) whole.push(of)
-    segments.push(whole.length === parts.length ? segment : { ...rest, ...(whole.length === 0 ? {} : { parts: whole }) })
-  }
-  return segments.every((segment, i) => segment === manifest.segments[i]) ? manifest : { ...manifest, segments }
-}
-
 /** Makes the folders of a lake where they are missing, such that a power cut can't take them with all that is in them. */
 export async function makeLake(lakeDir: string, disk: Disk = systemDisk): Promise<void> {
   await disk.makeFolder(lakeDir)
@@ -231,11 +218,11 @@ export async function writeManifest(lakeDir: string, manifest: Manifest, disk: D
 
 /**
  * Removes segments that none of the kept manifests names, neither as its own nor as superseded and still shown. Gives the names
- * removed. Removes nothing where any of the kept manifests does not read, or none is there.
+ * removed. Removes nothing where any of the kept manifests does not read, or none is there. `spared`: a file that the next manifest may name.
  */
-export async function sweep(lakeDir: string, disk: Disk = systemDisk): Promise<string[]> {
+export async function sweep(lakeDir: string, disk: Disk = systemDisk, spared: string | null = null): Promise<string[]> {
   const versions = await keptVersions(lakeDir, disk)
-  const named = new Set<string>()
+  const named = new Set<string>(spared === null ? [] : [spared])
   for (const version of versions) {
     const manifest = await readManifest(lakeDir, version, disk)
     if (manifest === null) return []

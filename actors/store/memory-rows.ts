@@ -121,12 +121,19 @@ export function seriesOf(readings: readonly LakeRow[], placed: Readonly<Record<(
   })
 }
 
-/** Of each series of some readings how many there are, and their sum, in order of the series. */
-export function countsOf(readings: readonly LakeRow[]): [series: string, count: number, sum: number][] {
-  const counts = new Map<string, [number, number]>()
-  for (const { device, metric, value } of readings) {
-    const [count, sum] = counts.get(`${device}\n${metric}`) ?? [0, 0]
-    counts.set(`${device}\n${metric}`, [count + 1, sum + Number(value)])
+/** Of each series how many readings there are, and their sum, in order of the series. */
+export type Counts = readonly (readonly [series: string, count: number, sum: number])[]
+
+export function countsOf(readings: readonly LakeRow[]): Counts {
+  return sumCounts([readings.map(({ device, metric, value }) => [`${device}\n${metric}`, 1, Number(value)] as const)])
+}
+
+/** Those of several parts together. The sums are exact where values are whole. */
+export function sumCounts(parts: readonly Counts[]): Counts {
+  const sums = new Map<string, readonly [number, number]>()
+  for (const [series, n, of] of parts.flat()) {
+    const [count, sum] = sums.get(series) ?? [0, 0]
+    sums.set(series, [count + n, sum + of])
   }
-  return [...counts].map(([series, [count, sum]]): [string, number, number] => [series, count, sum]).sort(([a], [b]) => (a < b ? -1 : 1))
+  return [...sums].map(([series, [count, sum]]) => [series, count, sum] as const).sort(([a], [b]) => (a < b ? -1 : 1))
 }

@@ -31,7 +31,7 @@ import type { Manifest, Segment, Superseded } from './manifest.ts'
 import { withView } from './own-views.ts'
 import type { OwnViews } from './own-views.ts'
 import { loadOwned } from './owned.ts'
-import { makeParts, partsName, planParts, missingViews, viewsById, withoutOthers } from './parts.ts'
+import { inheritedParts, makeParts, planParts, viewsById, withPartsOf } from './parts.ts'
 import type { Made, PartsJob } from './parts.ts'
 import type { OwnedWindows } from './recompute.ts'
 import { DAY_MS, floorToFit } from './retention.ts'
@@ -113,6 +113,8 @@ export class LakeWriter {
   #sealMs = 0
   #mergeAfterMs = 0
   #partsAfterMs = 0
+  /** A file of parts that no manifest names yet. */
+  #partsUnderWay: string | null = null
   /** Manifests that a restart may go back to, oldest first. */
   #kept: Manifest[]
 
@@ -182,7 +184,13 @@ export class LakeWriter {
     await this.#follower.start()
     const { clock, sealIntervalMs = SEAL_INTERVAL_MS } = this.#options
     this.#loops.push(this.#every(sealIntervalMs, () => this.seal()))
-    if (this.#options.compaction ?? true) this.#loops.push(this.#every(UPKEEP_INTERVAL_MS, () => this.upkeep(clock.now())))
+    if (!(this.#options.compaction ?? true)) return
+    this.#loops.push(this.#every(UPKEEP_INTERVAL_MS, () => this.upkeep(clock.now())))
+    this.#loops.push(
+      this.#every(UPKEEP_INTERVAL_MS, async () => {
+        while (!this.#ending.signal.aborted && (await this.keepViews(clock.now())));
+      }),
+    )
   }
 
   /** Seals what is covered and lets go of the lake. With `seal: false` it ends as a kill would end it. */
@@ -284,18 +292,13 @@ export class LakeWriter {
     onManifest?.(next)
   }
 
-  /** Does what is due at `nowMs`, one step, and sweeps; gives whether there was anything to merge, or to make parts of. */
+  /** Merges or drops what is due at `nowMs`, one step, and sweeps; gives whether there was anything to merge. */
   async upkeep(nowMs: number): Promise<boolean> {
-    const { lakeDir } = this.#options
-    // Only here, where neither a merge nor parts are under way: what they have written is named by no manifest yet.
-    await this.#exclusive(async () => void (await sweep(lakeDir, this.#disk)))
+    const { lakeDir, clock, logger, keepSupersededMs = KEEP_SUPERSEDED_MS } = this.#options
+    // Only here, where no merge is under way: what a merge has written is named by no manifest yet.
+    await this.#exclusive(async () => void (await sweep(lakeDir, this.#disk, this.#partsUnderWay)))
     await this.#exclusive(() => this.#fit())
     await this.#exclusive(() => this.#takeViews())
-    return (await this.#merge(nowMs)) || (await this.#addParts(nowMs))
-  }
-
-  async #merge(nowMs: number): Promise<boolean> {
-    const { lakeDir, clock, logger, keepSupersededMs = KEEP_SUPERSEDED_MS } = this.#options
     const dropBeforeMs = this.#dropBefore(nowMs)
     const job = planCompaction(this.#manifest.segments, { nowMs, clock, lakeDir, dropBeforeMs })
     if (job === null || nowMs < this.#mergeAfterMs) return false
@@ -305,8 +308,6 @@ export class LakeWriter {
     try {
       const { compact: merge = (job, signal) => compact(job, { shelf: this.#port, disk: this.#disk, signal }) } = this.#options
       merged = await merge(job, this.#ending.signal)
-      const views = missingViews(merged, viewsById(this.#manifest.views ?? {}))
-      if (views.length > 0) merged = { ...merged, ...(await this.#makeParts({ lakeDir, file: partsName(merged, clock), segment: merged, views })) }
     } catch (error) {
       // A merge only saves files: the lake is whole without it. What it has written so far may be large, and it may fail again and again.
       await this.#clear(job.file)
@@ -320,12 +321,15 @@ export class LakeWriter {
       const until = Math.floor(clock.now()) + keepSupersededMs
       const dropped = ({ tsMin }: Segment) => (dropBeforeMs !== null && tsMin !== null && tsMin < dropBeforeMs ? { dropped: true as const } : {})
       const gone = this.#manifest.segments.filter((s) => inputs.has(s.file))
-      const replaced = gone.flatMap((s) => filesOf(s).map((file): Superseded => ({ file, until, ...dropped(s) })))
       if (gone.length !== inputs.size) {
-        for (const file of filesOf(merged)) await this.#disk.remove(join(segmentsDir(lakeDir), file)).catch(() => {})
+        await this.#disk.remove(join(segmentsDir(lakeDir), merged.file)).catch(() => {})
         return
       }
-      await this.#commit([merged, ...kept].sort((a, b) => a.sealedFrom - b.sealedFrom), replaced, null)
+      // Parts of what was dropped would be of more than is left.
+      const whole = gone.some((s) => dropped(s).dropped) ? merged : { ...merged, ...inheritedParts(gone) }
+      const taken = new Set(filesOf(whole))
+      const replaced = gone.flatMap((s) => filesOf(s).filter((file) => !taken.has(file)).map((file): Superseded => ({ file, until, ...dropped(s) })))
+      await this.#commit([whole, ...kept].sort((a, b) => a.sealedFrom - b.sealedFrom), replaced, null)
       this.#compactions++
     })
     logger.info({ level: job.level, files: job.inputs.length, bytes: merged.bytes, ms: Math.round(clock.monotonic() - begun) }, 'segments merged')
@@ -334,47 +338,49 @@ export class LakeWriter {
 
   /** Takes over which views are to be kept, and lets go of the parts of others. */
   async #takeViews(): Promise<void> {
-    const { clock, views: current, keepSupersededMs = KEEP_SUPERSEDED_MS } = this.#options
     const { segments, views = {} } = this.#manifest
-    const next = current?.() ?? views
+    const next = this.#options.views?.() ?? views
     if (JSON.stringify(next) === JSON.stringify(views)) return
     const all = viewsById(next)
-    const changed = segments.map((segment) => withoutOthers(segment, all))
-    const kept = new Set(changed.flatMap(filesOf))
+    await this.#replace(segments.map((segment) => withPartsOf(segment, all)), { views: next })
+  }
+
+  /** Commits segments with other parts; what of their files is no longer named stays for those who have it open. */
+  async #replace(next: readonly Segment[], changed: Pick<Manifest, 'views'> | null): Promise<void> {
+    const { clock, keepSupersededMs = KEEP_SUPERSEDED_MS } = this.#options
+    const { segments } = this.#manifest
+    const kept = new Set(next.flatMap(filesOf))
     const until = Math.floor(clock.now()) + keepSupersededMs
-    const replaced = segments.flatMap(filesOf).filter((file) => !kept.has(file)).map((file) => ({ file, until }))
-    await this.#commit(replaced.length === 0 && changed.every((s, i) => s === segments[i]) ? segments : changed, replaced, { views: next })
+    const replaced = [...new Set(segments.flatMap(filesOf))].filter((file) => !kept.has(file)).map((file) => ({ file, until }))
+    await this.#commit(next.every((s, i) => s === segments[i]) ? segments : next, replaced, changed)
   }
 
-  /** Makes parts of views of segments that have none, for about as long as there is between two looks. */
-  async #addParts(nowMs: number): Promise<boolean> {
-    const { clock, lakeDir } = this.#options
-    const until = clock.monotonic() + UPKEEP_INTERVAL_MS
-    for (let made = false; ; made = true) {
-      const job = nowMs < this.#partsAfterMs ? null : planParts(this.#manifest.segments, this.#manifest.views ?? {}, { nowMs, clock, lakeDir })
-      if (job === null || this.#ending.signal.aborted || (made && clock.monotonic() >= until)) return made
-      const parts = await this.#makeParts(job)
-      if (parts === null) {
-        this.#partsAfterMs = nowMs + MERGE_RETRY_MS
-        return made
-      }
-      // Only upkeep takes segments away, so it is still there; but a seal may have added others.
-      await this.#exclusive(() => this.#commit(this.#manifest.segments.map((s) => (s.file === job.segment.file ? { ...s, ...parts } : s)), [], null))
-    }
-  }
-
-  /** Null where they could not be made: the lake is whole without them. */
-  async #makeParts(job: PartsJob): Promise<Made | null> {
-    const { logger, clock, parts: make = (job, signal) => makeParts(job, { shelf: this.#port, disk: this.#disk, signal }) } = this.#options
+  /** Makes the parts of views that are due at `nowMs`, of one segment; gives whether there was anything to make. Goes on beside seals and merges. */
+  async keepViews(nowMs: number): Promise<boolean> {
+    const { clock, lakeDir, logger, parts: make = (job, signal) => makeParts(job, { shelf: this.#port, disk: this.#disk, signal }) } = this.#options
+    const job = nowMs < this.#partsAfterMs ? null : planParts(this.#manifest.segments, this.#manifest.views ?? {}, { nowMs, clock, lakeDir })
+    if (job === null) return false
     const begun = clock.monotonic()
+    this.#partsUnderWay = job.file
     try {
       const made = await make(job, this.#ending.signal)
       logger.info({ segment: job.segment.file, views: job.views.length, failed: made.failed, ms: Math.round(clock.monotonic() - begun) }, 'parts of views made')
-      return made
+      await this.#exclusive(async () => {
+        const { segments, views = {} } = this.#manifest
+        // It may have been merged meanwhile, and a view been taken away.
+        if (!segments.some((s) => s.file === job.segment.file)) return
+        const next = segments.map((s) => (s.file === job.segment.file ? withPartsOf(withMade(s, made), viewsById(views)) : s))
+        await this.#replace(next, null)
+      })
+      return true
     } catch (error) {
+      // The lake is whole without them.
       await this.#clear(job.file)
+      this.#partsAfterMs = nowMs + MERGE_RETRY_MS
       if (!this.#ending.signal.aborted) logger.warn({ err: error, segment: job.segment.file }, 'parts of views could not be made: trying again later')
-      return null
+      return false
+    } finally {
+      this.#partsUnderWay = null
     }
   }
 
@@ -436,5 +442,8 @@ export class LakeWriter {
     }
   }
 }
+
+/** A segment with what came of a job: parts are as they were when it began, and its views' in place of theirs. */
+const withMade = ({ parts: _, failed: __, ...segment }: Segment, made: Made): Segment => ({ ...segment, ...made })
 
 const NO_VIEWS: OwnViews = {}

@@ -224,6 +224,7 @@ async function simulate(seed: number, told: string[]): Promise<void> {
     },
     seal,
     sealBeside: () => void writer.seal().catch(() => {}),
+    keepViews: () => void writer.keepViews(clock.now() + pick([0, HOUR_MS])).catch(() => {}),
     merge: async () => {
       await writer.upkeep(clock.now() + pick([0, 2 * MINUTE_MS, 2 * HOUR_MS, 50 * HOUR_MS])).catch(() => {})
       if (failure !== null) await reopen(false)

@@ -13,7 +13,7 @@ import type { KeyedEnv } from '../../../runtime/http.ts'
 import { VIEW_BODY_BYTES_MAX } from '../../../runtime/limits.ts'
 import { RevisionError } from '../../../runtime/tenant-values.ts'
 import type { Segment } from '../../store/manifest.ts'
-import { partsFileOf } from '../../store/parts.ts'
+import { partsFilesOf } from '../../store/parts.ts'
 import { ViewError } from '../../view/compile.ts'
 import { isViewName, VIEW_NAME_RULE } from '../../view/kept.ts'
 import type { KeptView } from '../../view/kept.ts'
@@ -110,7 +110,7 @@ export function viewRoutes(app: OpenAPIHono<KeyedEnv>, get: Get, { tail, sql, vi
 function progressOf({ id }: KeptView, segments: readonly Segment[]): z.infer<typeof ViewRow>['parts'] {
   const count = (of: readonly Segment[]) => of.reduce((sum, { rows }) => sum + (rows.readings ?? 0), 0)
   const failed = segments.map((segment) => segment.failed?.[id]).find((reason) => reason !== undefined)
-  return { readings: count(segments), made: count(segments.filter((segment) => partsFileOf(segment, id) !== undefined)), failed: failed ?? null }
+  return { readings: count(segments), made: count(segments.filter((segment) => partsFilesOf(segment, id) !== null)), failed: failed ?? null }
 }
 
 async function answering(logger: AnalyticsSources['logger'], handle: () => Promise<Response>): Promise<Response> {

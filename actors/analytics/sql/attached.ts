@@ -15,7 +15,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { join } from 'node:path'
 import type { Segment } from '../../store/manifest.ts'
-import { partsFileOf } from '../../store/parts.ts'
+import { partsFilesOf } from '../../store/parts.ts'
 import { TABLES, TABLE_NAMES, WINDOW_SIZES_SQL, WINDOW_TABLES, literal, ofSizeSql, tablesOf, unionSql } from '../../store/tables.ts'
 import type { TableName } from '../../store/tables.ts'
 import { partsTable } from '../../view/kept.ts'
@@ -76,18 +76,20 @@ export class AttachedSegments {
     const stored: string[] = []
     const open = new Set<string>()
     for (const facts of this.#known.values()) {
-      const file = partsFileOf(facts, id)
-      if (file === undefined && (facts.tenant ?? tenant) === tenant) open.add(facts.file)
-      if (typeof file !== 'string') continue
-      let alias = this.#parts.get(file)
-      if (alias === undefined) {
-        alias = `s${++this.#names}`
-        await this.#connection.run(`ATTACH ${literal(join(this.#folder, file))} AS ${alias} (READ_ONLY)`)
-        this.#parts.set(file, alias)
-      }
-      stored.push(`SELECT * FROM ${alias}.main.${partsTable(id)}`)
+      const files = partsFilesOf(facts, id)
+      if (files === null && (facts.tenant ?? tenant) === tenant) open.add(facts.file)
+      for (const file of files ?? []) stored.push(`SELECT * FROM ${await this.#attachParts(file)}.main.${partsTable(id)}`)
     }
     return { stored, open }
+  }
+
+  async #attachParts(file: string): Promise<string> {
+    const known = this.#parts.get(file)
+    if (known !== undefined) return known
+    const alias = `s${++this.#names}`
+    await this.#connection.run(`ATTACH ${literal(join(this.#folder, file))} AS ${alias} (READ_ONLY)`)
+    this.#parts.set(file, alias)
+    return alias
   }
 
   async #attach(facts: SegmentFacts): Promise<void> {

@@ -8,7 +8,7 @@ import { WINDOW_SIZES_MS } from '../../../actors/reading/window.ts'
 import { readNewestManifest, segmentsDir, writeManifest } from '../../../actors/store/manifest.ts'
 import type { Covered, Manifest, Segment } from '../../../actors/store/manifest.ts'
 import { duckdbShelf } from '../../../actors/store/duckdb-shelf.ts'
-import { makeParts, missingViews, viewsById } from '../../../actors/store/parts.ts'
+import { makeParts, partsFilesOf, viewsById } from '../../../actors/store/parts.ts'
 import { TABLES, TABLE_NAMES, WINDOW_TABLES, columnsSql, literal } from '../../../actors/store/tables.ts'
 import type { TableName } from '../../../actors/store/tables.ts'
 import type { KeptViews } from '../../../actors/view/kept.ts'
@@ -135,7 +135,7 @@ export class HouseLake {
     const before = (await readNewestManifest(this.#dir))!
     const segments: Segment[] = []
     for (const [i, segment] of before.segments.entries()) {
-      const missing = of(segment, i) ? missingViews(segment, viewsById(views)) : []
+      const missing = of(segment, i) ? [...viewsById(views).values()].filter(({ view }) => partsFilesOf(segment, view.id) === null) : []
       const job = { lakeDir: this.#dir, file: `parts-${i}-${before.version}.duckdb`, segment, views: missing }
       segments.push(missing.length === 0 ? segment : { ...segment, ...(await makeParts(job, { shelf: duckdbShelf })) })
     }

@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { makePartsAside } from '../../../actors/store/compaction-client.ts'
 import { writeParts } from '../../../actors/store/duckdb-parts.ts'
 import { filesOf, segmentsDir } from '../../../actors/store/manifest.ts'
+import { withWholeParts } from '../../../actors/store/parts.ts'
 import { LakeWriter } from '../../../actors/store/writer.ts'
 import type { LakeWriterOptions } from '../../../actors/store/writer.ts'
 import { compileView } from '../../../actors/view/compile.ts'
@@ -84,6 +85,11 @@ async function seal(writer: LakeWriter): Promise<void> {
 }
 
 const batches = disorderedStream({ seed: 5, devices: 6, metrics: 2, stepMs: 20_000, steps: 400, disordered: 0.3, disorderMs: 80_000, doubled: 0.05 }, BEGIN_MS)
+/** Merges and makes parts until nothing is due. */
+async function rest(writer: LakeWriter, each: () => Promise<unknown> = async () => {}): Promise<void> {
+  while ((await writer.upkeep(clock.now())) || (await writer.keepViews(clock.now()))) await each()
+}
+
 async function live(writer: LakeWriter, steps: number): Promise<void> {
   for (let step = 0; step < steps; step++) {
     const { nowMs, readings } = batches.next().value!
@@ -128,21 +134,51 @@ describe('a kept view in the lake', () => {
     const writer = await openWriter()
     await live(writer, 40)
     clock.stepWall(120_000)
-    while (await writer.upkeep(clock.now()));
+    await rest(writer)
     views = await allKept()
     await live(writer, 20)
     await writer.upkeep(clock.now())
     await expectTrue()
     await live(writer, 40)
     clock.stepWall(600_000)
-    while (await writer.upkeep(clock.now())) await expectTrue()
+    await rest(writer, expectTrue)
     expect(covered(writer)).toBe(writer.manifest.segments.length)
     await expectTrue()
     clock.stepWall(2 * DAY_MS)
-    while (await writer.upkeep(clock.now()));
+    await rest(writer)
     expect(writer.manifest.segments).toHaveLength(1)
     expect(covered(writer)).toBe(1)
     await expectTrue()
+  })
+
+  test('whose parts a merged segment takes over is read of them at once, and of one file later; not so where something was dropped', async () => {
+    views = await allKept()
+    const writer = await openWriter({ retentionMs: 0 })
+    for (let minute = 0; minute < 3; minute++) {
+      await live(writer, 12)
+      clock.stepWall(180_000)
+      while (await writer.upkeep(clock.now()));
+      while (await writer.keepViews(clock.now()));
+    }
+    clock.stepWall(2 * DAY_MS)
+    while (await writer.upkeep(clock.now()));
+    const [merged] = writer.manifest.segments
+    expect(merged.parts!.length).toBeGreaterThan(1)
+    await expectTrue()
+    // One of several that is lost takes the others with it.
+    await writer.stop()
+    const without = await withWholeParts(lakeDir, { ...writer.manifest, segments: [{ ...merged, parts: [{ ...merged.parts![0], bytes: 1 }, ...merged.parts!.slice(1)] }] })
+    expect(without.segments[0].parts).toBeUndefined()
+    const again = await openWriter()
+    while (await again.keepViews(clock.now()));
+    expect(again.manifest.segments[0].parts).toHaveLength(1)
+    await expectTrue()
+    await again.stop()
+    const dropping = await openWriter({ retentionMs: DAY_MS })
+    await live(dropping, 3)
+    clock.stepWall(DAY_MS / 2)
+    while (await dropping.upkeep(clock.now()));
+    expect(dropping.manifest.segments.every((s) => s.parts === undefined || s.tsMin! >= clock.now() - 2 * DAY_MS)).toBe(true)
   })
 
   test('is made by another process, and goes on after late and doubled readings', async () => {
@@ -150,7 +186,7 @@ describe('a kept view in the lake', () => {
     const writer = await openWriter({ parts: makePartsAside })
     await live(writer, 30)
     clock.stepWall(300_000)
-    while (await writer.upkeep(clock.now()));
+    await rest(writer)
     expect(covered(writer)).toBe(writer.manifest.segments.length)
     const late = Array.from({ length: 40 }, (_, i) => ({ device: 'field-1/probe-1', metric: 'metric_0', ts: BEGIN_MS + i * 7_000, value: i % 5 }))
     await feed.send([...late, ...late.slice(0, 10)])
@@ -164,14 +200,14 @@ describe('a kept view in the lake', () => {
     const first = await openWriter({ keepSupersededMs: 1_000 })
     await live(first, 30)
     clock.stepWall(300_000)
-    while (await first.upkeep(clock.now()));
+    await rest(first)
     const [lost] = first.manifest.segments.flatMap((s) => s.parts ?? [])
     await first.stop()
     await rm(join(segmentsDir(lakeDir), lost.file), { force: true })
     const writer = await openWriter({ keepSupersededMs: 1_000 })
     await expectTrue()
     const before = covered(writer)
-    await writer.upkeep(clock.now())
+    await writer.keepViews(clock.now())
     expect(covered(writer)).toBeGreaterThan(before)
     await expectTrue()
     views = { [TENANT]: { total: views[TENANT].total } }
@@ -197,9 +233,9 @@ describe('a kept view in the lake', () => {
     const writer = await openWriter()
     await live(writer, 20)
     clock.stepWall(300_000)
-    while (await writer.upkeep(clock.now()));
+    await rest(writer)
     expect(writer.manifest.segments.map(({ failed }) => failed?.[failing.id])).toEqual(writer.manifest.segments.map(() => 'A value could not be converted to the type asked for. TRY_CAST gives NULL in its place.'))
-    expect(await writer.upkeep(clock.now())).toBe(false)
+    expect(await writer.keepViews(clock.now())).toBe(false)
     await expectTrue()
   })
 
@@ -211,7 +247,7 @@ describe('a kept view in the lake', () => {
     const writer = await openWriter()
     await live(writer, 20)
     clock.stepWall(300_000)
-    while (await writer.upkeep(clock.now()));
+    await rest(writer)
     await withLake(dataDir, async (query) => {
       expect((await query('SELECT * FROM mine')).length).toBeGreaterThan(0)
       expect(await query('SELECT * FROM theirs')).toEqual([])
@@ -225,7 +261,7 @@ describe('a kept view in the lake', () => {
     const writer = await openWriter({ parts: undefined })
     await live(writer, 60)
     clock.stepWall(2 * DAY_MS)
-    while (await writer.upkeep(clock.now()));
+    await rest(writer)
     const [segment] = writer.manifest.segments
     const { parts: _, ...plain } = segment
     const path = join(lakeDir, 'tmp', 'sliced.duckdb')

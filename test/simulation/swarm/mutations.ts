@@ -160,8 +160,8 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     edits: [['actors/store/manifest.ts', 'for (const file of filesOf(segment)) named.add(file)', 'named.add(segment.file)']],
   },
   'parts-inherited': {
-    what: 'a merged segment takes over the parts of one that was merged',
-    favours: { stores: 1, sealIntervalMs: 500, deeds: { merge: 12 } },
-    edits: [['actors/store/writer.ts', '(await this.#makeParts({ lakeDir, file: partsName(merged, clock), segment: merged, views }))', '(await this.#makeParts({ lakeDir, file: partsName(merged, clock), segment: job.inputs[0], views }))']],
+    what: 'a merged segment takes over parts of a view that not all of its inputs have',
+    favours: { stores: 1, sealIntervalMs: 500, deeds: { merge: 12, storeKill: 8 } },
+    edits: [['actors/store/parts.ts', 'withReadings.every(({ parts = [] }) => parts.some(has(id)))', 'withReadings.some(({ parts = [] }) => parts.some(has(id)))']],
   },
 }

@@ -10,8 +10,8 @@ import { Janitor } from '../../../actors/store/janitor.ts'
 import { manifestPath, manifestVersions, readManifest, segmentsDir } from '../../../actors/store/manifest.ts'
 import type { Manifest } from '../../../actors/store/manifest.ts'
 import { lakeRows, lakeWindows, readSegment } from '../../../actors/store/memory-segment.ts'
-import { countsOf } from '../../../actors/store/memory-rows.ts'
-import type { LakeRow } from '../../../actors/store/memory-rows.ts'
+import { countsOf, sumCounts } from '../../../actors/store/memory-rows.ts'
+import type { Counts, LakeRow } from '../../../actors/store/memory-rows.ts'
 import { viewsById } from '../../../actors/store/parts.ts'
 import { memoryShelf } from '../../../actors/store/memory-shelf.ts'
 import { LakeWriter } from '../../../actors/store/writer.ts'
@@ -145,6 +145,7 @@ export class SimStore {
   merge(nowMs: number): void {
     // It goes on beside what else happens: a process may die in the middle of it.
     void this.writer?.upkeep(nowMs).catch(() => {})
+    void this.writer?.keepViews(nowMs).catch(() => {})
   }
 
   purge(): void {
@@ -213,13 +214,15 @@ export class SimStore {
     const { segments } = this.writer!.manifest
     const all = new Map(VIEWS.flatMap((views) => [...viewsById(views)]))
     for (const segment of segments) {
+      const found = new Map<string, Counts[]>()
       for (const { file, rows } of segment.parts ?? []) {
         const bytes = await disk.read(join(segmentsDir(LAKE), file))
         assert.ok(bytes !== null, `${file}, parts of ${segment.file}, is gone`)
-        const made = unpack<Record<string, [string, number, number][]>>(bytes)
-        const { readings } = await readSegment(disk, join(segmentsDir(LAKE), segment.file))
-        for (const id of Object.keys(rows)) assert.deepEqual(made[id], countsOf(readings.filter((row) => row.tenant === all.get(id)!.tenant)), `parts of ${segment.file}`)
+        const made = unpack<Record<string, Counts>>(bytes)
+        for (const id of Object.keys(rows)) found.set(id, [...(found.get(id) ?? []), made[id]])
       }
+      const { readings } = await readSegment(disk, join(segmentsDir(LAKE), segment.file))
+      for (const [id, parts] of found) assert.deepEqual(sumCounts(parts), countsOf(readings.filter((row) => row.tenant === all.get(id)!.tenant)), `parts of ${segment.file}`)
     }
   }
 
