@@ -12,6 +12,7 @@ import { problem, requireKey } from '../../../runtime/http.ts'
 import type { KeyedEnv } from '../../../runtime/http.ts'
 import { VIEW_BODY_BYTES_MAX } from '../../../runtime/limits.ts'
 import { RevisionError } from '../../../runtime/tenant-values.ts'
+import { isReservedName } from '../../reading/reserved-names.ts'
 import type { Segment } from '../../store/manifest.ts'
 import { partsFilesOf } from '../../store/parts.ts'
 import { ViewError } from '../../view/compile.ts'
@@ -85,7 +86,7 @@ export function viewRoutes(app: OpenAPIHono<KeyedEnv>, get: Get, { tail, sql, vi
   app.put('/v1/views/:name', admin, (c) =>
     answering(logger, async () => {
       const name = nameOf(c)
-      if (VIEWS.some((view) => view === name)) throw new ParameterError('name', 'none of the tables that are there', name)
+      if (VIEWS.some((view) => view === name) || isReservedName(name)) throw new ParameterError('name', 'none of the tables that are there, and no word that SQL keeps for itself', name)
       if (Object.hasOwn(tail.ownViews, name)) throw new ParameterError('name', 'none that an actor of your own has', name)
       const body = await readJson(c, VIEW_BODY_BYTES_MAX)
       if (body instanceof Response) return body

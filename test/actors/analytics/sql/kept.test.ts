@@ -102,6 +102,8 @@ describe('a kept view over HTTP', () => {
     expect(await refused("SELECT count(*) AS n FROM read_csv('/etc/passwd')")).toMatchObject({ status: 400 })
     expect(await refused(`SELECT ${'abs('.repeat(SQL_DEPTH_MAX + 1)}1${')'.repeat(SQL_DEPTH_MAX + 1)} AS n, count(*) AS m FROM readings`)).toMatchObject({ status: 400 })
     expect(await refused(SELECTS.everything, 'readings')).toMatchObject({ status: 400, detail: expect.stringContaining('none of the tables that are there') })
+    // Names of tables that a query makes for itself, and words of SQL.
+    for (const name of ['fresh_windows', 'order']) expect(await refused(SELECTS.everything, name)).toMatchObject({ status: 400, detail: expect.stringContaining('none of the tables that are there') })
     expect((await put('Upper', SELECTS.everything)).status).toBe(400)
     expect((await request('PUT', '/v1/views/another', { body: { select: 'x' } })).status).toBe(400)
     expect((await request('PUT', '/v1/views/another', { body: { sql: `SELECT count(*) AS n FROM readings -- ${'x'.repeat(20_000)}` } })).status).toBe(413)
