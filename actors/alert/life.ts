@@ -46,6 +46,8 @@ export class Life {
   openedMs = NaN
   /** Events of the alert so far. */
   events = 0
+  /** No alert of this life is named by an earlier opening: those before are names of others (K5 of rules/book.ts). Kept by who knows of those. */
+  notBefore = -Infinity
   /** Log time when it was resolved. */
   resolvedAt = NaN
   flapping = false
@@ -78,7 +80,7 @@ export class Life {
     if (!isShelved || level > this.level) this.shelvedUntil = NaN
     this.level = level
     if (!isBack) {
-      this.openedMs = now.logMs
+      this.openedMs = Math.max(now.logMs, this.notBefore)
       this.events = 0
     }
     this.#move(isBack ? 'reopened' : 'opened', tell)

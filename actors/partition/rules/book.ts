@@ -8,6 +8,7 @@
  * - K2 A series that no rule selects costs one look into an array, and nothing at all where there is no rule.
  * - K3 Watches are numbered as they come about; what falls due at one time is told in that order.
  * - K4 A rule that is changed keeps its open alerts where it still selects their series, and begins its conditions anew; else they are resolved.
+ * - K5 What a rule raises once it was taken back and put again are other alerts, under other names, also where the log's time stands still meanwhile.
  */
 
 import { messageOf } from '../../alert/words.ts'
@@ -47,6 +48,8 @@ export interface RuleEntry {
   /** As the log brought it; null: deleted, or not enabled. */
   body: string | null
   plan: Plan | null
+  /** The newest opening, in log time, of alerts that it does not know any more; −∞ for none. */
+  spentMs: number
   readonly watches: Map<Device, Watched>
 }
 
@@ -84,7 +87,7 @@ export class RuleBook {
     const known = this.entries.get(key)
     const plan = body === null ? null : planOf(decodeRule(body))
     if (known === undefined || revision > known.revision) {
-      const entry = known ?? { tenant, id, revision, body, plan, watches: new Map<Device, Watched>() }
+      const entry = known ?? { tenant, id, revision, body, plan, spentMs: -Infinity, watches: new Map<Device, Watched>() }
       const former = new Map(entry.watches)
       if (known === undefined) this.entries.set(key, entry)
       entry.watches.clear()
@@ -101,6 +104,7 @@ export class RuleBook {
       for (const [device, watched] of former) {
         if (entry.watches.has(device)) continue
         const why = plan === null ? `the rule ${formerPlan!.rule.name} has been taken back` : `the rule ${formerPlan!.rule.name} is no longer about it`
+        entry.spentMs = Math.max(entry.spentMs, watched.watch.life.openedMs || -Infinity)
         watched.watch.life.end(this.#time, (event) => this.#tell(watched, event, effects, { ...UNSAID, why }))
       }
     }
@@ -200,6 +204,11 @@ export class RuleBook {
     return false
   }
 
+  /** Whether names that a rule has spent may come about once more. */
+  isSpent({ spentMs }: RuleEntry): boolean {
+    return spentMs >= this.#time.logMs
+  }
+
   /** Puts a watch back that a snapshot holds. */
   restore(watched: Watched): void {
     this.#place(watched)
@@ -227,6 +236,7 @@ export class RuleBook {
   #place(watched: Watched): void {
     const { entry, series } = watched
     entry.watches.set(series.device, watched)
+    watched.watch.life.notBefore = entry.spentMs + 1
     this.#list(watched, series.id)
     for (const other of series.device.series) if (entry.plan!.others.has(other.metric)) this.#list(watched, other.id)
   }

@@ -353,6 +353,24 @@ describe('rules', () => {
     expect(farm.state.rules.bySeries.filter((list) => list !== undefined)).toEqual([])
   })
 
+  test('that are taken back and put again while the log’s time stands still raise another alert, under a name of its own, also behind a snapshot', () => {
+    const names = (resumed: boolean): string[] => {
+      const farm = new Farm()
+      for (let i = 0; i < 3; i++) {
+        farm.rule(DRY)
+        // The server's clock has stepped back: time goes on only once it has caught up.
+        for (const value of [11, 15, 11]) farm.feed(blockOf([{ device: 'd', metric: 'm', ts: T0 + MINUTE + farm.told.length, value }]), T0 + MINUTE)
+        farm.rule(null)
+        if (resumed) farm.state = partitionActor.restore(partitionActor.snapshot(farm.state))
+      }
+      const told = farm.told.map(({ id, number }) => `${id} ${number}`)
+      expect(new Set(told).size).toBe(12)
+      expect(farm.told.every(({ at }) => at === T0 + MINUTE)).toBe(true)
+      return told
+    }
+    expect(names(true)).toEqual(names(false))
+  })
+
   test('reach series that come about later, those of their tenant and choice alone', () => {
     const farm = new Farm()
     farm.rule({ ...DRY, select: { metric: 'm', prefix: 'field-1/' } })
