@@ -150,8 +150,8 @@ export class Membership {
   }
 
   /**
-   * Calls `run` whenever a member comes or goes, takes or lets go of a partition, is ready for one, or changes its URL or stage; until the answer
-   * is called.
+   * Calls `run` whenever a member comes or goes, takes or lets go of a partition, is ready for one, changes its URL or stage, or says that it
+   * has begun anew; until the answer is called.
    */
   onChange(run: () => void): () => void {
     this.#listeners.add(run)
@@ -198,7 +198,7 @@ export class Membership {
     const before = this.#others.get(id)?.member
     this.#others.set(id, { member, heardMs: this.#clock.monotonic() })
     if (word === 'hello') this.#say('beat')
-    const same = before && before.url === member.url && sameWork(before, member) && sameNumbers(before.cannot, member.cannot)
+    const same = before && before.url === member.url && before.startedAt === member.startedAt && sameWork(before, member) && sameNumbers(before.cannot, member.cannot)
     if (!same || !sameNumbers(before.flags, member.flags)) this.#changed()
   }
 

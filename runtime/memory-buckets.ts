@@ -29,13 +29,18 @@ export class MemoryBucket {
   }
 }
 
+/** Writes an entry as a call of a connection: whether its answer comes is the world's affair. */
+type Written = (key: string, write: () => number) => Promise<number>
+
 export class MemoryKeyValue implements KeyValue {
   #bucket: MemoryBucket
   #connection: MemoryConnection
+  #written: Written
 
-  constructor(bucket: MemoryBucket, connection: MemoryConnection) {
+  constructor(bucket: MemoryBucket, connection: MemoryConnection, written: Written) {
     this.#bucket = bucket
     this.#connection = connection
+    this.#written = written
   }
 
   get(key: string): Promise<{ value: Uint8Array; revision: number } | null> {
@@ -46,7 +51,7 @@ export class MemoryKeyValue implements KeyValue {
   }
 
   put(key: string, value: Uint8Array, revision: number): Promise<number> {
-    return this.#connection.perform(() => {
+    return this.#written(key, () => {
       const entry = this.#bucket.entries.get(key)
       const current = entry?.value ? entry.revision : 0
       if (current !== revision) {
@@ -57,7 +62,7 @@ export class MemoryKeyValue implements KeyValue {
   }
 
   set(key: string, value: Uint8Array): Promise<number> {
-    return this.#connection.perform(() => this.#bucket.write(key, value))
+    return this.#written(key, () => this.#bucket.write(key, value))
   }
 
   delete(key: string): Promise<void> {

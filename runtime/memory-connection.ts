@@ -14,6 +14,7 @@ import { Mortal, never } from './memory-mortal.ts'
 import { firstAtOrAfter, infoOf, subjectMatches } from './memory-stream.ts'
 
 const PUBLISH_TIMEOUT_MS = 2_000
+const timedOut = (what: string, timeoutMs: number) => new OperatingError('timeout', `Cannot tell whether ${what} is stored as the answer must come within ${timeoutMs} ms`)
 
 export class MemoryConnection extends Mortal implements Connection {
   readonly log: Log
@@ -46,7 +47,20 @@ export class MemoryConnection extends Mortal implements Connection {
   }
 
   async kv(bucket: string): Promise<KeyValue> {
-    return this.perform(() => new MemoryKeyValue(this.#world.bucket(bucket), this))
+    return this.perform(() => new MemoryKeyValue(this.#world.bucket(bucket), this, (key, write) => this.#written(key, write)))
+  }
+
+  /** Writes an entry of a bucket, as far as the world lets it. */
+  #written(key: string, write: () => number): Promise<number> {
+    return this.perform(() => {
+      const fault = this.#world.entryFault?.(key) ?? null
+      if (fault === 'unavailable' || fault === 'full') throw new OperatingError(fault, `Cannot store key ${key} as its bucket must be there, with room`)
+      const revision = fault === 'lost' ? 0 : write()
+      if (fault === null) return revision
+      return this.#world.clock.sleep(PUBLISH_TIMEOUT_MS).then(() => {
+        throw timedOut(`key ${key}`, PUBLISH_TIMEOUT_MS)
+      })
+    })
   }
 
   async objects(bucket: string): Promise<ObjectStore> {
@@ -171,14 +185,13 @@ class MemoryLog implements Log {
 
   publish(subject: string, data: Uint8Array, options: PublishOptions = {}): Promise<{ seq: number }> {
     const timeoutMs = options.timeoutMs ?? PUBLISH_TIMEOUT_MS
-    const timedOut = () => new OperatingError('timeout', `Cannot tell whether ${subject} is stored as the answer must come within ${timeoutMs} ms`)
     return this.#connection.perform(async () => {
       const fault = this.#world.faultOf(subject, data)
       if (fault === 'unavailable') throw new OperatingError('unavailable', `Cannot store on ${subject} as its stream must be available`)
       if (fault === 'full') throw new OperatingError('full', `Cannot store on ${subject} as its stream must have room`)
       if (fault === 'lost') {
         await this.#world.clock.sleep(timeoutMs)
-        throw timedOut()
+        throw timedOut(subject, timeoutMs)
       }
       const held = this.#world.heldUntil(subject)
       if (held) {
@@ -187,13 +200,13 @@ class MemoryLog implements Log {
         const waited = this.#world.clock.sleep(timeoutMs).then(() => 'timeout' as const)
         arrival.catch(() => {})
         const first = await Promise.race([arrival, waited])
-        if (first === 'timeout') throw timedOut()
+        if (first === 'timeout') throw timedOut(subject, timeoutMs)
         return { seq: first }
       }
       const seq = this.#world.store(subject, data, options.expectLastSubjectSeq)
       if (fault === 'lost-ack') {
         await this.#world.clock.sleep(timeoutMs)
-        throw timedOut()
+        throw timedOut(subject, timeoutMs)
       }
       return { seq }
     })

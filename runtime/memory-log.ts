@@ -50,6 +50,8 @@ export class MemoryWorld {
   cutIsNoticed = false
   /** Asked for each publish that no queued fault applies to; null or no answer: it goes well. */
   publishFault: ((subject: string, data: Uint8Array) => PublishFault | null) | null = null
+  /** The same for each entry that is written to a bucket of values, by its key. */
+  entryFault: ((key: string) => PublishFault | null) | null = null
 
   #streams = new Map<string, MemoryStream>()
   #lagging = new Map<string, MemoryStream>()

@@ -57,6 +57,8 @@ export class Office {
       membership.onAbsence(() => {
         membership.update({ startedAt: clock.now() })
         this.#term.abort()
+        // The others may have slept as well, and begun anew later.
+        this.#changed()
       }),
     ]
     this.#loop = this.#serve().catch((error) => this.#fail(error))

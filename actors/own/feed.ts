@@ -32,17 +32,21 @@ import type { OwnPiece } from './input.ts'
 
 /** A place in RESULTS: the sequence of a commit, and which piece of what it covers. */
 const PIECES = 1_024
-const PIECE_ROWS = 16_384
-/** Rows of a message. */
-const MESSAGE_ROWS = 32_768
-/** Rows that wait for the log before the feed stops reading. */
-const WAITING_ROWS = 131_072
 const NOTE_MS = 2_000
 /** So often, under load, a message notes how far it goes. */
 const PLACE_MS = 500
 /** A tick is sent so long after its time, since the log's clock may be another one. */
 const TICK_AFTER_MS = 500
 const LOOK_MS = 60_000
+
+export interface FeedBounds {
+  /** Rows of a place, of a message, and that wait for the log before the feed stops reading. */
+  readonly placeRows: number
+  readonly messageRows: number
+  readonly waitingRows: number
+}
+
+const BOUNDS: FeedBounds = { placeRows: 16_384, messageRows: 32_768, waitingRows: 131_072 }
 
 export interface FeedOptions {
   readonly log: Log
@@ -56,6 +60,7 @@ export interface FeedOptions {
   readonly wantsTime: () => boolean
   readonly clock: Clock
   readonly logger: FollowerLogger
+  readonly bounds?: FeedBounds
 }
 
 type FeedEntry = ReaderEntry & { readonly feed?: { readonly from: Readonly<Record<string, Covered>>; readonly told: number } }
@@ -76,6 +81,7 @@ interface Told {
 
 export class OwnFeed {
   readonly #options: FeedOptions
+  readonly #bounds: FeedBounds
   readonly #ending = new AbortController()
   #follower: Follower | null = null
   #unwatch: () => void = () => {}
@@ -95,6 +101,7 @@ export class OwnFeed {
 
   constructor(options: FeedOptions) {
     this.#options = options
+    this.#bounds = options.bounds ?? BOUNDS
   }
 
   get name(): string {
@@ -136,16 +143,17 @@ export class OwnFeed {
 
   #take({ partition, commit, effects, messages }: CoveredCommit): void | Promise<void> {
     if (isOwn(partition)) return
+    const { placeRows, waitingRows } = this.#bounds
     let piece = 0
     let rows = 0
     const fates = new Map(effects.fates.map((of) => [of.seq, of]))
     for (const { seq, timeMs, input } of messages) {
       if (input.kind !== 'block') continue
       const heard = heardRows(input, fates.get(seq), this.#options.reads)
-      for (let at = 0; at < heard.length; at += PIECE_ROWS) {
-        const part = heard.slice(at, at + PIECE_ROWS)
+      for (let at = 0; at < heard.length; at += placeRows) {
+        const part = heard.slice(at, at + placeRows)
         // Of one place all go in one message; beyond the last place there is no bound but the log's own.
-        if (rows > 0 && rows + part.length > PIECE_ROWS && piece < PIECES - 2) {
+        if (rows > 0 && rows + part.length > placeRows && piece < PIECES - 2) {
           piece++
           rows = 0
         }
@@ -156,7 +164,7 @@ export class OwnFeed {
     }
     this.#upTo = commit.seq * PIECES + PIECES - 1
     if (this.#pieces.length > 0) this.#send()
-    if (this.#rows > WAITING_ROWS) return this.#sending ?? undefined
+    if (this.#rows > waitingRows) return this.#sending ?? undefined
   }
 
   #say(data: Uint8Array): void {
@@ -205,7 +213,7 @@ export class OwnFeed {
       const next = this.#pieces.findIndex((piece, i) => i > count && piece.seq !== seq)
       const end = next < 0 ? this.#pieces.length : next
       const more = this.#pieces.slice(count, end).reduce((sum, piece) => sum + piece.rows.length, 0)
-      if (count > 0 && rows + more > MESSAGE_ROWS) break
+      if (count > 0 && rows + more > this.#bounds.messageRows) break
       rows += more
       count = end
     }

@@ -5,6 +5,7 @@
  */
 
 import type { Clock } from '../../runtime/clock.ts'
+import type { HostBounds } from '../../runtime/host-life.ts'
 import type { Connection } from '../../runtime/log.ts'
 import { startMember } from '../../runtime/member.ts'
 import type { RunningMember } from '../../runtime/member.ts'
@@ -16,6 +17,7 @@ import type { ActorFacts, Stepper } from './actor.ts'
 import { ownConnection } from './connection.ts'
 import type { AnyActor } from './contract.ts'
 import { OwnFeed } from './feed.ts'
+import type { FeedBounds } from './feed.ts'
 import { ownPartition } from './names.ts'
 
 /** How often it is looked whether the actor is hosted here. */
@@ -33,6 +35,8 @@ export interface OwnActorOptions {
   /** Of this process; drawn anew at each start. */
   readonly id: string
   readonly url?: string | null
+  readonly bounds?: Partial<HostBounds>
+  readonly feedBounds?: FeedBounds
 }
 
 /** What an actor does at this moment. */
@@ -53,14 +57,14 @@ export interface RunningOwnActor {
 }
 
 export async function startOwnActor(options: OwnActorOptions): Promise<RunningOwnActor> {
-  const { connection, topology, facts, clock, logger, metrics, id, url } = options
+  const { connection, topology, facts, clock, logger, metrics, id, url, bounds } = options
   const kv = await connection.kv(BUCKET_META)
   const partition = await ownPartition(kv, facts.name)
   const actor = new OwnActor(facts, options.stepper)
   const own = ownConnection(connection, partition, actor)
-  const member = startMember({ connection: own, actor, topology, partitions: [partition], settings: null, clock, logger: logger.child({ actor: facts.name }), metrics, id, url })
+  const member = startMember({ connection: own, actor, topology, partitions: [partition], settings: null, clock, logger: logger.child({ actor: facts.name }), metrics, id, url, bounds })
   return new Running(options, partition, member, () => {
-    return new OwnFeed({ log: connection.log, kv, topology, partition, actor: facts.name, reads: options.reads, everyMs: facts.everyMs, wantsTime: () => actor.isShelving, clock, logger })
+    return new OwnFeed({ log: connection.log, kv, topology, partition, actor: facts.name, reads: options.reads, everyMs: facts.everyMs, wantsTime: () => actor.isShelving, clock, logger, bounds: options.feedBounds })
   })
 }
 

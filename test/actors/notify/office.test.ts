@@ -3,6 +3,7 @@
 import { expect, it } from 'vitest'
 import { Office } from '../../../actors/notify/office.ts'
 import { Membership } from '../../../runtime/membership.ts'
+import { ProcessClock } from '../../support/process-clock.ts'
 import { Stage } from './stage.ts'
 
 it('is one of several at a time, and another when it is gone or wakes from a long sleep; each event is told under one id', async () => {
@@ -50,4 +51,44 @@ it('is one of several at a time, and another when it is gone or wakes from a lon
   await second.office.stop()
   second.membership.stop()
   third.membership.stop()
+})
+
+it('is one of several again after all of them slept, as where their machine was suspended, in whichever order they wake', async () => {
+  for (const order of [[0, 1], [1, 0]]) {
+    const stage = await Stage.open()
+    await stage.route('phone', {})
+    const all = ['b', 'a'].map((id) => {
+      const connection = stage.world.connect()
+      const clock = new ProcessClock(stage.clock)
+      const membership = new Membership({ bus: connection.bus, clock, self: { id, role: 'notifier', url: null, runtime: 'node', pid: 1, startedAt: 0, partitions: [] } })
+      const office = new Office({ membership, open: async () => stage.open(connection), clock, logger: stage.lines.logger })
+      return { connection, clock, membership, office }
+    })
+    for (const { membership, office } of all) {
+      membership.update({ startedAt: stage.clock.now() })
+      membership.start()
+      office.start()
+      await stage.clock.advance(1_000)
+    }
+    for (let night = 0; night < 3; night++) {
+      for (const { connection, clock } of all) {
+        connection.pause()
+        clock.pause()
+      }
+      await stage.clock.advance(10_000)
+      await stage.commit({ device: `x${night}`, event: 'opened' })
+      for (const at of order) {
+        all[at].connection.resume()
+        all[at].clock.resume()
+        await stage.clock.advance(3)
+      }
+      await stage.clock.advance(10_000)
+      expect(all.map(({ office }) => office.state).sort()).toEqual(['active', 'standing-by'])
+    }
+    expect(stage.events).toEqual(['x0 opened 1', 'x1 opened 1', 'x2 opened 1'])
+    for (const { office, membership } of all) {
+      await office.stop()
+      membership.stop()
+    }
+  }
 })

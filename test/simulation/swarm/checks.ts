@@ -19,6 +19,16 @@ import type { LogMessage } from '../../../runtime/log.ts'
 import { inputSubject } from '../../../runtime/topology.ts'
 import { rowOf } from './oracle.ts'
 
+/** A commit as it was stored, and how far the one before it went. */
+export interface HeardCommit {
+  readonly partition: number
+  readonly before: number
+  /** Of the commit itself, in RESULTS. */
+  readonly seq: number
+  readonly position: Position
+  readonly effects: PartitionEffects
+}
+
 interface Partition {
   epoch: number
   owner: string
@@ -41,7 +51,7 @@ export class Recorder {
   readonly partitions = new Map<number, Partition>()
   /** The first law that was broken, or null. */
   broken: Error | null = null
-  onCommit: (payload: Uint8Array) => void = () => {}
+  readonly onCommit: ((commit: HeardCommit) => void)[] = []
   /** Messages of RESULTS, and what they were. */
   results = 0
   claims = 0
@@ -84,6 +94,7 @@ export class Recorder {
     const of = this.partition(header.partition)
     assert.equal(header.epoch, of.epoch, `a commit of epoch ${header.epoch} after the claim of epoch ${of.epoch}`)
     assert.equal(header.owner, of.owner, 'a commit of another owner under one epoch')
+    const before = of.position.seq
     this.#advance(of, header)
     const effects = decodeEffects(payload)
     assert.ok(effects.logTimeMs >= of.logTimeMs, `log time ${effects.logTimeMs} after ${of.logTimeMs}`)
@@ -93,7 +104,7 @@ export class Recorder {
     of.logTimeMs = effects.logTimeMs
     this.commits++
     tell(effects, of.told)
-    this.onCommit(payload)
+    for (const hear of this.onCommit) hear({ partition: header.partition, before, seq, position: header.position, effects })
     this.#closes(of, header.partition, effects)
   }
 

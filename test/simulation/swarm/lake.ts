@@ -26,17 +26,20 @@ export interface ShownLake {
   readonly anomalies: number
   /** Ids and numbers of events, in order. */
   readonly alerts: readonly string[]
+  /** Rows of own actors, in order. */
+  readonly own: readonly string[]
 }
 
 export interface AtRest {
   readonly expected: Expected
   readonly anomalies: number
   readonly alerts: readonly string[]
+  readonly own: readonly string[]
   /** By device, epoch ms: a minute that ended at or before this must be closed, by the watermark or by idle time. */
   readonly closedUntilMs: (row: { tenant: string; device: string }) => number
 }
 
-export function assertLake(lake: ShownLake, { expected, anomalies, alerts, closedUntilMs }: AtRest): void {
+export function assertLake(lake: ShownLake, { expected, anomalies, alerts, own, closedUntilMs }: AtRest): void {
   const names = new Map<string, number>()
   for (const row of lake.readings) names.set(nameOf(row), (names.get(nameOf(row)) ?? 0) + 1)
   for (const [name, times] of names) {
@@ -57,6 +60,7 @@ export function assertLake(lake: ShownLake, { expected, anomalies, alerts, close
   )
   assert.equal(lake.anomalies, anomalies, 'anomalies in the lake')
   assert.deepEqual(lake.alerts, alerts, 'events of alerts in the lake')
+  assert.deepEqual(lake.own, own, 'rows of own actors in the lake')
 }
 
 function assertWindows(shown: readonly ShownWindow[], wanted: ReadonlyMap<string, Statistics>): void {

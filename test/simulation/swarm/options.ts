@@ -16,7 +16,9 @@ export const DEEDS = [
   'storeKill', 'storeKillSoon', 'storeStop', 'storePause', 'storeAway', 'powerCut', 'diskFull', 'diskError', 'harmManifest', 'harmSegment', 'merge', 'purge',
   'cut', 'serverRestart', 'holdResults', 'holdInput', 'holdDeliveries', 'clockStep', 'harmSnapshot', 'slowBus', 'lagAnswers', 'outage',
 ] as const
-export type Deed = (typeof DEEDS)[number]
+/** Of what is there in some runs alone. */
+export const NOTIFIER_DEEDS = ['notifierKill', 'notifierKillSoon', 'notifierLeave', 'notifierPause'] as const
+export type Deed = (typeof DEEDS)[number] | (typeof NOTIFIER_DEEDS)[number]
 
 /** What devices do wrong: each a share of readings or requests. */
 export const HABITS = ['late', 'veryLate', 'ahead', 'doubled', 'equalTimes', 'keyed', 'resent', 'invalid', 'large'] as const
@@ -56,9 +58,25 @@ export interface Options {
   /** Weights of the deeds; those that are off are left out. */
   readonly deeds: Readonly<Partial<Record<Deed, number>>>
   readonly habits: Readonly<Partial<Record<Habit, number>>>
-  /** Whether there are rules (rules.ts): not drawn, so that other seeds do what they did. */
+  /** Whether there are rules (rules.ts): not drawn, so that other seeds do what they did; and so with all below. */
   readonly rules: boolean
+  /** Own actors that each worker runs beside its partitions (own.ts). */
+  readonly own: readonly OwnName[]
+  /** Rows of a place, of a message, and that wait, in their feeds. */
+  readonly feedRows: readonly [place: number, message: number, waiting: number]
+  /** Share of calls of an author's code at which its process dies. */
+  readonly sandboxDies: number
+  /** Days that all sleep through, so that there are some. */
+  readonly nights: number
+  /** Processes that may be the notifier (notifier.ts). */
+  readonly notifiers: number
+  /** Share of messages that the receiver of alerts treats badly, in one of its ways. */
+  readonly receiverFails: number
+  /** Share of entries of buckets whose answer is lost, or that are. */
+  readonly lossOfEntries: number
 }
+
+export type OwnName = 'echo' | 'advice'
 
 const SECOND_MS = 1_000
 const MINUTE_MS = 60_000
@@ -117,7 +135,28 @@ function draw(seed: number): Options {
     deeds,
     habits,
     rules: seed % 4 === 2,
+    own: [],
+    feedRows: [100, 100, 1_000],
+    sandboxDies: 0,
+    nights: 0,
+    notifiers: 0,
+    receiverFails: 0,
+    lossOfEntries: 0,
+    ...(seed % 4 === 2 ? drawTold(seed, deeds) : {}),
   }
+}
+
+/** Alerts are told to people in each run that has them; in every other one of these there are own actors. */
+function drawTold(seed: number, deeds: Options['deeds']): Partial<Options> {
+  const next = seeded(Math.imul(seed, 0x9e3779b1) ^ 0x707d)
+  const chance = (p: number) => next() < p
+  const pick = <T>(list: readonly T[]): T => list[Math.floor(next() * list.length)]
+  const more: Partial<Record<Deed, number>> = {}
+  for (const deed of NOTIFIER_DEEDS) if (chance(0.5)) more[deed] = pick([1, 1, 3])
+  const told = { notifiers: pick([1, 2]), receiverFails: pick([0, 0.1, 0.4]), lossOfEntries: pick([0, 0, 0.05, 0.2]), deeds: { ...deeds, ...more } }
+  if (seed % 8 !== 2) return told
+  const own = pick<readonly OwnName[]>([['echo'], ['echo'], ['echo', 'advice']])
+  return { ...told, own, sandboxDies: pick([0, 0.05, 0.3]), feedRows: pick([[2, 3, 10], [5, 5, 20], [100, 100, 1_000]] as const), nights: own.includes('advice') ? 3 : 0 }
 }
 
 /** One line that says what is on. */

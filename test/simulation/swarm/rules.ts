@@ -4,11 +4,12 @@
  */
 
 import { parseRule } from '../../../actors/alert/document.ts'
-import { decodeEffects } from '../../../actors/partition/effects.ts'
+import { encodeOwnAction } from '../../../actors/own/input.ts'
 import { encodeAction, encodeRule } from '../../../actors/reading/input.ts'
 import type { Log } from '../../../runtime/log.ts'
-import { inputSubject, partitionFor } from '../../../runtime/topology.ts'
+import { inputSubject, isOwn, partitionFor } from '../../../runtime/topology.ts'
 import type { Topology } from '../../../runtime/topology.ts'
+import type { HeardCommit } from './checks.ts'
 
 /** Values of the simulated devices lie between −20 and 80. None waits for the hours of a schedule: the log's time would go on until they come. */
 const DOCUMENTS = [
@@ -25,8 +26,8 @@ export class SimRules {
   #revision = 0
   /** The newest time that commits told of. */
   #logMs = 0
-  /** The newest alert of each series that commits told of. */
-  readonly #alerts = new Map<string, { tenant: string; device: string; metric: string; alert: string }>()
+  /** The newest alert of each series that commits told of, and the partition that did. */
+  readonly #alerts = new Map<string, { tenant: string; device: string; metric: string; alert: string; from: number }>()
 
   constructor({ log, topology, tenants }: { log: Log; topology: Topology; tenants: readonly string[] }) {
     this.#log = log
@@ -35,10 +36,9 @@ export class SimRules {
   }
 
   /** To be told of each commit. */
-  hear(payload: Uint8Array): void {
-    const { alerts, series, logTimeMs } = decodeEffects(payload)
+  hear({ partition: from, effects: { alerts, series, logTimeMs } }: HeardCommit): void {
     this.#logMs = Math.max(this.#logMs, logTimeMs)
-    for (const { id, series: at } of alerts) this.#alerts.set(`${series[at].tenant} ${series[at].device} ${series[at].metric}`, { ...series[at], alert: id })
+    for (const { id, series: at } of alerts) this.#alerts.set(`${series[at].tenant} ${series[at].device} ${series[at].metric}`, { ...series[at], alert: id, from })
   }
 
   step(step: number): void {
@@ -52,6 +52,11 @@ export class SimRules {
     }
     for (const [n, of] of [...this.#alerts.values()].entries()) {
       const action = (['shelve', 'ack', 'shelve', 'resolve', 'shelve', 'unshelve'] as const)[(step + n) % 6]
+      if (isOwn(of.from)) {
+        // Alerts of own actors are not put aside.
+        this.#send(of.from, encodeOwnAction({ alert: of.alert, action: action === 'resolve' ? 'resolve' : 'ack', by: 'ann', note: '' }))
+        continue
+      }
       const until = action === 'shelve' ? { until: this.#logMs + 60_000 } : {}
       this.#send(partitionFor(this.#topology, of.tenant, of.device), encodeAction({ ...of, action, by: 'ann', note: '', ...until }))
     }

@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { partitionFor } from '../../../runtime/topology.ts'
+import { isOwn, partitionFor, partitionOf } from '../../../runtime/topology.ts'
 import { assertLake } from './lake.ts'
 import type { Deed, Options } from './options.ts'
 import { compute, nothing } from './oracle.ts'
@@ -22,6 +22,7 @@ const AHEAD_MS = 300_000
 const WHEEL_MS = 2_000
 /** Nothing written for so long is rest. */
 const STILL_MS = 5_000
+const DAY_MS = 86_400_000
 
 export interface Outcome {
   readonly readings: number
@@ -37,6 +38,7 @@ export async function run(options: Options, onSystem: (system: SimSystem) => voi
   onSystem(system)
   const deeds: Partial<Record<Deed, number>> = {}
   const bag = Object.entries(options.deeds).flatMap(([deed, weight]) => Array<Deed>(weight).fill(deed as Deed))
+  const nights = new Set(Array.from({ length: options.nights }, (_, n) => Math.floor(((n + 1) * options.steps) / (options.nights + 1))))
   const hash = createHash('sha256')
   const { onStored } = system.world
   system.world.onStored = (message) => {
@@ -45,6 +47,7 @@ export async function run(options: Options, onSystem: (system: SimSystem) => voi
   }
 
   for (let step = 0; step < options.steps; step++) {
+    if (nights.has(step)) system.clock.stepWall(DAY_MS)
     for (let i = system.upTo(4); i > 0; i--) system.clients.request()
     if (bag.length > 0 && system.chance(0.7)) {
       const deed = system.pick(bag)
@@ -53,21 +56,23 @@ export async function run(options: Options, onSystem: (system: SimSystem) => voi
       await system.deeds[deed]()
     }
     system.rules?.step(step)
+    system.own?.step(step)
     await system.clock.advance(Math.floor(system.draw() ** 2 * options.stepMs))
     system.supervise()
-    if (system.recorder.broken) throw system.recorder.broken
+    if (system.broken) throw system.broken
   }
 
   system.told.push('heal')
   system.heal()
   await rest(system)
   const expected = checkLog(system)
+  for (const name of options.own) await system.ownLaw!.assertPure(name)
   const { latenessMs, idleMs } = options.settings
   const closedUntilMs = ({ tenant, device }: { tenant: string; device: string }) => {
     return system.recorder.partition(partitionFor(system.topology, tenant, device)).logTimeMs - latenessMs - idleMs - WHEEL_MS
   }
   for (const store of system.stores) await store.checkParts()
-  for (const store of system.stores) assertLake(await store.shown(), { expected, anomalies: system.recorder.anomalies, alerts: system.recorder.alerts, closedUntilMs })
+  for (const store of system.stores) assertLake(await store.shown(), { expected, anomalies: system.recorder.anomalies, alerts: system.recorder.alerts, own: system.ownLaw?.rows ?? [], closedUntilMs })
   return { readings: expected.readings.size, counts: system.counts, deeds, hash: hash.digest('hex') }
 }
 
@@ -82,7 +87,7 @@ async function rest(system: SimSystem): Promise<void> {
   while (clock.monotonic() - sinceMs < STILL_MS) {
     await clock.advance(500)
     system.supervise()
-    if (recorder.broken) throw recorder.broken
+    if (system.broken) throw system.broken
     const messages = system.inputMessages + recorder.commits
     const why = messages === before ? system.restless() : 'messages are still written'
     before = messages
@@ -97,7 +102,7 @@ function checkLog(system: SimSystem): Expected {
   const { recorder, clients, options } = system
   for (let p = 0; p < options.partitions; p++) recorder.assertPure(p)
   const expected = nothing()
-  for (const messages of recorder.input.values()) compute(messages, expected)
+  for (const [subject, messages] of recorder.input) if (!isOwn(partitionOf(subject))) compute(messages, expected)
   for (const name of clients.account.acknowledged) {
     assert.ok(expected.readings.has(name) || expected.expiredNames.has(name), `${name} was acknowledged and is not in the log`)
   }

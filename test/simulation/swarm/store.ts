@@ -24,6 +24,8 @@ import type { DiskView } from '../../../runtime/memory-disk.ts'
 import type { Topology } from '../../../runtime/topology.ts'
 import type { ShownLake, ShownWindow } from './lake.ts'
 import type { Options } from './options.ts'
+import { ownRowName } from './own-law.ts'
+import type { OwnRow } from './own-law.ts'
 import type { Process } from './process.ts'
 
 const LAKE = '/data/lake'
@@ -239,8 +241,13 @@ export class SimStore {
       ledger: { accepted: sum('accepted'), rejected: sum('rejected'), onTime: sum('on_time'), late: sum('late'), duplicate: sum('duplicate'), expired: sum('expired') },
       anomalies: (await lakeRows(disk, { ...lake, table: 'anomalies' })).length,
       alerts: (await lakeRows(disk, { ...lake, table: 'alerts' })).map(({ id, number }) => `${id} ${number}`).sort(),
+      own: (await lakeRows(disk, { ...lake, table: 'own_rows' })).map(ownRow).map(ownRowName).sort(),
     }
   }
+}
+
+function ownRow(row: LakeRow): OwnRow {
+  return { tenant: String(row.tenant), key: String(row.device), actor: String(row.metric), at: Number(row.made_at), number: Number(row.number), body: String(row.body) }
 }
 
 function shownWindow(row: LakeRow): ShownWindow {

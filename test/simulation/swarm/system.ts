@@ -17,7 +17,7 @@ import type { MemoryDisk } from '../../../runtime/memory-disk.ts'
 import { MemoryWorld } from '../../../runtime/memory-log.ts'
 import type { Mortal } from '../../../runtime/memory-mortal.ts'
 import { ownersOf } from '../../../runtime/ownership.ts'
-import { BUCKET_SNAPSHOTS, inputStream, inputStreams, inputSubject, partitionOf, RESULTS, resultsSubject } from '../../../runtime/topology.ts'
+import { BUCKET_META, BUCKET_NOTIFY, BUCKET_SNAPSHOTS, inputStream, inputStreams, inputSubject, OWN, OWN_FIRST, partitionOf, RESULTS, resultsSubject } from '../../../runtime/topology.ts'
 import type { Topology } from '../../../runtime/topology.ts'
 import { decodeJournal } from '../../../runtime/journal.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
@@ -26,7 +26,11 @@ import { Recorder } from './checks.ts'
 import { Clients } from './clients.ts'
 import { SimEdge } from './edge.ts'
 import type { Deed, Options } from './options.ts'
+import { SimNotifier } from './notifier.ts'
+import { SimOwn } from './own.ts'
+import { OwnLaw } from './own-law.ts'
 import { Process } from './process.ts'
+import { SimReceiver } from './receiver.ts'
 import { SimRules } from './rules.ts'
 import { SimStore } from './store.ts'
 
@@ -42,6 +46,7 @@ interface Worker {
   readonly member: RunningMember
   readonly isFormer: boolean
   stopping: boolean
+  readonly stop: () => Promise<void>
 }
 
 export class SimSystem {
@@ -52,12 +57,17 @@ export class SimSystem {
   readonly recorder = new Recorder()
   readonly clients: Clients
   readonly rules: SimRules | null
+  readonly ownLaw: OwnLaw | null
+  readonly receiver: SimReceiver | null
+  /** Those who put documents of own actors; null where there are none. */
+  own: SimOwn | null = null
   /** What was done, for the account of a failure. */
   readonly told: string[] = []
   readonly draw: () => number
   edges: SimEdge[] = []
   workers: Worker[] = []
   readonly stores: SimStore[] = []
+  notifiers: SimNotifier[] = []
   #born = 0
   /** What ends a fault that lasts. */
   #releases: (() => void)[] = []
@@ -69,14 +79,29 @@ export class SimSystem {
     this.clock = new ManualClock({ nowMs: BEGIN_MS + this.upTo(86_400_000), seed: options.seed })
     this.world = new MemoryWorld({ clock: this.clock })
     this.topology = { partitions: options.partitions, streams: options.streams }
-    this.world.onStored = (message) => this.recorder.stored(message)
+    this.world.onStored = (message) => {
+      this.recorder.stored(message)
+      this.ownLaw?.stored(message)
+    }
+    this.world.entryFault = options.lossOfEntries === 0 ? null : (key) => this.#entryFault(key)
     this.world.publishFault = (subject) => this.#publishFault(subject)
     const edge = () => {
       const up = this.edges.filter((e) => !e.process.dead)
       return up.length === 0 ? null : this.pick(up)
     }
     this.rules = options.rules ? new SimRules({ log: this.world.connect().log, topology: this.topology, tenants: options.tenants }) : null
-    if (this.rules !== null) this.recorder.onCommit = (payload) => this.rules!.hear(payload)
+    this.ownLaw = options.own.length > 0 ? new OwnLaw(options.own, (partition) => this.recorder.inputOf(partition)) : null
+    const noted = (key: string, value: Uint8Array | null) => {
+      try {
+        if (value !== null && /^(state|readers)\./.test(key)) for (const law of [this.ownLaw, this.receiver]) law?.noted(key, value)
+      } catch (error) {
+        this.recorder.broken ??= error as Error
+      }
+    }
+    if (options.own.length + options.notifiers > 0) for (const bucket of [BUCKET_META, BUCKET_NOTIFY]) this.world.bucket(bucket).watchers.add(noted)
+    const misbehaves = () => this.#faultsOn && this.chance(options.receiverFails)
+    this.receiver = options.notifiers > 0 ? new SimReceiver({ clock: this.clock, misbehaves, draw: this.draw }) : null
+    for (const part of [this.rules, this.ownLaw, this.receiver]) if (part !== null) this.recorder.onCommit.push((commit) => part.hear(commit))
     this.clients = new Clients(options, { clock: this.clock, draw: this.draw, edge })
   }
 
@@ -89,14 +114,22 @@ export class SimSystem {
       await log.ensureStream({ name, subjects, replicas: options.replicas, bytesMax: -1 })
     }
     await log.ensureStream({ name: RESULTS, subjects: ['results.*'], replicas: options.replicas, bytesMax: -1 })
+    if (options.own.length > 0) {
+      await log.ensureStream({ name: OWN, subjects: ['own.*'], replicas: options.replicas, bytesMax: -1 })
+      const dies = () => system.#faultsOn && system.chance(options.sandboxDies)
+      system.own = new SimOwn(options, { topology, kv: await world.connect().kv(BUCKET_META), dies, draw: system.draw, logger: silent })
+    }
+    if (options.notifiers > 0) await SimReceiver.route(await world.connect().kv(BUCKET_NOTIFY), options.tenants)
     const { latencyMs } = options
     if (latencyMs > 0) world.latencyMs = () => system.draw() ** 4 * latencyMs
     for (let i = 0; i < options.edges; i++) system.startEdge()
     system.startWorker()
     for (let i = 0; i < options.stores; i++) system.stores.push(new SimStore(`store${i}`, options, topology))
     system.supervise()
-    // A store that was never there before is owed nothing that is purged; so each says once that it is.
-    await system.clock.until(() => system.stores.every((store) => store.janitor !== null), { what: 'every store is registered' })
+    // Who was never there before is owed nothing that is purged; so each says once that it is.
+    const readers = [...options.own.map((name) => `own-${name}`), ...(options.notifiers > 0 ? ['notifier'] : [])]
+    const isRegistered = (name: string) => world.bucket(BUCKET_META).entries.has(`readers.${name}`)
+    await system.clock.until(() => system.stores.every((store) => store.janitor !== null) && readers.every(isRegistered), { what: 'every reader is registered' })
     return system
   }
 
@@ -128,14 +161,18 @@ export class SimSystem {
     const process = this.#process('w')
     const { settings, bounds, former } = this.options
     const { connection, clock, name } = process
-    const isFormer = this.#faultsOn && this.chance(former)
+    // Own actors are there from the start: who comes first knows of them.
+    const isFormer = this.#faultsOn && this.chance(former) && (this.own === null || this.workers.length > 0)
     const actor = isFormer ? formerActor : partitionActor
     const member = startMember({ connection, actor, topology: this.topology, settings, clock, logger: silent, id: name, bounds })
-    this.workers.push({ process, member, isFormer, stopping: false })
+    // A former version has no own actors. What ends at its start ends its process.
+    const own = isFormer ? undefined : this.own?.run(process).catch(() => void process.kill())
+    const stop = async () => void (await Promise.all([member.stop(), own?.then((stop) => stop?.())]))
+    this.workers.push({ process, member, isFormer, stopping: false, stop })
   }
 
   get #processes(): Process[] {
-    return [...this.edges, ...this.workers, ...this.stores].flatMap(({ process }) => process ?? [])
+    return [...this.edges, ...this.workers, ...this.stores, ...this.notifiers].flatMap(({ process }) => process ?? [])
   }
 
   /** Workers that live and were not told to leave. */
@@ -154,6 +191,8 @@ export class SimSystem {
     while (this.edges.length < this.options.edges) this.startEdge()
     this.workers = this.workers.filter((w) => !w.process.dead)
     if (this.staying.length === 0) this.startWorker()
+    this.notifiers = this.notifiers.filter((n) => !n.process.dead)
+    while (this.notifiers.length < this.options.notifiers) this.notifiers.push(new SimNotifier(this.#process('n'), { topology: this.topology, receiver: this.receiver! }))
   }
 
   // Deeds ---------------------------------------------------------------------------------------------------------------------------
@@ -163,6 +202,11 @@ export class SimSystem {
     const rate = subject.startsWith('results.') ? this.options.lossOfResults : this.options.lossOfInput
     if (rate === 0 || !this.chance(rate)) return null
     return this.pick(['lost-ack', 'lost', 'unavailable', 'full'] as const)
+  }
+
+  #entryFault(key: string): 'lost-ack' | 'lost' | 'unavailable' | null {
+    if (!this.#faultsOn || !/^(state|readers\.(own-|notifier))/.test(key) || !this.chance(this.options.lossOfEntries)) return null
+    return this.pick(['lost-ack', 'lost', 'unavailable'] as const)
   }
 
   readonly deeds: Readonly<Record<Deed, () => void | Promise<void>>> = {
@@ -175,7 +219,7 @@ export class SimSystem {
       const worker = this.#oneOf(this.staying)
       if (!worker) return
       worker.stopping = true
-      void worker.member.stop().then(() => worker.process.kill())
+      void worker.stop().then(() => worker.process.kill())
     },
     workerPause: () => this.#sleep(this.#oneOf(this.workers)?.process),
     edgeKill: () => this.#oneOf(this.edges)?.process.kill(),
@@ -209,6 +253,10 @@ export class SimSystem {
       store.kill()
       return store.harmSegment(this.pick(['lost', 'torn']))
     },
+    notifierKill: () => this.#oneOf(this.notifiers)?.process.kill(),
+    notifierKillSoon: () => this.#dieSoon(this.#oneOf(this.notifiers)?.process, 40),
+    notifierLeave: () => void this.#oneOf(this.notifiers)?.stop(),
+    notifierPause: () => this.#sleep(this.#oneOf(this.notifiers)?.process),
     merge: () => this.pick(this.stores).merge(this.clock.now() + this.pick([0, 120_000, 7_200_000, 180_000_000])),
     purge: () => this.pick(this.stores).purge(),
     cut: () => {
@@ -314,6 +362,15 @@ export class SimSystem {
       if (position.seq < last) return `partition ${partition} is committed up to ${position.seq} of ${last}`
       if (pending > 0) return `partition ${partition} owes rows of ${pending} series`
     }
+    for (const [at, name] of this.options.own.entries()) {
+      const partition = OWN_FIRST + at
+      const last = this.recorder.inputOf(partition).at(-1)?.seq ?? 0
+      const { position } = this.recorder.partition(partition)
+      if (position.seq < last) return `${name} is committed up to ${position.seq} of ${last}`
+    }
+    const documents = [...this.world.bucket(BUCKET_META).entries].filter(([key, { value }]) => value !== null && this.options.own.some((name) => key.startsWith(`documents.${name}.`)))
+    const why = this.ownLaw?.restless(new Map(documents.map(([key, { revision }]) => [key, revision]))) ?? this.receiver?.restless() ?? null
+    if (why !== null) return why
     const commits = new Map([...this.recorder.partitions].map(([partition, { commitSeq }]) => [partition, commitSeq]))
     for (const store of this.stores) {
       const why = store.restless(commits)
@@ -322,12 +379,17 @@ export class SimSystem {
     return null
   }
 
+  /** The first law that was broken, or null. */
+  get broken(): Error | null {
+    return this.recorder.broken ?? this.receiver?.broken ?? null
+  }
+
   /** How often things came about that a run is worth the more for. */
   get counts(): Record<string, number> {
     const stored = this.inputMessages + this.recorder.results
     const held = [...inputStreams(this.topology), RESULTS].reduce((sum, name) => sum + this.world.messages(name).length, 0)
     const sum = (name: keyof SimStore['counts']) => this.stores.reduce((total, store) => total + store.counts[name], 0)
-    return { claims: this.recorder.claims, commits: this.recorder.commits, purged: stored - held, starts: sum('starts'), failures: sum('failures'), seals: sum('seals'), merges: sum('merges'), harms: sum('harms'), parts: sum('parts'), alerts: this.recorder.alerts.length }
+    return { claims: this.recorder.claims, commits: this.recorder.commits, purged: stored - held, starts: sum('starts'), failures: sum('failures'), seals: sum('seals'), merges: sum('merges'), harms: sum('harms'), parts: sum('parts'), alerts: this.recorder.alerts.length, ownRows: this.ownLaw?.rows.length ?? 0, advised: this.ownLaw?.advised ?? 0, ...this.receiver?.counts }
   }
 
   /** Messages of the input so far, of all partitions. */
