@@ -143,9 +143,9 @@ export class Life {
     this.#resolve(now, tell)
   }
 
-  /** When time alone changes it, by the activity clock. */
+  /** When time alone changes it, by the activity clock. A calm that is over and did not resolve it waits until it is known whether all is well. */
   due(rule: Rule, now: Now): number {
-    const calm = this.flapping && !Number.isNaN(this.calmSince) ? this.calmSince + rule.flapping.withinMs : Infinity
+    const calm = this.flapping && now.activityMs - this.calmSince < rule.flapping.withinMs ? this.calmSince + rule.flapping.withinMs : Infinity
     // The log's time goes at least as fast as the clock of activity.
     return this.state === State.shelved ? Math.min(calm, now.activityMs + Math.max(0, this.shelvedUntil - now.logMs)) : calm
   }

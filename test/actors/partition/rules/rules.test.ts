@@ -147,6 +147,18 @@ describe('other conditions', () => {
     expect(after[1]).toBeGreaterThan(120)
   })
 
+  test('what flapped and was calm when its rule was changed waits for its next reading, and for no tick', () => {
+    const farm = new Farm()
+    farm.rule({ ...DRY, flapping: { count: 3, within: '10m' } })
+    for (let i = 0; i < 40; i++) farm.at(T0 + i * 30_000, i % 2 === 0 ? 11 : 15)
+    farm.rule({ ...DRY, flapping: { count: 3, within: '10m' }, when: { below: 13, clear: 14 } })
+    farm.tick(2_000)
+    expect(farm.events.slice(6)).toEqual([])
+    expect(partitionActor.wantsTick(farm.state)).toBe(false)
+    farm.at(farm.timeMs + 1_000, 15)
+    expect(farm.events.slice(6)).toEqual(['resolved'])
+  })
+
   test('a change within a time, and a deviation from the last hour', () => {
     const farm = new Farm()
     farm.rule({ select: { metric: 'm' }, when: { rises: 5, within: '1h' } }, 'rise')
