@@ -39,8 +39,8 @@ const echo = defineActor({
     if (key === 'all') out.row({ tick: time }, time)
   },
   document(state, body, out) {
+    out.row({ n: state.n, doc: JSON.stringify(body) })
     state.n = 0
-    out.row({ doc: JSON.stringify(body) })
   },
   view: { columns: { n: 'BIGINT', device: 'VARCHAR', metric: 'VARCHAR', ts: 'BIGINT', value: 'DOUBLE', tick: 'TIMESTAMP', doc: 'VARCHAR' } },
 })
