@@ -52,13 +52,10 @@ export class SimRules {
     }
     for (const [n, of] of [...this.#alerts.values()].entries()) {
       const action = (['shelve', 'ack', 'shelve', 'resolve', 'shelve', 'unshelve'] as const)[(step + n) % 6]
-      if (isOwn(of.from)) {
-        // Alerts of own actors are not put aside.
-        this.#send(of.from, encodeOwnAction({ alert: of.alert, action: action === 'resolve' ? 'resolve' : 'ack', by: 'ann', note: '' }))
-        continue
-      }
       const until = action === 'shelve' ? { until: this.#logMs + 60_000 } : {}
-      this.#send(partitionFor(this.#topology, of.tenant, of.device), encodeAction({ ...of, action, by: 'ann', note: '', ...until }))
+      const { from, ...alert } = of
+      if (isOwn(from)) this.#send(from, encodeOwnAction({ alert: of.alert, action, by: 'ann', note: '', ...until }))
+      else this.#send(partitionFor(this.#topology, of.tenant, of.device), encodeAction({ ...alert, action, by: 'ann', note: '', ...until }))
     }
   }
 
