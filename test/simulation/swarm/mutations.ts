@@ -205,11 +205,6 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     favours: { ...OWN, workersMax: 3, bounds: SNAPSHOTS, deeds: { workerKill: 8, workerJoin: 8 } },
     edits: [['actors/own/state.ts', ';[state.fedCreated, state.fedTo] = wire.f', '']],
   },
-  'own-ticks-not-in-snapshots': {
-    what: 'a restored own actor has forgotten which tick came last',
-    favours: { ...OWN, steps: 40, stepMs: 10_000, bounds: SNAPSHOTS, deeds: { workerKill: 8 } },
-    edits: [['actors/own/state.ts', 'state.tickMs, state.rows, state.readings', 'state.gaps, state.rows, state.readings']],
-  },
   'own-documents-not-told-again': {
     what: "an author's code that was started again is handed its states without the documents",
     favours: { ...OWN, sandboxDies: 0.3 },
@@ -224,11 +219,6 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     what: 'a restored own actor has forgotten which alerts are open',
     favours: { ...OWN, bounds: SNAPSHOTS, deeds: { workerKill: 8 } },
     edits: [['actors/own/state.ts', '      life.restore(numbers)\n', '']],
-  },
-  'own-results-covered-twice': {
-    what: 'a store that starts again takes rows of own actors in once more',
-    favours: { ...OWN, partitions: 4, latencyMs: 400, sealIntervalMs: 500, bounds: { ...SNAPSHOTS, commitPartBytes: 400 }, deeds: { storeKill: 16 } },
-    edits: [['actors/store/follow.ts', 'if (isOwn(Number(partition))) this.#covered.set(', 'if (isOwn(-Number(partition))) this.#covered.set(']],
   },
   'purge-ignores-own-feeds': {
     what: 'results are purged before own actors were told of them',
@@ -272,7 +262,7 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   },
   'told-though-put-aside': {
     what: 'what was shelved while it waited is told all the same',
-    favours: TOLD,
+    favours: { ...OWN, notifiers: 1, steps: 40, habits: { large: 0.4 } },
     edits: [['actors/notify/desk.ts', "if (told.event !== 'shelved' && state.alerts[told.id]?.state === 'shelved') return false", '']],
   },
   'waiting-alerts-not-stored': {
@@ -282,7 +272,7 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   },
   'purge-ignores-the-notifier': {
     what: 'results are purged before their alerts are in what the notifier keeps',
-    favours: { ...TOLD, notifiers: 1, keepLogMs: 1_000, deeds: { purge: 16, notifierPause: 16, notifierKill: 8 } },
+    favours: { ...TOLD, notifiers: 1, stores: 1, keepLogMs: 1_000, sealIntervalMs: 500, keepSupersededMs: 0, stepMs: 4_000, steps: 40, deeds: { purge: 40, notifierPause: 40 } },
     edits: [['actors/store/janitor.ts', 'const entries = readers.map(', "const entries = readers.filter(({ name }) => name !== 'notifier').map("]],
   },
 }
