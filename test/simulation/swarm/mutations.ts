@@ -268,7 +268,12 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   'waiting-alerts-not-stored': {
     what: 'what waits for others of its group is not in the state that is stored',
     favours: { ...TOLD, deeds: { notifierKill: 16 } },
-    edits: [['actors/notify/state.ts', 'JSON.stringify(state))', "JSON.stringify(state, (name, value: unknown) => (name === 'waiting' ? [] : value)))"]],
+    edits: [['actors/notify/state.ts', 'JSON.stringify(form())', "JSON.stringify(form(), (name, value: unknown) => (name === 'waiting' ? [] : value))"]],
+  },
+  'copy-written-over': {
+    what: 'what the notifier keeps is copied anew over the copy that its stored slip names',
+    favours: { ...TOLD, notifierChanges: 1, deeds: { notifierKillSoon: 16 } },
+    edits: [['actors/notify/keeper.ts', 'copy?.ref.place === 0 ? 1 : 0', 'copy?.ref.place === 1 ? 1 : 0']],
   },
   'purge-ignores-the-notifier': {
     what: 'results are purged before their alerts are in what the notifier keeps',

@@ -20,13 +20,15 @@ export class SimNotifier {
   readonly process: Process
   readonly #topology: Topology
   readonly #receiver: SimReceiver
+  readonly #changesMax: number | undefined
   office: Office | null = null
   #membership: Membership | null = null
 
-  constructor(process: Process, { topology, receiver }: { topology: Topology; receiver: SimReceiver }) {
+  constructor(process: Process, { topology, receiver, changesMax }: { topology: Topology; receiver: SimReceiver; changesMax: number | undefined }) {
     this.process = process
     this.#topology = topology
     this.#receiver = receiver
+    this.#changesMax = changesMax
     void this.#live().catch(() => process.kill())
   }
 
@@ -42,7 +44,7 @@ export class SimNotifier {
     const rules = await RuleLabels.open(await connection.kv(BUCKET_META))
     const send = (_: unknown, message: Outgoing, signal: AbortSignal) => this.#send(message, signal)
     const senders = { webhook: send, email: send, nats: send, mqtt: send }
-    this.office = new Office({ membership, open: () => Notifier.open({ connection, topology, routes, rules, senders, clock, logger: quiet }), clock, logger: quiet })
+    this.office = new Office({ membership, open: () => Notifier.open({ connection, topology, routes, rules, senders, clock, logger: quiet, changesMax: this.#changesMax }), clock, logger: quiet })
     this.office.start()
     await this.office.failed
   }

@@ -70,6 +70,8 @@ export interface Options {
   readonly nights: number
   /** Processes that may be the notifier (notifier.ts). */
   readonly notifiers: number
+  /** Alerts and groups that change before what the notifier keeps is copied anew; 0: as many as in truth. */
+  readonly notifierChanges: number
   /** Share of messages that the receiver of alerts treats badly, in one of its ways. */
   readonly receiverFails: number
   /** Share of entries of buckets whose answer is lost, or that are. */
@@ -140,6 +142,7 @@ function draw(seed: number): Options {
     sandboxDies: 0,
     nights: 0,
     notifiers: 0,
+    notifierChanges: 0,
     receiverFails: 0,
     lossOfEntries: 0,
     ...(seed % 4 === 2 ? drawTold(seed, deeds) : {}),
@@ -153,7 +156,7 @@ function drawTold(seed: number, deeds: Options['deeds']): Partial<Options> {
   const pick = <T>(list: readonly T[]): T => list[Math.floor(next() * list.length)]
   const more: Partial<Record<Deed, number>> = {}
   for (const deed of NOTIFIER_DEEDS) if (chance(0.5)) more[deed] = pick([1, 1, 3])
-  const told = { notifiers: pick([1, 2]), receiverFails: pick([0, 0.1, 0.4]), lossOfEntries: pick([0, 0, 0.05, 0.2]), deeds: { ...deeds, ...more } }
+  const told = { notifiers: pick([1, 2]), notifierChanges: pick([0, 1, 3]), receiverFails: pick([0, 0.1, 0.4]), lossOfEntries: pick([0, 0, 0.05, 0.2]), deeds: { ...deeds, ...more } }
   if (seed % 8 !== 2) return told
   const own = pick<readonly OwnName[]>([['echo'], ['echo'], ['echo', 'advice']])
   return { ...told, own, sandboxDies: pick([0, 0.05, 0.3]), feedRows: pick([[2, 3, 10], [5, 5, 20], [100, 100, 1_000]] as const), nights: own.includes('advice') ? 3 : 0 }

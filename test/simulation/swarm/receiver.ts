@@ -97,7 +97,8 @@ export class SimReceiver {
   /** To be told of each entry of the readers, and of the notifier's bucket: what it notes as taken in is in what it keeps (P3 of keeper.ts). */
   noted(key: string, value: Uint8Array): void {
     const json = JSON.parse(new TextDecoder().decode(value)) as { tenant: string; seq: number; resultsFrom: number }
-    if (key.startsWith('state.')) this.#kept.set(json.tenant, json.seq)
+    // What is behind another dot is a copy that nothing need name yet.
+    if (/^state\.[^.]+$/.test(key)) this.#kept.set(json.tenant, json.seq)
     if (key !== 'readers.notifier') return
     for (const [tenant, seqs] of this.#commits) {
       const last = seqs.findLast((seq) => seq < json.resultsFrom)

@@ -192,7 +192,7 @@ export class SimSystem {
     this.workers = this.workers.filter((w) => !w.process.dead)
     if (this.staying.length === 0) this.startWorker()
     this.notifiers = this.notifiers.filter((n) => !n.process.dead)
-    while (this.notifiers.length < this.options.notifiers) this.notifiers.push(new SimNotifier(this.#process('n'), { topology: this.topology, receiver: this.receiver! }))
+    while (this.notifiers.length < this.options.notifiers) this.notifiers.push(new SimNotifier(this.#process('n'), { topology: this.topology, receiver: this.receiver!, changesMax: this.options.notifierChanges || undefined }))
   }
 
   // Deeds ---------------------------------------------------------------------------------------------------------------------------
