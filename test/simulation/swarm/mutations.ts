@@ -173,12 +173,7 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   'own-place-noted-too-early': {
     what: 'a feed notes as told what still waits for the log',
     favours: { ...OWN, lossOfInput: 0.3 },
-    edits: [['actors/own/feed.ts', 'if (this.#told >= place.told) last', 'if (this.#told >= 0) last'], ['actors/own/feed.ts', 'while (this.#told < place.told && ', 'while (this.#told < 0 && ']],
-  },
-  'own-letter-lost-at-its-end': {
-    what: 'what a feed could not tell before it ended counts as told',
-    favours: { ...OWN, lossOfInput: 0.3, workersMax: 3, deeds: { workerJoin: 8, workerLeave: 16 } },
-    edits: [['actors/own/feed.ts', 'this.#pieces.unshift(...letter.pieces)', 'this.#told = letter.upTo']],
+    edits: [['actors/own/feed.ts', 'await this.#sending\n    // By now', '// By now'], ['actors/own/feed.ts', 'if (this.#sending === null && this.#pieces.length === 0) this.#safe', 'this.#safe']],
   },
   'own-letter-says-more': {
     what: 'a message of the feed says that all is told, where more of it waits for the next one',
