@@ -164,8 +164,7 @@ export function seeWindow(leaf: Leaf, s: Float64Array, at: number, size: number,
 }
 
 /** Its kind has told of an hour: what the mean of the series was in it, and what was expected of it. It holds until the kind tells of another hour. */
-export function seeNeighbours(leaf: Leaf, s: Float64Array, at: number, mean: number, expected: number): void {
-  if (leaf.is !== 'apart') return
+export function seeNeighbours(leaf: Leaf & { is: 'apart' }, s: Float64Array, at: number, mean: number, expected: number): void {
   s[at + OWN] = expected
   s[at + OWN + 1] = mean
   deviate(leaf, s, at, mean, expected)

@@ -59,8 +59,15 @@ export class Watch {
     for (const { leaf, metric: of, at } of this.plan.leaves) if (of === metric) conditions.seeWindow(leaf, this.numbers, at, size, mean)
   }
 
-  seeNeighbours(metric: string, mean: number, expected: number): void {
-    for (const { leaf, metric: of, at } of this.plan.leaves) if (of === metric) conditions.seeNeighbours(leaf, this.numbers, at, mean, expected)
+  /** False where it is about no neighbours: then there is nothing to look at. */
+  seeNeighbours(metric: string, mean: number, expected: number): boolean {
+    let heard = false
+    for (const { leaf, metric: of, at } of this.plan.leaves) {
+      if (of !== metric || leaf.is !== 'apart') continue
+      conditions.seeNeighbours(leaf, this.numbers, at, mean, expected)
+      heard = true
+    }
+    return heard
   }
 
   seeForecast(metric: string, madeAt: number, mean: ArrayLike<number>, steps: number): void {

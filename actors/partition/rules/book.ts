@@ -157,10 +157,7 @@ export class RuleBook {
   seeNeighbours(series: Series, mean: number, expected: number, effects: EffectsBuilder): void {
     const list = this.bySeries[series.id]
     if (list === undefined) return
-    for (const watched of list) {
-      watched.watch.seeNeighbours(series.metric, mean, expected)
-      this.#look(watched, effects)
-    }
+    for (const watched of list) if (watched.watch.seeNeighbours(series.metric, mean, expected)) this.#look(watched, effects)
   }
 
   seeForecast(series: Series, madeAt: number, mean: ArrayLike<number>, steps: number, effects: EffectsBuilder): void {
