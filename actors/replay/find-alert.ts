@@ -4,8 +4,7 @@
  * An alert's id names its rule and a hash of its series, and not where it is: so partitions are looked through one after another. Bounds are those of find.ts.
  */
 
-import { decodeJournal } from '../../runtime/journal.ts'
-import { JournalReader } from '../../runtime/journal.ts'
+import { decodeJournal, JournalReader } from '../../runtime/journal.ts'
 import type { Log } from '../../runtime/log.ts'
 import { inputStream, inputSubject, RESULTS, resultsSubject } from '../../runtime/topology.ts'
 import type { Topology } from '../../runtime/topology.ts'
