@@ -85,7 +85,14 @@ export class Apart {
   }
 
   async ready(part: Part): Promise<void> {
-    await eventually(`${part.url} is ready: ${part.output()}`, () => fetch(`${part.url}/readyz`).then(async (r) => (await r.text(), r.ok), () => false), 120_000)
+    const child = this.#parts.find((one) => one.child.pid === part.pid)?.child
+    const isReady = () => fetch(`${part.url}/readyz`).then(async (r) => (await r.text(), r.ok), () => false)
+    const isOver = () => child?.exitCode != null || child?.signalCode != null
+    await eventually(`${part.url} is ready, or its process has ended`, async () => (await isReady()) || isOver(), 120_000).catch((cause) => {
+      throw new Error(`Not ready in time, saying: ${part.output()}`, { cause })
+    })
+    // Another process may have taken the port since it was free: waiting helps nothing.
+    if (isOver()) throw new Error(`Cannot wait for ${part.url} to be ready as its process must live: it has ended, saying: ${part.output()}`)
   }
 
   /** With the admin's key. */
