@@ -5,66 +5,46 @@
  * it all; whatever was not committed is read again from the logs. Leaves what each step does to its own file.
  *
  * - L1 The lake is a function of the two logs: where seals fall changes how rows are spread over segments, never which rows show.
- * - L2 One thing at a time changes the manifest: a seal, a compaction, or retention. Commits go on meanwhile into the next buffer.
+ * - L2 One thing at a time changes the manifest: a seal, or upkeep.ts. Commits go on meanwhile into the next buffer.
  * - L3 A failed step ends the writer: it does not go on with a memory that may differ from the disk.
  */
 
 import { join } from 'node:path'
-import type { Clock } from '../../runtime/clock.ts'
 import { systemDisk } from '../../runtime/disk.ts'
 import type { Disk } from '../../runtime/disk.ts'
-import { KEEP_SUPERSEDED_MS, SEAL_INTERVAL_MS, SEAL_ROWS_MAX, WRITER_WAITING_BYTES } from '../../runtime/limits.ts'
+import { SEAL_INTERVAL_MS, SEAL_ROWS_MAX, WRITER_WAITING_BYTES } from '../../runtime/limits.ts'
 import type { Log } from '../../runtime/log.ts'
 import type { Topology } from '../../runtime/topology.ts'
-import { windowStart } from '../reading/window.ts'
-import type { KeptViews } from '../view/kept.ts'
 import { SealBuffer } from './buffer.ts'
 import { writeCatalog } from './catalog.ts'
-import { compact, planCompaction } from './compaction.ts'
-import type { CompactionJob } from './compaction.ts'
 import { duckdbShelf } from './duckdb-shelf.ts'
 import { Follower } from './follow.ts'
-import type { CoveredCommit, FollowerLag, FollowerLogger, FollowerPositions } from './follow.ts'
+import type { CoveredCommit, FollowerLag, FollowerPositions } from './follow.ts'
 import { EMPTY, newestWhole, renewed } from './go-on.ts'
-import { keptVersions, makeLake, MANIFESTS_KEPT, manifestVersions, readManifest, segmentsDir, sweep, writeManifest, filesOf } from './manifest.ts'
+import { keptVersions, makeLake, MANIFESTS_KEPT, manifestVersions, readManifest, sweep, writeManifest } from './manifest.ts'
 import type { Manifest, Segment, Superseded } from './manifest.ts'
 import { withView } from './own-views.ts'
 import type { OwnViews } from './own-views.ts'
 import { loadOwned } from './owned.ts'
-import { inheritedParts, makeParts, planParts, viewsById, withPartsOf } from './parts.ts'
-import type { Made, PartsJob } from './parts.ts'
 import type { OwnedWindows } from './recompute.ts'
-import { DAY_MS, floorToFit } from './retention.ts'
 import { sealBuffer } from './seal.ts'
 import type { LakeLock, Shelf, ShelfPort } from './shelf.ts'
+import { Upkeep } from './upkeep.ts'
+import type { LakeInHand, UpkeepOptions } from './upkeep.ts'
 
-export interface LakeWriterOptions {
-  readonly lakeDir: string
+export interface LakeWriterOptions extends UpkeepOptions {
   readonly log: Log
   readonly topology: Topology
-  readonly clock: Clock
-  readonly logger: FollowerLogger
   /** Where the lake lies; the machine's own files by default. */
   readonly disk?: Disk
   /** What keeps its segments; DuckDB by default, which is at home on the machine's own files alone. */
   readonly shelf?: ShelfPort
   readonly sealIntervalMs?: number
   readonly sealRowsMax?: number
-  readonly keepSupersededMs?: number
-  /** Readings and windows older than this, by the clock, leave the lake, whole days of UTC at a time; 0: never. */
-  readonly retentionMs?: number
-  /** Bytes that the lake's files may take: beyond it the oldest days leave it; 0: no bound. */
-  readonly retentionBytes?: number
   readonly waitingBytesMax?: number
   readonly memoryMiB?: number
   /** Whether segments are merged as time passes; true by default. */
   readonly compaction?: boolean
-  /** Does the merging; in this process by default. */
-  readonly compact?: (job: CompactionJob, signal: AbortSignal) => Promise<Segment>
-  /** The views that are to be kept, as they are now; none by default. */
-  readonly views?: () => KeptViews
-  /** Makes parts; in this process by default. */
-  readonly parts?: (job: PartsJob, signal: AbortSignal) => Promise<Made>
   /** Called when a manifest is the newest and its catalog is in place. */
   readonly onManifest?: (manifest: Manifest) => void
   /** Called once when the writer can't go on. */
@@ -87,14 +67,11 @@ export interface LakeWriterStatus {
 
 /** How often the lake is looked over for what is due to be merged or dropped. */
 const UPKEEP_INTERVAL_MS = 5_000
-/** After a merge that failed. */
-const MERGE_RETRY_MS = 60_000
 
 export class LakeWriter {
   #options: LakeWriterOptions
   #lock: LakeLock
   #disk: Disk
-  #port: ShelfPort
   #shelf: Shelf
   #manifest: Manifest
   #owned: OwnedWindows
@@ -111,10 +88,7 @@ export class LakeWriter {
   #seals = 0
   #compactions = 0
   #sealMs = 0
-  #mergeAfterMs = 0
-  #partsAfterMs = 0
-  /** A file of parts that no manifest names yet. */
-  #partsUnderWay: string | null = null
+  #upkeep: Upkeep
   /** Manifests that a restart may go back to, oldest first. */
   #kept: Manifest[]
 
@@ -122,7 +96,6 @@ export class LakeWriter {
     this.#options = options
     this.#lock = held.lock
     this.#disk = held.disk
-    this.#port = held.port
     this.#shelf = held.shelf
     this.#manifest = held.manifest
     this.#kept = held.kept
@@ -131,6 +104,7 @@ export class LakeWriter {
     const { manifest } = held
     this.#ownViews = manifest.ownViews ?? NO_VIEWS
     const known = held.fresh ? {} : { resultsFrom: manifest.resultsFrom, resultsCreated: manifest.resultsCreated, inputFrom: manifest.inputFrom }
+    this.#upkeep = new Upkeep(options, { lake: this.#inHand(), disk: held.disk, shelf: held.port, ending: this.#ending.signal })
     this.#follower = new Follower({
       log: options.log,
       topology: options.topology,
@@ -292,122 +266,28 @@ export class LakeWriter {
     onManifest?.(next)
   }
 
-  /** Merges or drops what is due at `nowMs`, one step, and sweeps; gives whether there was anything to merge. */
+  /** As `Upkeep.merge`. */
   async upkeep(nowMs: number): Promise<boolean> {
-    const { lakeDir, clock, logger, keepSupersededMs = KEEP_SUPERSEDED_MS } = this.#options
-    // Only here, where no merge is under way: what a merge has written is named by no manifest yet.
-    await this.#exclusive(async () => void (await sweep(lakeDir, this.#disk, this.#partsUnderWay)))
-    await this.#exclusive(() => this.#fit())
-    await this.#exclusive(() => this.#takeViews())
-    const dropBeforeMs = this.#dropBefore(nowMs)
-    const job = planCompaction(this.#manifest.segments, { nowMs, clock, lakeDir, dropBeforeMs })
-    if (job === null || nowMs < this.#mergeAfterMs) return false
-    // The merge only reads segments, which never change, so seals go on beside it.
-    const begun = clock.monotonic()
-    let merged: Segment
-    try {
-      const { compact: merge = (job, signal) => compact(job, { shelf: this.#port, disk: this.#disk, signal }) } = this.#options
-      merged = await merge(job, this.#ending.signal)
-    } catch (error) {
-      // A merge only saves files: the lake is whole without it. What it has written so far may be large, and it may fail again and again.
-      await this.#clear(job.file)
-      this.#mergeAfterMs = nowMs + MERGE_RETRY_MS
-      if (!this.#ending.signal.aborted) logger.warn({ err: error, files: job.inputs.length }, 'segments could not be merged: trying again later')
-      return false
+    const merged = await this.#upkeep.merge(nowMs)
+    if (merged) this.#compactions++
+    return merged
+  }
+
+  /** As `Upkeep.keepViews`. */
+  keepViews(nowMs: number): Promise<boolean> {
+    return this.#upkeep.keepViews(nowMs)
+  }
+
+  #inHand(): LakeInHand {
+    const manifest = () => this.#manifest
+    return {
+      get manifest() {
+        return manifest()
+      },
+      exclusive: (run) => this.#exclusive(run),
+      commit: (...changes) => this.#commit(...changes),
+      raise: (floorMs) => this.#buffer.raise(floorMs),
     }
-    await this.#exclusive(async () => {
-      const inputs = new Set(job.inputs.map((s) => s.file))
-      const kept = this.#manifest.segments.filter((s) => !inputs.has(s.file))
-      const until = Math.floor(clock.now()) + keepSupersededMs
-      const dropped = ({ tsMin }: Segment) => (dropBeforeMs !== null && tsMin !== null && tsMin < dropBeforeMs ? { dropped: true as const } : {})
-      const gone = this.#manifest.segments.filter((s) => inputs.has(s.file))
-      if (gone.length !== inputs.size) {
-        await this.#disk.remove(join(segmentsDir(lakeDir), merged.file)).catch(() => {})
-        return
-      }
-      // Parts of what was dropped would be of more than is left.
-      const whole = gone.some((s) => dropped(s).dropped) ? merged : { ...merged, ...inheritedParts(gone) }
-      const taken = new Set(filesOf(whole))
-      const replaced = gone.flatMap((s) => filesOf(s).filter((file) => !taken.has(file)).map((file): Superseded => ({ file, until, ...dropped(s) })))
-      await this.#commit([whole, ...kept].sort((a, b) => a.sealedFrom - b.sealedFrom), replaced, null)
-      this.#compactions++
-    })
-    logger.info({ level: job.level, files: job.inputs.length, bytes: merged.bytes, ms: Math.round(clock.monotonic() - begun) }, 'segments merged')
-    return true
-  }
-
-  /** Takes over which views are to be kept, and lets go of the parts of others. */
-  async #takeViews(): Promise<void> {
-    const { segments, views = {} } = this.#manifest
-    const next = this.#options.views?.() ?? views
-    if (JSON.stringify(next) === JSON.stringify(views)) return
-    const all = viewsById(next)
-    await this.#replace(segments.map((segment) => withPartsOf(segment, all)), { views: next })
-  }
-
-  /** Commits segments with other parts; what of their files is no longer named stays for those who have it open. */
-  async #replace(next: readonly Segment[], changed: Pick<Manifest, 'views'> | null): Promise<void> {
-    const { clock, keepSupersededMs = KEEP_SUPERSEDED_MS } = this.#options
-    const { segments } = this.#manifest
-    const kept = new Set(next.flatMap(filesOf))
-    const until = Math.floor(clock.now()) + keepSupersededMs
-    const replaced = [...new Set(segments.flatMap(filesOf))].filter((file) => !kept.has(file)).map((file) => ({ file, until }))
-    await this.#commit(next.every((s, i) => s === segments[i]) ? segments : next, replaced, changed)
-  }
-
-  /** Makes the parts of views that are due at `nowMs`, of one segment; gives whether there was anything to make. Goes on beside seals and merges. */
-  async keepViews(nowMs: number): Promise<boolean> {
-    const { clock, lakeDir, logger, parts: make = (job, signal) => makeParts(job, { shelf: this.#port, disk: this.#disk, signal }) } = this.#options
-    const job = nowMs < this.#partsAfterMs ? null : planParts(this.#manifest.segments, this.#manifest.views ?? {}, { nowMs, clock, lakeDir })
-    if (job === null) return false
-    const begun = clock.monotonic()
-    this.#partsUnderWay = job.file
-    try {
-      const made = await make(job, this.#ending.signal)
-      logger.info({ segment: job.segment.file, views: job.views.length, failed: made.failed, ms: Math.round(clock.monotonic() - begun) }, 'parts of views made')
-      await this.#exclusive(async () => {
-        const { segments, views = {} } = this.#manifest
-        // It may have been merged meanwhile, and a view been taken away.
-        if (!segments.some((s) => s.file === job.segment.file)) return
-        const next = segments.map((s) => (s.file === job.segment.file ? withPartsOf(withMade(s, made), viewsById(views)) : s))
-        await this.#replace(next, null)
-      })
-      return true
-    } catch (error) {
-      // The lake is whole without them.
-      await this.#clear(job.file)
-      this.#partsAfterMs = nowMs + MERGE_RETRY_MS
-      if (!this.#ending.signal.aborted) logger.warn({ err: error, segment: job.segment.file }, 'parts of views could not be made: trying again later')
-      return false
-    } finally {
-      this.#partsUnderWay = null
-    }
-  }
-
-  async #clear(file: string): Promise<void> {
-    for (const leftover of [file, `${file}.wal`]) await this.#disk.removeAll(join(this.#options.lakeDir, 'tmp', leftover)).catch(() => {})
-  }
-
-  /** The event time before which all is to be dropped; null: nothing is. Whole days, since a window across the edge would else count what is gone. */
-  #dropBefore(nowMs: number): number | null {
-    const { retentionMs = 0 } = this.#options
-    const byAge = retentionMs > 0 ? windowStart(nowMs - retentionMs, DAY_MS) : -Infinity
-    const floorMs = Math.max(byAge, this.#manifest.floorMs ?? -Infinity)
-    return floorMs === -Infinity ? null : floorMs
-  }
-
-  /** Puts the floor of the lake up by as many days as its size asks for; what lies before it is dropped, as by age. */
-  async #fit(): Promise<void> {
-    const { retentionBytes = 0, lakeDir, logger } = this.#options
-    if (retentionBytes <= 0) return
-    const { segments, superseded, floorMs = -Infinity } = this.#manifest
-    let kept = 0
-    for (const { file, dropped } of superseded) if (dropped !== true) kept += (await this.#disk.size(join(segmentsDir(lakeDir), file)).catch(() => null)) ?? 0
-    const next = floorToFit(segments, { bytesMax: retentionBytes - kept, floorMs })
-    if (next <= floorMs) return
-    logger.info({ before: new Date(next).toISOString(), retentionBytes }, 'the lake has outgrown its size: older days leave it')
-    await this.#commit(segments, [], { floorMs: next })
-    this.#buffer.raise(next)
   }
 
   async #exclusive(run: () => Promise<void>): Promise<void> {
@@ -442,8 +322,5 @@ export class LakeWriter {
     }
   }
 }
-
-/** A segment with what came of a job: parts are as they were when it began, and its views' in place of theirs. */
-const withMade = ({ parts: _, failed: __, ...segment }: Segment, made: Made): Segment => ({ ...segment, ...made })
 
 const NO_VIEWS: OwnViews = {}

@@ -1,10 +1,20 @@
 /** DuckDB as the compiler of views asks it: over no readings at all. */
 
 import type { DuckDBConnection } from '@duckdb/node-api'
-import type { SqlDatabase } from './compile.ts'
 import { NO_READINGS } from './kept.ts'
 import type { Columns } from './kept.ts'
 import { sourceMacros } from './sources.ts'
+
+/** DuckDB, as the compiler asks it: with an empty view `readings` and the functions of sources.ts. */
+export interface SqlDatabase {
+  /** SQL of a syntax tree. */
+  write(tree: unknown): Promise<string>
+  /** The columns that a query gives. Throws what DuckDB says where it gives none. */
+  describe(sql: string): Promise<Columns>
+  /** The first value of a query. */
+  value(sql: string): Promise<unknown>
+  readonly aggregates: ReadonlySet<string>
+}
 
 /** Takes a connection for itself; it may be of an instance that is locked. */
 export async function emptyDatabase(connection: DuckDBConnection): Promise<SqlDatabase> {

@@ -7,7 +7,7 @@
 import { VIEWS_MAX } from '../../runtime/limits.ts'
 import type { KeyValue } from '../../runtime/log.ts'
 import { TenantValues } from '../../runtime/tenant-values.ts'
-import { ViewError } from './compile.ts'
+import { ViewError } from './listed.ts'
 import { keptViewsIn } from './kept.ts'
 import type { KeptView, KeptViews } from './kept.ts'
 
