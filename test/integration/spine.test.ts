@@ -1,6 +1,6 @@
 /**
  * The main promise, on real processes: a reading that was acknowledged is in the lake exactly once, whatever was killed
- * meanwhile, and the windows are what SQL over the readings gives.
+ * meanwhile, the windows are what SQL over the readings gives, and an own actor was told each reading that was on time, once.
  */
 
 import { spawn } from 'node:child_process'
@@ -17,6 +17,8 @@ import type { System } from '../support/system.ts'
 const SEED = 20_260_101
 const START_MS = Date.UTC(2026, 0, 1)
 const BATCHES = 428
+/** Its title: the code of an own actor runs on Deno. */
+const SANDBOX = 'deno'
 
 /** 214,000 readings of 120 devices at 10 s, of which 30 % come out of order, 5 % twice, 2 % hours late. */
 function disordered(): Sent[][] {
@@ -41,7 +43,7 @@ function seattle(): Sent[][] {
 describe('a reading goes from a POST to the lake exactly once', () => {
   let system: System
   beforeAll(async () => {
-    system = await startSystem({ flags: ['--idle', '4s', '--lateness', '2s', '--workers', '2'] })
+    system = await startSystem({ flags: ['--idle', '4s', '--lateness', '2s', '--workers', '2', '--actors', join(import.meta.dirname, '..', 'support', 'tally.ts')] })
   })
   afterAll(() => system?.remove())
 
@@ -94,7 +96,7 @@ describe('a reading goes from a POST to the lake exactly once', () => {
     await keep('overlapping', "SELECT metric, window_start, count(*) AS n FROM readings_hopping(INTERVAL '20 minutes', INTERVAL '1 hour') GROUP BY ALL HAVING count(*) > 3")
     const analyst = startAnalyst(system.dataDir)
     const killing = (async () => {
-      const plan = ['weir-worker', 'weir-edge', 'weir-store', 'weir-store-writer', 'nats-server', 'weir-worker']
+      const plan = ['weir-worker', 'weir-edge', SANDBOX, 'weir-store', 'weir-store-writer', 'nats-server', 'weir-worker']
       for (let i = 0; i < plan.length; i++) {
         await eventually(`enough was sent to kill ${plan[i]}`, () => next >= ((i + 1) * batches.length) / (plan.length + 1), 240_000)
         const pids = await eventually(`a ${plan[i]} runs`, () => (system.pids(plan[i]).length > 0 ? system.pids(plan[i]) : null))
@@ -128,6 +130,11 @@ describe('a reading goes from a POST to the lake exactly once', () => {
     expect(ledger.accepted).toBeGreaterThanOrEqual(account.acknowledged)
     expect(ledger.late).toBeGreaterThan(0)
     expect(ledger.duplicate).toBeGreaterThan(0)
+
+    const asked = await system.fetch('/v1/actors/tally/documents/all', { method: 'PUT', headers: { 'content-type': 'application/json' }, body: '"at the end"' })
+    expect(asked.status, await asked.text()).toBe(200)
+    const told = await eventually('the own actor has answered', () => withLake(system.dataDir, (query) => query('SELECT readings FROM tally')).then((rows) => (rows.length > 0 ? rows : null)))
+    expect(told.map(({ readings }) => Number(readings))).toEqual([ledger.onTime])
   })
 
   test('and goes on where it stopped after a clean stop and a second start', async () => {
