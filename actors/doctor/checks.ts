@@ -280,16 +280,19 @@ export interface LakeFact {
   /** Segments that the newest manifest names and that are not there as it says. */
   readonly missing: readonly string[]
   readonly segments: number
+  /** Kept views whose parts could not be made of some segments. */
+  readonly failedViews: readonly { readonly name: string; readonly reason: string }[]
 }
 
 export function checkLake(fact: LakeFact | null): Finding[] {
   if (fact === null || (fact.manifests === 0 && fact.problem === null)) return []
-  const { path, problem, missing, segments } = fact
+  const { path, problem, missing, segments, failedViews } = fact
   if (problem !== null) return [bad(`the lake in ${path} does not open: ${problem}`, 'restore the folder from a copy, or move it away: a new lake is then filled from what the logs still hold')]
   if (missing.length > 0) {
     return [bad(`the lake in ${path} misses ${missing.length} of its ${segments} segments: ${missing.slice(0, 3).join(', ')}`, 'restore those files into its folder segments, from a copy or from another store')]
   }
-  return [good(`the lake in ${path} is whole: ${segments} segments`)]
+  const failed = failedViews.map(({ name, reason }) => bad(`the view ${name} can not be kept over all readings: ${reason}`, `write it so that it can be computed of every reading (TRY_CAST, TRY, a condition), and weir views put ${name} anew`))
+  return [good(`the lake in ${path} is whole: ${segments} segments`), ...failed]
 }
 
 /** A finding as a line. */

@@ -75,7 +75,7 @@ export async function adminKeyFact(dataDir: string): Promise<{ path: string; mod
 
 export async function lakeFact(dataDir: string): Promise<LakeFact> {
   const path = join(dataDir, 'lake')
-  const unknown = { path, manifests: 0, problem: null, missing: [], segments: 0 }
+  const unknown = { path, manifests: 0, problem: null, missing: [], segments: 0, failedViews: [] }
   try {
     const manifests = (await manifestVersions(path)).length
     const manifest = await readNewestManifest(path)
@@ -86,7 +86,12 @@ export async function lakeFact(dataDir: string): Promise<LakeFact> {
       const newer = await readNewestManifest(path)
       missing = newer === null ? [] : await missingSegments(path, newer)
     }
-    return { path, manifests, problem: null, missing, segments: manifest.segments.length }
+    const views = Object.values(manifest.views ?? {}).flatMap((of) => Object.entries(of))
+    const failedViews = views.flatMap(([name, { id }]) => {
+      const reason = manifest.segments.map((segment) => segment.failed?.[id]).find((why) => why !== undefined)
+      return reason === undefined ? [] : [{ name, reason }]
+    })
+    return { path, manifests, problem: null, missing, segments: manifest.segments.length, failedViews }
   } catch (error) {
     return { ...unknown, problem: reasonOf(error) }
   }

@@ -131,10 +131,11 @@ describe('the doctor finds', () => {
   })
 
   test('a lake that does not open, or misses a segment', () => {
-    const at = { path: 'data/lake', manifests: 3, problem: null, missing: [], segments: 12 }
+    const at = { path: 'data/lake', manifests: 3, problem: null, missing: [], segments: 12, failedViews: [] }
     expect(line(checkLake(at))).toMatch(/^ok.*12 segments/)
     expect(line(checkLake({ ...at, problem: 'no manifest reads' }))).toMatch(/^!!.*no manifest reads.*restore/)
     expect(line(checkLake({ ...at, missing: ['a.duckdb'] }))).toMatch(/^!!.*misses 1 of its 12 segments: a.duckdb/)
     expect(checkLake({ ...at, manifests: 0, segments: 0 })).toEqual([])
+    expect(line(checkLake({ ...at, failedViews: [{ name: 'hourly', reason: 'It took too long.' }] }))).toMatch(/^ok[^]*!!.*hourly.*It took too long.*TRY_CAST/)
   })
 })

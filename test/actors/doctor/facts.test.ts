@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { adminKeyFact, diskFact, lakeFact, portFact, routeFacts } from '../../../actors/doctor/facts.ts'
+import { viewId } from '../../../actors/view/kept.ts'
 import { RouteRegistry } from '../../../actors/notify/routes.ts'
 import { emptyRoute, emptyState, stateKey } from '../../../actors/notify/state.ts'
 import { MemoryWorld } from '../../../runtime/memory-log.ts'
@@ -46,10 +47,12 @@ describe('the facts', () => {
       return { file, level: 0, sealedFrom: 1, sealedTo: 1, bytes: 3, rows: {}, tsMin: null, tsMax: null, readingsMin: null, readingsMax: null }
     }
     const heads = { format: 1, version: 1, madeAt: 0, resultsCreated: 'r', resultsBase: 0, resultsFrom: 1, inputFrom: {}, settleUntil: null }
-    const manifest = { ...heads, segments: [segment('a.duckdb'), segment('b.duckdb')], superseded: [], covered: {} }
+    const id = viewId('default', 'p')
+    const views = { default: { hourly: { id, sql: '', partial: 'p', shown: '', shows: [] } } }
+    const manifest = { ...heads, views, segments: [segment('a.duckdb'), { ...segment('b.duckdb'), failed: { [id]: 'why' } }], superseded: [], covered: {} }
     writeFileSync(join(folder, 'lake', 'manifest-1.json'), JSON.stringify(manifest))
     writeFileSync(join(folder, 'lake', 'segments', 'a.duckdb'), 'abc')
-    expect(await lakeFact(folder)).toMatchObject({ manifests: 1, problem: null, missing: ['b.duckdb'], segments: 2 })
+    expect(await lakeFact(folder)).toMatchObject({ manifests: 1, problem: null, missing: ['b.duckdb'], segments: 2, failedViews: [{ name: 'hourly', reason: 'why' }] })
   })
 
   test('of routes are those that are switched on, with what became of them; null where there is no place for them', async () => {
