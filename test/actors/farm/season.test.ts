@@ -270,6 +270,21 @@ describe('what is believed', () => {
     expect(givenMm).toBeLessThan(1.15 * days * 7 * truth.use)
   })
 
+  test('of a field that gets a little too much every other day is that it is full, and not that it holds more', () => {
+    const truth = { capacity: 0.235, use: 0.85, drains: 0.65 }
+    let lackMm = 10
+    let belief = firstBelief({ readyMm: 30, capacity: 0.3, capacityDeviation: 0.05 })
+    for (let day = 0; day < 40; day++) {
+      const irrigationMm = day % 2 ? 8 : 0
+      lackMm += 3.2 * truth.use - irrigationMm
+      if (lackMm < 0) lackMm *= 1 - truth.drains
+      belief = dayGoesBy(belief, { totalMm: 84, fraction: 0.45, cropUseMm: 3.2, rainMm: 0, irrigationMm }).belief
+      belief = moistureSeen(belief, truth.capacity - lackMm / 700, { rootM: 0.7, totalMm: 84, wet: irrigationMm > 5 }).belief
+    }
+    expect(belief.capacity - truth.capacity).toBeLessThan(0.0125)
+    expect(Math.abs(belief.depletionMm - lackMm)).toBeLessThan(7)
+  })
+
   test('of an older form is learned anew, and harms nothing', () => {
     const state = plotOf()
     live(state, 2, { say: { moisture: () => 22 } })
