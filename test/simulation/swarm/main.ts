@@ -14,7 +14,7 @@ import type { SimSystem } from './system.ts'
 
 const { values } = parseArgs({
   options: {
-    seed: { type: 'string', default: '1' },
+    seed: { type: 'string' },
     seeds: { type: 'string', default: '1' },
     steps: { type: 'string' },
     jobs: { type: 'string' },
@@ -22,7 +22,7 @@ const { values } = parseArgs({
     mutations: { type: 'boolean', default: false },
   },
 })
-const from = whole('seed', values.seed)
+const from = whole('seed', values.seed ?? String(MUTATIONS[values.mutation ?? '']?.from ?? 1))
 const count = whole('seeds', values.seeds)
 const steps = values.steps === undefined ? undefined : whole('steps', values.steps)
 const jobs = values.mutation !== undefined ? 1 : Math.min(count, whole('jobs', values.jobs ?? String(availableParallelism())))

@@ -32,6 +32,7 @@ export const TOLD_MUTATIONS: Readonly<Record<string, Mutation>> = {
   },
   'own-told-twice': {
     what: 'an own actor takes what a feed tells again for new',
+    from: 4,
     favours: { ...OWN, workersMax: 3, deeds: { workerKill: 8, workerJoin: 8 } },
     edits: [['actors/own/state.ts', 'if (seq <= this.#fedTo(input.created)) continue', '']],
   },
@@ -72,16 +73,19 @@ export const TOLD_MUTATIONS: Readonly<Record<string, Mutation>> = {
   },
   'notifier-overwrites-another': {
     what: 'a notifier that woke from a long sleep stores what it knew over what another one has stored',
+    from: 4,
     favours: { ...TOLD, deeds: { notifierPause: 16 } },
     edits: [['actors/notify/keeper.ts', 'return await kv.put(key, bytes, revision)', 'return await kv.set(key, bytes)']],
   },
   'notifier-place-noted-too-early': {
     what: 'the notifier notes as taken in what it has not stored yet',
+    from: 7,
     favours: { ...TOLD, lossOfEntries: 0.5 },
     edits: [['actors/notify/keeper.ts', 'from = Math.min(from, newFrom, storingFrom)', 'from = Math.min(from, newFrom)']],
   },
   'notifier-takes-in-twice': {
     what: 'a new notifier takes in again what is in the state that it has loaded',
+    from: 3,
     favours: { ...TOLD, deeds: { notifierKill: 16 } },
     edits: [['actors/notify/notifier.ts', 'if (seq <= state.seq) continue', '']],
   },
@@ -92,6 +96,7 @@ export const TOLD_MUTATIONS: Readonly<Record<string, Mutation>> = {
   },
   'alerts-out-of-order': {
     what: 'a message goes out while one before it of the same alert was not taken',
+    from: 3,
     favours: { ...TOLD, receiverFails: 0.4 },
     edits: [['actors/notify/desk.ts', 'if (!firsts.has(delivery.order)) firsts.set(delivery.order, delivery)', 'firsts.set(delivery.id, delivery)']],
   },
@@ -107,6 +112,7 @@ export const TOLD_MUTATIONS: Readonly<Record<string, Mutation>> = {
   },
   'copy-written-over': {
     what: 'what the notifier keeps is copied anew over the copy that its stored slip names',
+    from: 7,
     favours: { ...TOLD, notifierChanges: 1, deeds: { notifierKillSoon: 16 } },
     edits: [['actors/notify/keeper.ts', 'copy?.ref.place === 0 ? 1 : 0', 'copy?.ref.place === 1 ? 1 : 0']],
   },

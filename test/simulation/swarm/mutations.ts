@@ -8,6 +8,8 @@ export interface Mutation {
   readonly what: string
   /** What the seeds that look for it have on, where it takes several things to come together. */
   readonly favours?: Favours
+  /** The first seed that looks for it, where those before are known to miss it; 1 where it is left out. */
+  readonly from?: number
   readonly edits: readonly (readonly [file: string, find: string, replace: string])[]
 }
 
