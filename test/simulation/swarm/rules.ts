@@ -11,13 +11,14 @@ import { inputSubject, isOwn, partitionFor } from '../../../runtime/topology.ts'
 import type { Topology } from '../../../runtime/topology.ts'
 import type { HeardCommit } from './checks.ts'
 
-/** Values of the simulated devices lie between −20 and 80. None waits for the hours of a schedule: the log's time would go on until they come. */
+/** Values of the simulated devices lie between −20 and 80. None waits for the hours of a schedule, nor an hour for
+ * what flaps to be calm: the log's time would go on until they come. */
 const DOCUMENTS = [
   { select: { metric: 'm0' }, when: { above: 30, clear: 20 }, steps: [{ severity: 'critical', when: { above: 60 }, for: '1s' }], eases: true, flapping: { count: 3, within: '1m' } },
   { select: { metric: 'm0', prefix: 'probe-' }, when: { any: [{ silent: '20s' }, { silent: 'learned' }, { rises: 40, within: '1m' }] } },
   { select: { metric: 'm1' }, when: { all: [{ below: 30 }, { not: { metric: 'm0', above: 50 } }] }, for: '3s', schedule: { zone: 'Europe/Vienna', days: ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] } },
   { select: { metric: 'm0', device: 'probe-0' }, when: { any: [{ anomaly: 0, hold: '10s' }, { deviates: 5, from: '1m', side: 'both' }] } },
-].map((document) => JSON.stringify(parseRule(document).rule))
+].map((document) => JSON.stringify(parseRule({ flapping: { count: 10, within: '1m' }, ...document }).rule))
 
 export class SimRules {
   readonly #log: Log
