@@ -1,10 +1,11 @@
 /** Kept views in the lake: what an analyst reads of one is what its SELECT gives, while its parts are made, merged, lost and swept. */
 
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { copyLake } from '../../../cmd/lake.ts'
 import { makePartsAside } from '../../../actors/store/compaction-client.ts'
 import { writeParts } from '../../../actors/store/duckdb-parts.ts'
 import { filesOf, segmentsDir } from '../../../actors/store/manifest.ts'
@@ -254,6 +255,23 @@ describe('a kept view in the lake', () => {
       await expect(query('SELECT * FROM both')).rejects.toThrow(/both/)
     })
     expect(viewId('other', mine.partial)).toBe(theirs.id)
+  })
+
+  test('goes with a copied lake', async () => {
+    views = await allKept()
+    const writer = await openWriter()
+    await live(writer, 20)
+    clock.stepWall(300_000)
+    await rest(writer)
+    const copy = join(dataDir, 'copy')
+    await copyLake(lakeDir, copy)
+    const copied = await DuckDBInstance.create(':memory:')
+    const connection = await copied.connect()
+    await connection.run((await readFile(join(copy, 'open.sql'), 'utf8')).replaceAll("'segments/", `'${copy}/segments/`))
+    await rm(segmentsDir(lakeDir), { recursive: true })
+    const rows = async (sql: string) => (await connection.runAndReadAll(sql)).getRows()
+    for (const [name, sql] of Object.entries(SELECTS)) expect(sameRows(await rows(`SELECT * FROM ${name}`), await rows(sql)), name).toBeNull()
+    copied.closeSync()
   })
 
   test('has the same parts however small the slices are that they are made of', async () => {
