@@ -3,8 +3,9 @@
  *
  * Owns the state of a plot and its steps, and when a day ends. Leaves the arithmetic to the files beside it, words to words.ts. Pure; a state is plain data.
  *
- * - S1 A day ends an hour after midnight of the plot's clock: by the readings themselves once every series that was lately heard is past it, so that history
- *   which is told in one go is told in days; and by ticks, so that a plot whose sensors are dead is still advised.
+ * - S1 A day ends an hour after midnight of the plot's clock: by the readings themselves once every series that was lately heard is past it; and by ticks, so that
+ *   a plot whose sensors are dead is still advised. While history is told, a day waits for all series of the plot, for as many days as fit: they come
+ *   through several partitions, one of which may stand still while the others tell weeks.
  * - S2 What comes for a day that has ended is left out.
  * - S3 Advice is graded by the probes alone, on days without water in between; nothing of the count enters the grade but the forecast itself.
  */
@@ -27,10 +28,12 @@ const HOUR_MS = 3_600_000
 const GRACE_MS = HOUR_MS
 /** A series that was not heard for so long holds up nobody. */
 const SILENT_MS = 6 * HOUR_MS
-/** While history is told, series may be days apart: they come through several partitions. */
+/** Where some series are of long ago and others are not, as by a clock that is wrong, so long. */
 const SILENT_TELLING_MS = 5 * 24 * HOUR_MS
 /** What is older than this when it comes is history. */
 const SILENT_TOLD_MS = 48 * HOUR_MS
+/** Nothing but history came until so long ago, by the log's time: a series may still be behind. */
+const HISTORY_MS = 60_000
 /** A plot that hears of long ago, and did so within this, is being told its history: ticks do not end its days. */
 const TELLING_MS = 15 * 60_000
 /** Probes are heard as a mean that forgets within about so long. */
@@ -40,7 +43,11 @@ const DAYS_KEPT = 7
 /** After a long silence only so many days are told. */
 const DAYS_MISSED_MAX = 60
 const PARTS_KEPT = 14
-const OPEN_DAYS_MAX = 16
+const OPEN_DAYS_MAX = 45
+/** Of a state's bytes, those that open days may take; and those of a day, and of a probe in it. */
+const OPEN_BYTES = 32_000
+const OPEN_DAY_BYTES = 640
+const OPEN_PROBE_BYTES = 80
 /** mm of net water on a day, above which forecasts that span it are not graded. */
 const DRY_MM = 1
 /** Days ahead that are graded. */
@@ -97,8 +104,9 @@ export interface PlotState {
   /** Newest reading of each series, epoch ms; and when the newest of all came. */
   heard: Record<string, number>
   heardAt: number
-  /** When something of long ago came last. */
+  /** When something of long ago came last; and when nothing but that had ever come. */
   toldAt: number
+  pastAt: number
   left: number
   meters: Record<string, Meter>
   belief: Belief | null
@@ -127,6 +135,7 @@ export function firstState(): PlotState {
     heard: {},
     heardAt: 0,
     toldAt: 0,
+    pastAt: 0,
     left: 0,
     meters: {},
     belief: null,
@@ -164,6 +173,14 @@ export function concerns(plot: Plot, series: Source): boolean {
   return MEASURES.some((measure) => isOf(plot[measure], series)) || isOf(plot.rain, series) || isOf(plot.irrigation, series) || plot.moisture.some((source) => isOf(source, series))
 }
 
+/** The names of all series that a plot is measured by. */
+function seriesOf(plot: Plot): string[] {
+  const sources = [...MEASURES.map((measure) => plot[measure]), plot.rain, plot.irrigation, ...plot.moisture]
+  return sources.filter((source) => source !== null).map(({ device, metric }) => `${device} ${metric}`)
+}
+
+const openDaysMax = ({ moisture }: Plot): number => Math.min(OPEN_DAYS_MAX, Math.max(4, Math.floor(OPEN_BYTES / (OPEN_DAY_BYTES + OPEN_PROBE_BYTES * moisture.length))))
+
 /** Calls `ended` for each day that the reading shows to be over. */
 export function readingCame(state: PlotState, reading: PlotReading, ended: (day: PlotDay) => void): void {
   const { plot } = state
@@ -176,10 +193,12 @@ export function readingCame(state: PlotState, reading: PlotReading, ended: (day:
   if (!(state.heard[series]! >= heardMs)) state.heard[series] = heardMs
   const newest = Math.max(...Object.values(state.heard))
   if (reading.receivedAt - ts > SILENT_TOLD_MS) state.toldAt = Math.max(state.toldAt, reading.receivedAt)
+  if (reading.receivedAt - newest > SILENT_TOLD_MS) state.pastAt = reading.receivedAt
+  const isHistory = reading.receivedAt - (state.pastAt ?? 0) < HISTORY_MS
   const isTold = reading.receivedAt - state.toldAt < TELLING_MS
   const silentMs = isTold ? SILENT_TELLING_MS : SILENT_MS
-  const slowest = Math.min(...Object.values(state.heard).filter((ms) => newest - ms < silentMs))
-  endDays(state, slowest, ended)
+  const waitedFor = isHistory ? seriesOf(plot).map((name) => state.heard[name] ?? -Infinity) : Object.values(state.heard).filter((ms) => newest - ms < silentMs)
+  endDays(state, Math.min(...waitedFor), ended)
 
   const day = dayAt(plot, ts)
   state.endedTo ??= day - 1
@@ -189,7 +208,13 @@ export function readingCame(state: PlotState, reading: PlotReading, ended: (day:
   }
   let into = state.open.find((open) => open.day === day)
   if (into === undefined) {
-    if (state.open.length >= OPEN_DAYS_MAX || day > dayAt(plot, reading.receivedAt) + 1) return
+    if (day > dayAt(plot, reading.receivedAt) + 1) return
+    // The oldest day has waited long enough where no more fit.
+    if (state.open.length >= openDaysMax(plot)) {
+      const oldest = state.open.reduce((least, open) => Math.min(least, open.day), Infinity)
+      endDays(state, startOf(plot, Math.min(oldest, day - 1) + 1) + GRACE_MS, ended)
+      if (day <= state.endedTo || state.open.length >= openDaysMax(plot)) return
+    }
     state.open.push((into = gathered(day)))
   }
   for (const source of plot.moisture) {

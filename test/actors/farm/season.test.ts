@@ -9,6 +9,7 @@ import type { PlotDay, PlotState } from '../../../actors/farm/season.ts'
 import { adviceWords, gradeWords, nitrogenWords, reasonsOf, urgencyOf } from '../../../actors/farm/words.ts'
 import { CLIMATES, skyAt } from '../../../actors/simulation/fields.ts'
 import { offsetsFor } from '../../../actors/alert/schedule.ts'
+import { STATE_BYTES_MAX } from '../../../actors/own/contract.ts'
 import { columnsOf } from '../../bench/farm-columns.ts'
 import { livedSeason } from '../../bench/farm-season.ts'
 
@@ -90,6 +91,34 @@ describe('a day of a plot', () => {
     for (let from = 2; from < 146; from += 48) for (const metric of series) tell(metric, from, Math.min(146, from + 48))
     expect(apart.days).toEqual(whole.days)
     expect(apart.days.at(-1)!.moisture).toBeCloseTo(0.228, 2)
+  })
+
+  test('of history waits for a series that has not come yet, since its partition stands still; and no longer than a minute after the last of it', () => {
+    const hours = 30 * 24
+    const value = (metric: string, hour: number) => {
+      const h = hour % 24
+      return { temperature: 20 - 7 * Math.cos((2 * Math.PI * (h - 3)) / 24), humidity: 60 + 25 * Math.cos((2 * Math.PI * (h - 3)) / 24), wind: 2, radiation: Math.max(0, 800 * Math.sin((Math.PI * (h - 5)) / 15)), rain: 0, meter: 1000, moisture: 22 }[metric]!
+    }
+    const now = START + hours * HOUR
+    const told = (state: PlotState, metrics: readonly string[], receivedAt: number, ended: (day: PlotDay) => void = () => {}) => {
+      for (const metric of metrics) for (let hour = 0; hour < hours; hour++) readingCame(state, { device: 'station', metric, ts: START + hour * HOUR + 60_000, value: value(metric, hour), receivedAt }, ended)
+    }
+    const soil = ['moisture', 'rain', 'meter']
+    const weather = ['temperature', 'humidity', 'wind', 'radiation']
+    // All of the soil's history comes before any of the weather's.
+    const apart = plotOf()
+    const sources = new Set<string>()
+    told(apart, [...soil, ...weather], now, ({ source }) => sources.add(source))
+    expect([...sources]).toEqual(['penman-monteith'])
+    expect(apart.endedTo).toBe(dayAt(apart.plot!, now) - 2)
+    expect(JSON.stringify(apart).length).toBeLessThan(STATE_BYTES_MAX)
+
+    // Weather that never comes is given up.
+    const without = plotOf()
+    told(without, soil, now)
+    expect(without.endedTo).toBeLessThan(dayAt(without.plot!, START) + 1)
+    readingCame(without, { device: 'station', metric: 'moisture', ts: now + 61_000, value: 22, receivedAt: now + 61_000 }, () => {})
+    expect(without.endedTo).toBeGreaterThanOrEqual(dayAt(without.plot!, now) - 2)
   })
 
   test('a probe that is dead, beside one whose clock is days behind, holds up no day for more than five', () => {
