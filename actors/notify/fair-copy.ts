@@ -6,7 +6,7 @@
  *
  * - F1 Copy and slip together are the state, exactly. A state of few alerts is its own slip, and has no copy.
  * - F2 There are two places for a tenant's copies. A slip names the place and the revision of its own, and the next copy goes to the other place, by
- *   compare-and-set: so what a stored slip names is there for as long as it is stored, whoever else is at work.
+ *   compare-and-set, once the slip has been stored anew: so what a stored slip names is there for as long as it is stored, whoever else is at work.
  */
 
 import type { Group, OpenAlert, RouteState, TenantState } from './state.ts'

@@ -153,6 +153,8 @@ export class Keeper {
       kept.state.by = this.#by
       let form: TenantState | Slip | null = formOf(kept)
       if (sizeOf(form) > (this.#options.changesMax ?? NOTIFY_CHANGES_MAX)) {
+        // F2: from here on nobody who has loaded an older slip can store one, that might name a copy which this one writes over.
+        kept.revision = await this.#put(stateKey(kept.state.tenant), encodeState(kept.state, () => formOf(kept)), kept.revision)
         await this.#copyAnew(kept)
         form = null
       }

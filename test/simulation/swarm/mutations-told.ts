@@ -116,6 +116,14 @@ export const TOLD_MUTATIONS: Readonly<Record<string, Mutation>> = {
     favours: { ...TOLD, notifierChanges: 1, deeds: { notifierKillSoon: 16 } },
     edits: [['actors/notify/keeper.ts', 'copy?.ref.place === 0 ? 1 : 0', 'copy?.ref.place === 1 ? 1 : 0']],
   },
+  'copy-before-its-slip': {
+    what: 'the notifier writes a copy over one that another has just named, as it did not store its slip first',
+    from: 102,
+    favours: {
+      rules: true, own: [], notifiers: 2, notifierChanges: 1, latencyMs: 400, edges: 1, stores: 1, metrics: 1, steps: 25, deeds: { notifierPause: 40, notifierKillSoon: 8 },
+    },
+    edits: [['actors/notify/keeper.ts', 'kept.revision = await this.#put(stateKey(kept.state.tenant), encodeState(kept.state, () => formOf(kept)), kept.revision)\n', '']],
+  },
   'purge-ignores-the-notifier': {
     what: 'results are purged before their alerts are in what the notifier keeps',
     favours: { ...TOLD, notifiers: 1, stores: 1, keepLogMs: 1_000, sealIntervalMs: 500, keepSupersededMs: 0, stepMs: 4_000, steps: 40, deeds: { purge: 40, notifierPause: 40 } },
