@@ -112,7 +112,7 @@ export const TOLD_MUTATIONS: Readonly<Record<string, Mutation>> = {
   },
   'copy-written-over': {
     what: 'what the notifier keeps is copied anew over the copy that its stored slip names',
-    from: 7,
+    from: 35,
     favours: { ...TOLD, notifierChanges: 1, deeds: { notifierKillSoon: 16 } },
     edits: [['actors/notify/keeper.ts', 'copy?.ref.place === 0 ? 1 : 0', 'copy?.ref.place === 1 ? 1 : 0']],
   },
