@@ -12,7 +12,7 @@ const root = join(import.meta.dirname, '../..')
 const main = join(import.meta.dirname, 'swarm/main.ts')
 /** Seeds whose failure was a fault of the product or of the simulator. */
 const FAILED_ONCE = [15, 1_429, 101_667, 951_388]
-const SEEDS = Number(process.env.WEIR_SWARM_SEEDS ?? 180)
+const SEEDS = Number(process.env.WEIR_SWARM_SEEDS ?? 150)
 /** Seeds in which each mutation must be caught. */
 const MUTANT_SEEDS = 150
 

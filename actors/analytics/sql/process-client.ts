@@ -174,7 +174,8 @@ export class QueryProcess {
       const pages = await readFile(`/proc/${this.#child.pid}/statm`, 'utf8').catch(() => null)
       if (pages === null || signal.aborted) return
       if (Number(pages.split(' ')[1]) * PAGE_BYTES < this.#rssMax) continue
-      if (this.#run !== null) this.#run.ending = tooMuchMemory()
+      // One that was told to end already, and does not listen, has its reason.
+      if (this.#run !== null) this.#run.ending ??= tooMuchMemory()
       return this.kill()
     }
   }

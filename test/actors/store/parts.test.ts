@@ -133,14 +133,14 @@ const covered = ({ manifest }: LakeWriter) => manifest.segments.filter((s) => s.
 describe('a kept view in the lake', () => {
   test('holds what its SELECT gives from its first moment, while its parts are made, and when all are', async () => {
     const writer = await openWriter()
-    await live(writer, 40)
+    await live(writer, 20)
     clock.stepWall(120_000)
     await rest(writer)
     views = await allKept()
-    await live(writer, 20)
+    await live(writer, 10)
     await writer.upkeep(clock.now())
     await expectTrue()
-    await live(writer, 40)
+    await live(writer, 20)
     clock.stepWall(600_000)
     await rest(writer, expectTrue)
     expect(covered(writer)).toBe(writer.manifest.segments.length)
@@ -185,7 +185,7 @@ describe('a kept view in the lake', () => {
   test('is made by another process, and goes on after late and doubled readings', async () => {
     views = await allKept()
     const writer = await openWriter({ parts: makePartsAside })
-    await live(writer, 30)
+    await live(writer, 12)
     clock.stepWall(300_000)
     await rest(writer)
     expect(covered(writer)).toBe(writer.manifest.segments.length)
@@ -199,7 +199,7 @@ describe('a kept view in the lake', () => {
   test('whose parts were lost is made again, and a file that nobody names is swept', async () => {
     views = await allKept()
     const first = await openWriter({ keepSupersededMs: 1_000 })
-    await live(first, 30)
+    await live(first, 18)
     clock.stepWall(300_000)
     await rest(first)
     const [lost] = first.manifest.segments.flatMap((s) => s.parts ?? [])
@@ -277,7 +277,7 @@ describe('a kept view in the lake', () => {
   test('has the same parts however small the slices are that they are made of', async () => {
     views = await allKept()
     const writer = await openWriter({ parts: undefined })
-    await live(writer, 60)
+    await live(writer, 30)
     clock.stepWall(2 * DAY_MS)
     await rest(writer)
     const [segment] = writer.manifest.segments
