@@ -56,7 +56,7 @@ async function shownOf(view: KeptView, stored: readonly number[], fresh: readonl
   return rowsOf(shownSql(view, parts))
 }
 
-const CASES = Number(process.env.WEIR_VIEW_CASES ?? 250)
+const CASES = Number(process.env.WEIR_VIEW_CASES ?? 150)
 
 describe('rows of a kept view', () => {
   it(`are those of its SELECT over all readings, for ${CASES} drawn SELECTs over readings spread anyhow`, { timeout: 300_000 }, async () => {

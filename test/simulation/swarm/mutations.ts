@@ -36,6 +36,7 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   },
   'snapshot-position-late': {
     what: 'a snapshot says that it was taken one message later than it was',
+    from: 8,
     edits: [['runtime/snapshotter.ts', '{ ...about, pieces: made }', '{ ...about, pieces: made, position: { ...position, seq: position.seq + 1 } }']],
   },
   'replay-not-suppressed': {
@@ -64,10 +65,12 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   },
   'state-step-skipped': {
     what: 'the first message after a restored snapshot is not read',
+    from: 17,
     edits: [['runtime/host.ts', 'fromSeq: this.#progress.at.seq + 1 })', 'fromSeq: this.#progress.at.seq + (this.#phase.kind === "replaying" && this.#progress.at.seq > 0 ? 2 : 1) })']],
   },
   'keys-not-in-snapshots': {
     what: 'a restored partition has forgotten the Idempotency-Keys',
+    from: 17,
     edits: [['actors/partition/snapshot/rest.ts', 'for (const [hash, key] of keys.entries()) {', 'for (const [hash, key] of [] as [string, { seq: number; atMs: number }][]) {']],
   },
   'closed-windows-not-in-snapshots': {
@@ -92,20 +95,24 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   },
   'file-not-synced': {
     what: 'a file of the lake takes its name before its bytes are on the disk',
+    from: 9,
     edits: [['actors/store/manifest.ts', 'await disk.syncFile(from)\n', '']],
   },
   'folder-not-synced': {
     what: 'a file counts as there before its name is on the disk',
+    from: 10,
     edits: [['actors/store/manifest.ts', 'await disk.rename(from, to)\n  await disk.syncFolder(dirname(to))', 'await disk.rename(from, to)']],
   },
   'manifest-before-segment': {
     what: 'a manifest says that it covers what came while its segment was written',
     favours: { sealRowsMax: 20, deeds: { storeKillSoon: 3 } },
+    from: 25,
     edits: [['actors/store/writer.ts', '[], changed)\n    this.#seals++', '[], { ...changed, ...this.#follower.positions() })\n    this.#seals++']],
   },
   'sweep-looks-at-one-manifest': {
     what: 'segments of the older manifests, to which a start may go back, are swept',
     favours: { keepSupersededMs: 0, sealIntervalMs: 10_000, stepMs: 10_000, deeds: { merge: 40, harmManifest: 20, harmSegment: 20 } },
+    from: 102,
     edits: [['actors/store/manifest.ts', 'const versions = await keptVersions(lakeDir, disk)\n  const named', 'const versions = (await keptVersions(lakeDir, disk)).slice(0, 1)\n  const named']],
   },
   'late-readings-dropped': {
@@ -127,6 +134,7 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   'message-covered-twice': {
     what: 'a store that starts again reads the last covered message once more',
     favours: { streams: 1, partitions: 4, deeds: { storeKill: 3 } },
+    from: 7,
     edits: [['actors/store/follow.ts', 'if (message.seq <= (this.#covered', 'if (message.seq < (this.#covered']],
   },
   'commit-skipped-at-a-start': {
@@ -136,6 +144,7 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
   'purge-ignores-readers': {
     what: 'input is purged before every store has it',
     favours: { stores: 2, keepLogMs: 1_000, deeds: { purge: 8, storeAway: 3 } },
+    from: 7,
     edits: [['actors/store/janitor.ts', 'replayed, ...input.map((needed) => needed(p)))', 'replayed)']],
   },
   'purge-ignores-snapshots': {
